@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vined: the appliance's daemon.
+ *
+ * It starts by a table of steps, each with its undo: what fails undoes what was
+ * done, in reverse, and a stop is the same walk. In between the main thread
+ * only waits for signals; the work is the workers'.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "appliance/vined_host.h"
+#include "appliance/vined_options.h"
+#include "appliance/vined_worker.h"
+#include "utils/utils_config.h"
+#include "utils/utils_log.h"
+#include "utils/utils_trace.h"
+
+#define DRAIN_NS UINT64_C(10000000000)
+
+struct vined {
+	const struct vined_options *options;
+	struct utils_config *configs[VINED_SEGMENTS_MAX];
+	vine_pipe_s *pipes[VINED_SEGMENTS_MAX];
+	size_t count;		/* of configs and pipes */
+	uint32_t worker_count;
+	struct vined_host *host;
+	struct vined_workers *workers;
+	sigset_t signals;
+	uint64_t watchdog_us;	/* systemd's; 0: none */
+	uint64_t progress;
+	int journal;
+};
+
+/* Lines carry the level as the journal wants it, or as people do. */
+static void
+write_log(enum utils_log_level level, const char *text, void *user)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+	static const int priorities[] = { 3, 4, 6, 7 };
+	const struct vined *v = user;
+
+	if (v->journal)
+		fprintf(stderr, "<%d>%s\n", priorities[level], text);
+	else
+		fprintf(stderr, "vined: %s: %s\n", names[level], text);
+}
+
+static void
+set_log_level(struct vined *v)
+{
+	enum utils_log_level level = UTILS_LOG_INFO;
+	const char *name = v->options->log_level;
+
+	if (name == NULL && v->configs[0])
+		name = utils_config_str(v->configs[0], UTILS_KEY_log_level);
+	if (name)
+		utils_log_level_of(name, &level);
+	utils_log_set(level, write_log, v);
+}
+
+/* --- the steps: do and undo -------------------------------------------- */
+
+static int
+do_configs(struct vined *v)
+{
+	int rc = 0, bad = 0;
+
+	for (size_t i = 0; i < v->options->config_count; i++) {
+		rc = utils_config_read(v->options->configs[i], &v->configs[i]);
+		if (rc)
+			bad = rc;	/* and on: name the faults of all */
+	}
+	v->count = v->options->config_count;
+	set_log_level(v);
+	return bad;
+}
+
+static void
+undo_configs(struct vined *v)
+{
+	for (size_t i = 0; i < v->count; i++)
+		utils_config_free(v->configs[i]);
+}
+
+static int
+do_signals(struct vined *v)
+{
+	sigemptyset(&v->signals);
+	sigaddset(&v->signals, SIGTERM);
+	sigaddset(&v->signals, SIGINT);
+	sigaddset(&v->signals, SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
+	return sigprocmask(SIG_BLOCK, &v->signals, NULL) == 0 ? 0 : -errno;
+}
+
+static int
+do_trace(struct vined *v)
+{
+	/* a trace that cannot be written has been said; work goes on */
+	(void)utils_trace_start(v->configs[0]);
+	return 0;
+}
+
+static void
+undo_trace(struct vined *v)
+{
+	(void)v;
+	utils_trace_stop();
+}
+
+static int
+do_services(struct vined *v)
+{
+	return vined_host_start(v->configs[0], &v->host);
+}
+
+static void
+undo_services(struct vined *v)
+{
+	vined_host_stop(v->host);
+}
+
+static uint32_t
+workers_of(const struct utils_config *config)
+{
+	uint64_t n = utils_config_u64(config, UTILS_KEY_workers);
+	cpu_set_t set;
+
+	if (n == 0)
+		n = sched_getaffinity(0, sizeof(set), &set) == 0 ?
+			(uint64_t)CPU_COUNT(&set) : 1;
+	if (n > VINE_BELLS_MAX) {
+		log_info("%llu workers wanted, a segment can have %d",
+			 (unsigned long long)n, VINE_BELLS_MAX);
+		n = VINE_BELLS_MAX;
+	}
+	return (uint32_t)n;
+}
+
+static void
+undo_segments(struct vined *v)
+{
+	for (size_t i = v->count; i-- > 0;) {
+		vine_pipe_exit(v->pipes[i]);
+		v->pipes[i] = NULL;
+	}
+}
+
+static int
+do_segments(struct vined *v)
+{
+	int rc = 0;
+
+	v->worker_count = workers_of(v->configs[0]);
+	for (size_t i = 0; i < v->count && rc == 0; i++) {
+		rc = vine_pipe_start(v->configs[i], v->worker_count, "vined",
+				     &v->pipes[i]);
+		if (rc == 0)
+			rc = vined_host_offer(v->host, v->pipes[i]);
+	}
+	if (rc)
+		undo_segments(v);
+	return rc;
+}
+
+static int
+do_workers(struct vined *v)
+{
+	return vined_workers_start(v->pipes, (uint32_t)v->count,
+				   v->worker_count, &v->workers);
+}
+
+static void
+undo_workers(struct vined *v)
+{
+	vined_workers_stop(v->workers);
+}
+
+static int
+do_serve(struct vined *v)
+{
+	for (size_t i = 0; i < v->count; i++) {
+		const struct vine_layout *l = &v->pipes[i]->seg->layout;
+
+		vine_pipe_serve(v->pipes[i]);
+		log_info("serving segment %s of %llu bytes, generation %llu, "
+			 "with %u workers", v->pipes[i]->seg->name,
+			 (unsigned long long)l->size,
+			 (unsigned long long)v->pipes[i]->generation,
+			 v->worker_count);
+	}
+	sd_notifyf(0, "READY=1\nSTATUS=serving %zu segments", v->count);
+	return 0;
+}
+
+static void
+undo_serve(struct vined *v)
+{
+	uint32_t left;
+
+	sd_notify(0, "STOPPING=1\nSTATUS=finishing tasks in flight");
+	for (size_t i = 0; i < v->count; i++)
+		vine_pipe_drain(v->pipes[i]);
+	left = vined_workers_drain(v->workers, DRAIN_NS);
+	if (left)
+		log_warn("%u tasks did not finish in time and are failed",
+			 left);
+}
+
+struct step {
+	const char *name;
+	int (*act)(struct vined *v);
+	void (*undo)(struct vined *v);	/* NULL: nothing to undo */
+};
+
+static const struct step steps[] = {
+	{ "read the configs", do_configs, undo_configs },
+	{ "block signals", do_signals, NULL },
+	{ "start the trace", do_trace, undo_trace },
+	{ "start the services", do_services, undo_services },
+	{ "open the segments", do_segments, undo_segments },
+	{ "start the workers", do_workers, undo_workers },
+	{ "serve", do_serve, undo_serve },
+};
+
+#define STEPS (sizeof(steps) / sizeof(steps[0]))
+
+static void
+undo_from(struct vined *v, size_t n)
+{
+	while (n-- > 0) {
+		log_debug("undo: %s", steps[n].name);
+		if (steps[n].undo)
+			steps[n].undo(v);
+	}
+}
+
+static int
+start(struct vined *v)
+{
+	for (size_t i = 0; i < STEPS; i++) {
+		int rc;
+
+		log_debug("step: %s", steps[i].name);
+		rc = steps[i].act(v);
+		if (rc) {
+			log_error("cannot %s: %s", steps[i].name,
+				  strerror(-rc));
+			/* configs free what they have read, even in part */
+			undo_from(v, i == 0 ? 1 : i);
+			return i == 0 ? VINED_EXIT_CONFIG : VINED_EXIT_FAILED;
+		}
+	}
+	return VINED_EXIT_OK;
+}
+
+/* --- what signals ask for ---------------------------------------------- */
+
+static void
+reload(struct vined *v)
+{
+	sd_notify(0, "RELOADING=1");
+	for (size_t i = 0; i < v->count; i++) {
+		struct utils_config *config;
+
+		if (utils_config_read(v->options->configs[i], &config) != 0) {
+			log_error("the config read before stays in force");
+			continue;
+		}
+		if (i > 0) {	/* only the first has keys of the daemon */
+			utils_config_free(config);
+			continue;
+		}
+		utils_config_free(v->configs[0]);
+		v->configs[0] = config;
+		set_log_level(v);
+		vined_host_reload(v->host, config);
+		log_info("%s was read again", utils_config_name(config));
+	}
+	sd_notify(0, "READY=1");
+}
+
+/* systemd restarts us if a worker no longer goes round. */
+static void
+feed_watchdog(struct vined *v)
+{
+	uint64_t progress = vined_workers_progress(v->workers);
+
+	if (progress != v->progress)
+		sd_notify(0, "WATCHDOG=1");
+	v->progress = progress;
+}
+
+static void
+serve_until_stopped(struct vined *v)
+{
+	if (sd_watchdog_enabled(0, &v->watchdog_us) <= 0)
+		v->watchdog_us = 0;
+	for (;;) {
+		uint64_t us = v->watchdog_us / 2;
+		struct timespec at = {
+			.tv_sec = (time_t)(us / 1000000),
+			.tv_nsec = (long)(us % 1000000 * 1000),
+		};
+		int sig = sigtimedwait(&v->signals, NULL,
+				       us ? &at : NULL);
+
+		if (sig == SIGTERM || sig == SIGINT) {
+			log_info("stopping on signal %d", sig);
+			return;
+		}
+		if (sig == SIGHUP)
+			reload(v);
+		else if (sig < 0 && errno == EAGAIN)
+			feed_watchdog(v);
+	}
+}
+
+static int
+check_config(struct vined *v)
+{
+	int rc = do_configs(v);
+
+	for (size_t i = 0; rc == 0 && i < v->count; i++)
+		printf("%s: good\n", utils_config_name(v->configs[i]));
+	undo_configs(v);
+	return rc ? VINED_EXIT_CONFIG : VINED_EXIT_OK;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct vined v;
+	struct vined_options options;
+	int status;
+
+	switch (vined_options_read(argc, argv, &options)) {
+	case VINED_DONE:
+		return VINED_EXIT_OK;
+	case VINED_USAGE:
+		return VINED_EXIT_USAGE;
+	case VINED_CHECK_CONFIG:
+		v.options = &options;
+		set_log_level(&v);
+		return check_config(&v);
+	default:
+		break;
+	}
+	v.options = &options;
+	v.journal = getenv("JOURNAL_STREAM") != NULL;
+	set_log_level(&v);
+	status = start(&v);
+	if (status)
+		return status;
+	serve_until_stopped(&v);
+	undo_from(&v, STEPS);
+	return VINED_EXIT_OK;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker polls, climbs the ladder when it finds nothing, and at its top arms
+ * every lane and sleeps on all their bells at once. Any lane that turns out to
+ * have work takes it back from the sleep.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "appliance/vined_worker.h"
+#include "arch/spin/arch_bell.h"
+#include "arch/spin/arch_ladder.h"
+#include "utils/utils_clock.h"
+#include "utils/utils_log.h"
+
+struct worker {
+	struct vined_workers *all;
+	pthread_t thread;
+	uint32_t index;
+	int spin;
+	_Atomic uint64_t rounds;
+} __attribute__((aligned(64)));
+
+struct vined_workers {
+	vine_pipe_s *const *pipes;
+	uint32_t pipe_count;
+	uint32_t count;
+	_Atomic int stop;
+	struct worker workers[];
+};
+
+/* Arm every lane; returns whether all may sleep. */
+static int
+arm_all(struct worker *w, struct arch_bell_seen *seen, uint64_t *limit)
+{
+	*limit = UINT64_MAX;
+	for (uint32_t i = 0; i < w->all->pipe_count; i++) {
+		uint64_t most;
+
+		if (!vine_lane_arm(&w->all->pipes[i]->lanes[w->index],
+				   &seen[i], &most))
+			return 0;
+		if (most < *limit)
+			*limit = most;
+	}
+	return !atomic_load(&w->all->stop);
+}
+
+static void
+sleep_once(struct worker *w)
+{
+	struct arch_bell_seen seen[ARCH_BELL_WAIT_MAX];
+	uint64_t limit;
+	int slept = arm_all(w, seen, &limit);
+
+	if (slept)
+		arch_bell_wait_any(seen, w->all->pipe_count, limit);
+	for (uint32_t i = 0; i < w->all->pipe_count; i++)
+		vine_lane_awake(&w->all->pipes[i]->lanes[w->index], slept);
+}
+
+static uint32_t
+poll_all(struct worker *w)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < w->all->pipe_count; i++)
+		n += vine_lane_poll(&w->all->pipes[i]->lanes[w->index]);
+	return n;
+}
+
+static void *
+run(void *arg)
+{
+	struct worker *w = arg;
+	struct arch_ladder ladder;
+
+	arch_ladder_init(&ladder, w->spin);
+	for (uint32_t i = 0; i < w->all->pipe_count; i++)
+		vine_lane_awake(&w->all->pipes[i]->lanes[w->index], 0);
+	while (!atomic_load_explicit(&w->all->stop, memory_order_relaxed)) {
+		uint32_t n = poll_all(w);
+
+		atomic_store_explicit(&w->rounds, w->rounds + 1,
+				      memory_order_relaxed);
+		if (n) {
+			arch_ladder_found(&ladder);
+			arch_ladder_begin(&ladder);
+		} else if (arch_ladder_step(&ladder)) {
+			arch_ladder_slept(&ladder);
+			sleep_once(w);
+			arch_ladder_begin(&ladder);
+		}
+	}
+	return NULL;
+}
+
+static int
+start_one(struct worker *w)
+{
+	sigset_t all, old;
+	char name[16];
+	int rc;
+
+	/* signals are for the main thread */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&w->thread, NULL, run, w);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc == 0) {
+		snprintf(name, sizeof(name), "vined-w%u", w->index);
+		pthread_setname_np(w->thread, name);
+	}
+	return -rc;
+}
+
+int
+vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,
+		    uint32_t count, struct vined_workers **out)
+{
+	size_t size = sizeof(struct vined_workers) +
+		count * sizeof(struct worker);
+	struct vined_workers *all = aligned_alloc(64, (size + 63) / 64 * 64);
+	int rc;
+
+	if (all == NULL)
+		return -ENOMEM;
+	memset(all, 0, size);
+	all->pipes = pipes;
+	all->pipe_count = pipe_count;
+	for (uint32_t i = 0; i < count; i++) {
+		struct worker *w = &all->workers[i];
+
+		w->all = all;
+		w->index = i;
+		w->spin = pipes[0]->spin;
+		rc = start_one(w);
+		if (rc) {
+			log_error("worker %u cannot be started: %s", i,
+				  strerror(-rc));
+			vined_workers_stop(all);
+			return rc;
+		}
+		all->count++;
+	}
+	*out = all;
+	return 0;
+}
+
+static uint32_t
+left(struct vined_workers *all)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < all->pipe_count; i++)
+		n += vine_pipe_busy(all->pipes[i]);
+	return n;
+}
+
+static void
+wake_all(struct vined_workers *all)
+{
+	for (uint32_t i = 0; i < all->pipe_count; i++)
+		for (uint32_t j = 0; j < all->count; j++)
+			vine_lane_ring(&all->pipes[i]->lanes[j]);
+}
+
+uint32_t
+vined_workers_drain(struct vined_workers *all, uint64_t timeout_ns)
+{
+	uint64_t start = utils_clock_ns();
+	struct timespec nap = { 0, 1000000 };
+	int quiet = 0;
+
+	/* twice in a row: an answer may be between service and lane */
+	while (quiet < 2 && utils_clock_ns() - start < timeout_ns) {
+		wake_all(all);
+		nanosleep(&nap, NULL);
+		quiet = left(all) == 0 ? quiet + 1 : 0;
+	}
+	return left(all);
+}
+
+void
+vined_workers_stop(struct vined_workers *all)
+{
+	atomic_store(&all->stop, 1);
+	wake_all(all);
+	for (uint32_t i = 0; i < all->count; i++)
+		pthread_join(all->workers[i].thread, NULL);
+	free(all);
+}
+
+uint64_t
+vined_workers_progress(struct vined_workers *all)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (uint32_t i = 0; i < all->count; i++) {
+		uint64_t r = atomic_load_explicit(&all->workers[i].rounds,
+						  memory_order_relaxed);
+
+		if (r < least)
+			least = r;
+	}
+	return least;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Worker: one thread that polls one lane of every segment, and sleeps when
+ * there is nothing to do anywhere.
+ */
+#ifndef VINED_WORKER_H
+#define VINED_WORKER_H
+
+#include <stdint.h>
+
+#include "core/vine_pipe.h"
+
+struct vined_workers;
+
+/*
+ * vined_workers_start starts `count` workers on the pipes, each of which has as
+ * many lanes. The caller keeps the array until they are stopped. Returns 0 or
+ * a negative errno, logged.
+ */
+int vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,
+			uint32_t count, struct vined_workers **workers);
+
+/*
+ * vined_workers_drain waits until nothing is in flight and no queue has
+ * anything, at most timeout_ns. Returns how many tasks are left.
+ */
+uint32_t vined_workers_drain(struct vined_workers *workers,
+			     uint64_t timeout_ns);
+
+/* vined_workers_stop ends the threads. */
+void vined_workers_stop(struct vined_workers *workers);
+
+/* vined_workers_progress grows as long as every worker goes round. */
+uint64_t vined_workers_progress(struct vined_workers *workers);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mapping and locks, alike for every kind of object.
+ *
+ * flock and byte locks are two lock spaces of the kernel, so one cannot block
+ * the other. A lock that must be waited for is polled with a pause: a stopped
+ * process that holds it then costs its waiters their timeout, not for ever.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "arch/shm/arch_shm.h"
+#include "utils/utils_clock.h"
+
+#define LOCK_BASE (INT64_C(1) << 62)
+
+static const struct arch_shm_mapper *const mappers[] = {
+	&arch_shm_file,
+	&arch_shm_posix,	/* matches every name: last */
+};
+
+const struct arch_shm_mapper *
+arch_shm_mapper_of(const char *name)
+{
+	size_t i = 0;
+
+	while (!mappers[i]->matches(name))
+		i++;
+	return mappers[i];
+}
+
+int
+arch_shm_map(int fd, uint64_t off, uint64_t size, int read_only, void **base)
+{
+	int prot = read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+	void *p = mmap(NULL, size, prot, MAP_SHARED, fd, (off_t)off);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	/* a child has no session: a stray access there is a fault, not a race
+	 * with its parent. Large pages where the kernel gives them. */
+	madvise(p, size, MADV_DONTFORK);
+	madvise(p, size, MADV_HUGEPAGE);
+	*base = p;
+	return 0;
+}
+
+void
+arch_shm_unmap(void *base, uint64_t size)
+{
+	munmap(base, size);
+}
+
+static struct flock
+byte_lock(short type, uint32_t byte)
+{
+	return (struct flock){
+		.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = LOCK_BASE + byte,
+		.l_len = 1,
+	};
+}
+
+int
+arch_shm_lock(int fd, uint32_t byte, int64_t timeout_ns)
+{
+	uint64_t start = utils_clock_ns();
+	long pause_ns = 50000;
+
+	for (;;) {
+		struct flock lock = byte_lock(F_WRLCK, byte);
+		struct timespec pause = { 0, pause_ns };
+
+		if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+			return 0;
+		if (errno != EAGAIN && errno != EACCES)
+			return -errno;
+		if (utils_clock_ns() - start >= (uint64_t)timeout_ns)
+			return -EBUSY;
+		nanosleep(&pause, NULL);
+		if (pause_ns < 4000000)
+			pause_ns += pause_ns / 2;
+	}
+}
+
+void
+arch_shm_unlock(int fd, uint32_t byte)
+{
+	struct flock lock = byte_lock(F_UNLCK, byte);
+
+	fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+int
+arch_shm_locked(int fd, uint32_t byte)
+{
+	struct flock lock = byte_lock(F_WRLCK, byte);
+
+	if (fcntl(fd, F_OFD_GETLK, &lock) != 0)
+		return 1;	/* not known: assume a living holder */
+	return lock.l_type != F_UNLCK;
+}
+
+int
+arch_shm_use(int fd)
+{
+	return flock(fd, LOCK_SH | LOCK_NB) == 0 ? 0 : -errno;
+}
+
+int
+arch_shm_alone(int fd)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+		return 0;
+	/* nobody else changes these locks while we hold the attach byte, so
+	 * going back to shared cannot be overtaken */
+	flock(fd, LOCK_SH | LOCK_NB);
+	return 1;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Shm: an object that several processes map, whatever kind it is.
+ *
+ * A mapper knows one kind of object: how to open it by name, whether it may be
+ * given a size, how to remove it. Everything above works on the descriptor.
+ *
+ * Byte locks are open-file-description locks on bytes far beyond the object's
+ * end. The kernel drops them when their holder dies, at whatever instruction,
+ * in whatever pid namespace: they are how a death is noticed.
+ */
+#ifndef ARCH_SHM_H
+#define ARCH_SHM_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* One kind of object. */
+struct arch_shm_mapper {
+	const char *kind;
+	/* matches tells whether a name of the config is of this kind */
+	int (*matches)(const char *name);
+	/* open returns a descriptor or -errno; flags as open(2) */
+	int (*open)(const char *name, int flags, mode_t mode);
+	/* remove takes the name away. Returns 0 or -errno. */
+	int (*remove)(const char *name);
+};
+
+extern const struct arch_shm_mapper arch_shm_posix;
+extern const struct arch_shm_mapper arch_shm_file;
+
+/* arch_shm_mapper_of returns the mapper for a name. Never NULL. */
+const struct arch_shm_mapper *arch_shm_mapper_of(const char *name);
+
+/*
+ * arch_shm_map maps `size` bytes of fd from `off` on, shared, readable and,
+ * unless read_only, writable, never executable, and not inherited by fork.
+ * The caller unmaps it. Returns 0 or -errno.
+ */
+int arch_shm_map(int fd, uint64_t off, uint64_t size, int read_only,
+		 void **base);
+void arch_shm_unmap(void *base, uint64_t size);
+
+/* Bytes that locks are taken on. */
+enum arch_shm_byte {
+	ARCH_SHM_BYTE_ATTACH = 0,	/* held while attaching or leaving */
+	ARCH_SHM_BYTE_APPLIANCE = 1,	/* held by the appliance */
+	ARCH_SHM_BYTE_SESSION = 64,	/* + slot: held by that session */
+};
+
+/*
+ * arch_shm_lock takes the exclusive lock on a byte, waiting up to timeout_ns.
+ * Returns 0, or -EBUSY when it is held by another, or -errno.
+ */
+int arch_shm_lock(int fd, uint32_t byte, int64_t timeout_ns);
+void arch_shm_unlock(int fd, uint32_t byte);
+
+/* arch_shm_locked tells whether another description holds the byte's lock. */
+int arch_shm_locked(int fd, uint32_t byte);
+
+/*
+ * Users of an object each hold a shared flock. arch_shm_use takes it;
+ * arch_shm_alone tells whether no other user is left, and changes nothing. Both
+ * only under ARCH_SHM_BYTE_ATTACH.
+ */
+int arch_shm_use(int fd);
+int arch_shm_alone(int fd);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Cache: freed data that a thread keeps, class by class, to hand out again.
+ *
+ * First in, first out: memory handed to and fro while the other side still has
+ * it in its cache is the slowest there is, so a piece is used again as late as
+ * possible. A thread keeps at most `recycle_size` bytes of a class, in at most
+ * VINE_CACHE_SLOTS pieces.
+ *
+ * A cache belongs to its thread, but one that runs out of memory may empty all
+ * caches of the session; so a flag guards each. It is never waited for by the
+ * owner: finding it taken he goes to the heap.
+ */
+#ifndef VINE_CACHE_H
+#define VINE_CACHE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "core/vine_heap.h"
+
+#define VINE_CACHE_SLOTS 256u	/* a power of two */
+
+/* A ring of freed pieces; positions run freely. */
+struct vine_shelf {
+	struct vine_data_s **ring; /* VINE_CACHE_SLOTS; NULL: not used yet */
+	uint32_t first;
+	uint32_t last;
+	uint32_t limit;		/* pieces */
+};
+
+struct vine_cache {
+	_Atomic uint32_t busy;
+	struct vine_heap *heap;
+	struct vine_shelf shelves[VINE_HEAP_CLASSES];
+};
+
+void vine_cache_init(struct vine_cache *cache, struct vine_heap *heap);
+
+/* vine_cache_get takes a piece of a class: 0 or as vine_heap_take. */
+int vine_cache_get(struct vine_cache *cache, uint32_t cls,
+		   struct vine_data_s **item);
+
+/* vine_cache_put keeps a piece or gives some to the heap. Never fails. */
+void vine_cache_put(struct vine_cache *cache, struct vine_data_s *item);
+
+/* vine_cache_empty moves all a cache has into `items`, linked by next. */
+void vine_cache_empty(struct vine_cache *cache, struct vine_data_s **items);
+
+/* vine_cache_fini empties and frees a cache. */
+void vine_cache_fini(struct vine_cache *cache);
+
+#endif

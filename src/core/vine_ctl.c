@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Each control task is a function of its four operands that returns a value or
+ * a negative errno. Texts are copied out of the mailbox page before anything
+ * else; what a session may have is checked here.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/vine_ctl.h"
+#include "core/vine_door.h"
+#include "core/vine_pipe.h"
+
+struct ctl {
+	struct vine_pipe_s *pipe;
+	struct vine_lane *lane;
+	struct vine_rec *rec;
+	uint64_t a;
+	uint64_t b;
+	uint64_t c;
+	char name[VINE_CTL_NAME];
+};
+
+static int64_t
+run_queue_open(struct ctl *c)
+{
+	return vine_door_queue(c->pipe, c->rec, 0);
+}
+
+static int64_t
+run_grant(struct ctl *c)
+{
+	vine_off_t off = 0;
+	int rc;
+
+	vine_pipe_sweep(c->pipe);
+	rc = vine_extents_grant(&c->pipe->extents, c->rec->serial,
+				c->rec->slot, 0, c->a, &off);
+	if (rc)
+		return rc;
+	c->rec->granted += (c->a + VINE_PAGE - 1) & ~(uint64_t)(VINE_PAGE - 1);
+	return (int64_t)off;
+}
+
+static int64_t
+run_give_back(struct ctl *c)
+{
+	int64_t bytes = vine_extents_return(&c->pipe->extents, c->rec->serial,
+					    c->a, vine_pipe_rest(c->pipe));
+
+	if (bytes < 0)
+		return bytes;
+	c->rec->granted -= (uint64_t)bytes;
+	vine_pipe_sweep(c->pipe);
+	return 0;
+}
+
+static int64_t
+run_accel_open(struct ctl *c)
+{
+	uint32_t handle;
+	int rc;
+
+	if (c->rec->vaccels >= VINE_SESSION_ACCELS_MAX)
+		return -EDQUOT;
+	rc = vine_registry_open(&c->pipe->registry, (uint32_t)c->a,
+				c->rec->serial, c->rec->slot,
+				(int)(int64_t)c->b, &handle);
+	if (rc)
+		return rc;
+	c->rec->vaccels++;
+	return handle;
+}
+
+static int64_t
+run_accel_close(struct ctl *c)
+{
+	int rc = vine_registry_close(&c->pipe->registry, (uint32_t)c->a,
+				     c->rec->serial);
+
+	if (rc == 0)
+		c->rec->vaccels--;
+	return rc;
+}
+
+/* A session counts once on each procedure, however many uses it has. */
+static int64_t
+refer(struct ctl *c, struct vine_proc_s *proc)
+{
+	uint32_t i = proc->handle & 0xffff;
+	uint8_t bit = (uint8_t)(1u << (i & 7));
+
+	if (!(c->rec->proc_refs[i / 8] & bit)) {
+		c->rec->proc_refs[i / 8] |= bit;
+		vine_registry_use(&c->pipe->registry, proc);
+	}
+	return proc->handle;
+}
+
+static int64_t
+run_proc_get(struct ctl *c)
+{
+	struct vine_proc_s *proc;
+
+	if (c->a >= VINE_ACCEL_TYPES || c->name[0] == '\0')
+		return -EINVAL;
+	proc = vine_registry_find_proc(&c->pipe->registry,
+				       (vine_accel_type_e)c->a, c->name);
+	return proc ? refer(c, proc) : -ENOENT;
+}
+
+/* Who could run an application's code for accelerators of this type? */
+static const struct vine_owner *
+builder_for(struct vine_pipe_s *pipe, vine_accel_type_e type)
+{
+	for (struct vine_accel_s *a = pipe->registry.phys; a; a = a->next)
+		if (a->type == type && !a->dropped && a->owner->build)
+			return a->owner;
+	return NULL;
+}
+
+static int
+proc_build(struct ctl *c, const void *code, size_t size,
+	   struct vine_proc_s **out)
+{
+	vine_accel_type_e type = (vine_accel_type_e)c->a;
+	const struct vine_owner *builder = builder_for(c->pipe, type);
+	void *ctx = NULL;
+	int rc = 0;
+
+	if (builder)
+		rc = builder->build(builder->state, c->name, code, size, &ctx);
+	if (rc)
+		return rc;
+	rc = vine_registry_add_proc(&c->pipe->registry, type, c->name, code,
+				    size, NULL, ctx, out);
+	if (rc == 0)
+		(*out)->builder = builder;
+	else if (builder && builder->drop)
+		builder->drop(builder->state, ctx);
+	return rc == -ENOSPC ? -EDQUOT : rc;
+}
+
+static int64_t
+run_proc_add(struct ctl *c)
+{
+	struct vine_proc_s *proc;
+	uint64_t size = c->c;
+	void *code;
+	int rc = 0;
+
+	if (c->a >= VINE_ACCEL_TYPES || c->name[0] == '\0' ||
+	    size > VINE_PROC_CODE_MAX)
+		return -EINVAL;
+	if (size && vine_extents_find(&c->pipe->extents, c->rec->serial, c->b,
+				      size) == NULL)
+		return -EINVAL;
+	code = malloc(size ? size : 1);
+	if (code == NULL)
+		return -ENOMEM;
+	if (size)
+		memcpy(code, c->pipe->seg->base + c->b, size);
+	proc = vine_registry_find_proc(&c->pipe->registry,
+				       (vine_accel_type_e)c->a, c->name);
+	if (proc && proc->type != (vine_accel_type_e)c->a)
+		proc = NULL;	/* ANY finds every type */
+	if (proc && (proc->code_size != size ||
+		     (size && memcmp(proc->code, code, size) != 0))) {
+		rc = -EEXIST;
+	} else if (proc == NULL) {
+		if (c->rec->procs >= VINE_SESSION_PROCS_MAX)
+			rc = -EDQUOT;
+		else
+			rc = proc_build(c, code, size, &proc);
+		if (rc == 0)
+			c->rec->procs++;
+	}
+	free(code);
+	return rc ? rc : refer(c, proc);
+}
+
+static int64_t
+run_proc_put(struct ctl *c)
+{
+	struct vine_proc_s *proc =
+		vine_registry_proc(&c->pipe->registry, (uint32_t)c->a);
+	uint32_t i = (uint32_t)c->a & 0xffff;
+	uint8_t bit = (uint8_t)(1u << (i & 7));
+
+	if (proc == NULL || !(c->rec->proc_refs[i / 8] & bit))
+		return -EINVAL;
+	c->rec->proc_refs[i / 8] &= (uint8_t)~bit;
+	vine_registry_unuse(&c->pipe->registry, proc, vine_pipe_rest(c->pipe));
+	vine_pipe_sweep(c->pipe);
+	return 0;
+}
+
+/* A cancellation on its way to the lane that has the task. */
+struct cancel {
+	struct vine_post post;
+	struct vine_rec *rec;
+	uint32_t serial;
+	uint32_t queue;
+	uint32_t cookie;
+};
+
+static void
+cancel_here(struct vine_lane *lane, struct vine_post *post)
+{
+	struct cancel *x = (struct cancel *)post;
+	struct vine_pq *pq = atomic_load(&lane->pipe->queues[x->queue]);
+	struct vine_req *r;
+
+	if (pq && pq->lane == lane && pq->serial == x->serial) {
+		for (r = lane->held; r; r = r->held_next)
+			if (r->pq == pq && r->cookie == x->cookie)
+				break;
+		if (r && !r->canceled) {
+			const struct vine_owner *owner = r->accel->owner;
+
+			r->canceled = 1;
+			if (owner->cancel)
+				owner->cancel(owner->state, r);
+		} else if (r == NULL) {	/* not taken yet, or long gone */
+			pq->cancel[pq->cancels % VINE_CANCELS_PENDING] =
+				x->cookie;
+			if (pq->cancels < VINE_CANCELS_PENDING)
+				pq->cancels++;
+		}
+	}
+	free(x);
+}
+
+static int64_t
+run_cancel(struct ctl *c)
+{
+	struct vine_pq *pq = c->a < c->pipe->seg->layout.queues ?
+		atomic_load(&c->pipe->queues[c->a]) : NULL;
+	struct cancel *x;
+
+	if (pq == NULL || pq->rec != c->rec)
+		return -EINVAL;
+	x = calloc(1, sizeof(*x));
+	if (x == NULL)
+		return -ENOMEM;
+	x->post.fn = cancel_here;
+	x->serial = c->rec->serial;
+	x->queue = (uint32_t)c->a;
+	x->cookie = (uint32_t)c->b;
+	vine_lane_post(pq->lane, &x->post);
+	return 0;
+}
+
+static int64_t
+run(struct ctl *c, uint32_t op)
+{
+	switch (op) {
+#define VINE_CTL(number, NAME, name, what) \
+	case VINE_CTL_##NAME: \
+		return run_##name(c);
+#include "core/ctl.def"
+#undef VINE_CTL
+	default:
+		return -ENOSYS;
+	}
+}
+
+static void
+copy_name(struct ctl *c)
+{
+	const le8_t *text = (const le8_t *)
+		(c->pipe->seg->base + c->rec->mailbox);
+
+	for (uint32_t i = 0; i < VINE_CTL_NAME; i++)
+		c->name[i] = (char)arch_load8(&text[i]);
+	c->name[VINE_CTL_NAME - 1] = '\0';
+}
+
+void
+vine_ctl_run(struct vine_lane *lane, struct vine_pq *pq,
+	     const struct vine_desc *desc)
+{
+	struct ctl c = {
+		.pipe = lane->pipe,
+		.lane = lane,
+		.rec = pq->rec,
+		.a = desc->w[4],
+		.b = desc->w[5],
+		.c = desc->w[6],
+	};
+	struct vine_comp comp = { .cookie = vine_desc_cookie(desc) };
+	int64_t rc = -EINVAL;
+
+	vine_lane_count(lane, VINE_COUNT_CONTROL, 1);
+	if (vine_desc_accel(desc) == 0) {
+		copy_name(&c);
+		pthread_mutex_lock(&lane->pipe->lock);
+		if (pq->rec->state == VINE_REC_OPEN)
+			rc = run(&c, vine_desc_proc(desc));
+		else
+			rc = -ECONNRESET;
+		if (rc >= 0 && pq->rec->state == VINE_REC_OPEN) {
+			struct vine_session_shm *s =
+				vine_seg_session(lane->pipe->seg,
+						 pq->rec->slot);
+
+			arch_store64(&s->granted, pq->rec->granted);
+			arch_store32(&s->queues, pq->rec->queues);
+			arch_store32(&s->vaccels, pq->rec->vaccels);
+		}
+		pthread_mutex_unlock(&lane->pipe->lock);
+	}
+	comp.status = rc < 0 ? VINE_STATUS_FAILED : VINE_STATUS_OK;
+	comp.error = rc < 0 ? (uint32_t)-rc : 0;
+	comp.value = rc < 0 ? 0 : (uint64_t)rc;
+	vine_cring_push(&pq->comp, &comp);
+	pq->completed++;
+	vine_lane_wake_peer(pq);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Control: tasks for the appliance itself. They travel the road of every other
+ * task, on a session's control queue, with accelerator handle 0.
+ */
+#ifndef VINE_CTL_H
+#define VINE_CTL_H
+
+#include "core/vine_desc.h"
+
+struct vine_lane;
+struct vine_pq;
+
+enum vine_ctl {
+#define VINE_CTL(number, NAME, name, what) VINE_CTL_##NAME = (number),
+#include "core/ctl.def"
+#undef VINE_CTL
+	VINE_CTL_MAX = 9,
+};
+
+/* Names in the mailbox are NUL-terminated and at most this long with it. */
+#define VINE_CTL_NAME 64u
+
+/*
+ * vine_ctl_run carries a control task out and answers it. The thread of the
+ * lane that the control queue belongs to; takes the pipe's lock.
+ */
+void vine_ctl_run(struct vine_lane *lane, struct vine_pq *pq,
+		  const struct vine_desc *desc);
+
+#endif

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The door's states. A slot's record goes NONE, OPEN, CLOSING, CLOSED, NONE;
+ * records change under the pipe's lock only. CLOSING lasts until every lane has
+ * let go of the session's queues, which each does when none of the session's
+ * requests is held by a service any more.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/shm/arch_shm.h"
+#include "core/vine_door.h"
+#include "core/vine_pipe.h"
+#include "utils/utils_log.h"
+
+static void
+answer(struct vine_pipe_s *pipe, uint32_t slot, uint64_t nonce,
+       enum vine_session_state state, int error)
+{
+	struct vine_session_shm *s = vine_seg_session(pipe->seg, slot);
+
+	arch_store64(&s->echo, nonce);
+	arch_store32(&s->error, (uint32_t)error);
+	arch_store64(&s->generation, pipe->generation);
+	/* DOOR-R2: what else was written is there before the state; pairs with
+	 * DOOR-A2 in vine_session.c. */
+	arch_store_release32(&s->state, state);
+	arch_bell_ring(&s->bell, ~0u);
+}
+
+/* The directory entry of a queue, and zeroed rings. */
+static void
+queue_form(struct vine_pipe_s *pipe, const struct vine_pq *pq,
+	   const struct vine_rec *rec, vine_off_t sub, vine_off_t comp)
+{
+	struct vine_queue_shm *shm = pq->shm;
+
+	arch_store32(&shm->armed, 1);
+	arch_store32(&shm->session, rec->slot);
+	arch_store32(&shm->bell, pq->lane->index);
+	arch_store64(&shm->sub, sub);
+	arch_store64(&shm->comp, comp);
+	arch_store32(&shm->sub_slots, pq->sub.mask + 1);
+	arch_store32(&shm->comp_slots, pq->comp.mask + 1);
+	arch_store32(&shm->taken, 0);
+	arch_store32(&shm->waiting, 0);
+	arch_store32(&shm->state, 1);
+	(void)pipe;
+}
+
+static int
+queue_index(struct vine_pipe_s *pipe, uint32_t *index)
+{
+	uint32_t n = pipe->seg->layout.queues;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t at = (pipe->next_queue + i) % n;
+
+		if (at != VINE_READY_DOOR &&
+		    atomic_load(&pipe->queues[at]) == NULL) {
+			pipe->next_queue = at + 1;
+			*index = at;
+			return 0;
+		}
+	}
+	return -EDQUOT;
+}
+
+/* Rings come from the heap: submissions, completions, a control page. */
+static int
+queue_rings(struct vine_pipe_s *pipe, struct vine_rec *rec, struct vine_pq *pq,
+	    uint32_t slots, int control)
+{
+	/* half as large as a completion ring has room for tasks: a task that
+	 * was taken frees its slot, but keeps its place among completions */
+	uint64_t sub_bytes = slots * sizeof(struct vine_desc_shm);
+	uint64_t comp_bytes = 2 * slots * sizeof(struct vine_comp_shm);
+	uint64_t bytes = sub_bytes + comp_bytes;
+	vine_off_t off;
+	int rc;
+
+	if (control)
+		bytes += VINE_PAGE;
+	rc = vine_extents_grant(&pipe->extents, VINE_SERIAL_RING(rec->serial),
+				rec->slot, pq->index, bytes, &off);
+	if (rc)
+		return rc;
+	memset(pipe->seg->base + off, 0, bytes);
+	pq->sub.slots = (struct vine_desc_shm *)(pipe->seg->base + off);
+	pq->sub.mask = slots - 1;
+	pq->comp.slots = (struct vine_comp_shm *)
+		(pipe->seg->base + off + sub_bytes);
+	pq->comp.mask = 2 * slots - 1;
+	if (control)
+		rec->mailbox = off + sub_bytes + comp_bytes;
+	queue_form(pipe, pq, rec, off, off + sub_bytes);
+	return 0;
+}
+
+int64_t
+vine_door_queue(struct vine_pipe_s *pipe, struct vine_rec *rec, int control)
+{
+	struct vine_pq *pq = calloc(1, sizeof(*pq));
+	uint32_t slots = control ? VINE_SLOTS_CTL :
+		pipe->seg->layout.queue_slots;
+	int rc;
+
+	if (pq == NULL)
+		return -ENOMEM;
+	rc = queue_index(pipe, &pq->index);
+	if (rc) {
+		free(pq);
+		return rc;
+	}
+	pq->shm = vine_seg_queue(pipe->seg, pq->index);
+	pq->lane = &pipe->lanes[pipe->next_lane++ % pipe->lane_count];
+	pq->rec = rec;
+	pq->serial = rec->serial;
+	pq->fence = rec->fence;
+	pq->control = (uint32_t)control;
+	pq->trace_id = pipe->seg->incarnation << 16 | pq->index;
+	rc = queue_rings(pipe, rec, pq, slots, control);
+	if (rc == 0)
+		rc = vine_lane_add(pq->lane, pq);
+	if (rc) {
+		free(pq);	/* its extent goes with the session */
+		return rc;
+	}
+	rec->queues++;
+	atomic_store_explicit(&pipe->queues[pq->index], pq,
+			      memory_order_release);
+	return pq->index;
+}
+
+static void
+tell_tools(struct vine_pipe_s *pipe, const struct vine_rec *rec)
+{
+	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
+
+	arch_store64(&s->granted, rec->granted);
+	arch_store32(&s->queues, rec->queues);
+	arch_store32(&s->vaccels, rec->vaccels);
+}
+
+static int
+rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
+{
+	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
+	int64_t q;
+
+	rec->serial = ++pipe->next_serial & 0x7fffffffu;
+	if (rec->serial == 0)
+		rec->serial = ++pipe->next_serial;
+	rec->nonce = nonce;
+	rec->granted = 0;
+	rec->queues = 0;
+	rec->vaccels = 0;
+	rec->procs = 0;
+	rec->strikes = 0;
+	rec->dead = 0;
+	rec->fence = arch_load64(&s->boot_id) != pipe->boot_id ||
+		!(arch_load32(&s->flags) & VINE_SESSION_F_MEMBARRIER);
+	rec->proc_refs = calloc(pipe->seg->layout.procs / 8 + 1, 1);
+	if (rec->proc_refs == NULL)
+		return -ENOMEM;
+	q = vine_door_queue(pipe, rec, 1);
+	if (q < 0) {
+		vine_extents_return_all(&pipe->extents,
+					VINE_SERIAL_RING(rec->serial),
+					vine_pipe_rest(pipe));
+		free(rec->proc_refs);
+		rec->proc_refs = NULL;
+		return (int)q;
+	}
+	rec->control = (uint32_t)q;
+	rec->state = VINE_REC_OPEN;
+	pipe->recs_open++;
+	arch_store32(&s->queue, rec->control);
+	arch_store32(&s->fence, rec->fence);
+	arch_store64(&s->mailbox, rec->mailbox);
+	tell_tools(pipe, rec);
+	return 0;
+}
+
+static void
+admit(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
+{
+	struct vine_lane *lane = &pipe->lanes[0];
+	int rc = rec_open(pipe, rec, nonce);
+
+	if (rc) {
+		log_warn("segment %s session %u refused: %s", pipe->seg->name,
+			 rec->slot, strerror(-rc));
+		vine_lane_count(lane, VINE_COUNT_SESSIONS_REFUSED, 1);
+		rec->nonce = nonce;
+		answer(pipe, rec->slot, nonce, VINE_SESSION_REFUSED, -rc);
+		return;
+	}
+	vine_lane_count(lane, VINE_COUNT_SESSIONS_OPENED, 1);
+	log_debug("segment %s session %u opened", pipe->seg->name, rec->slot);
+	answer(pipe, rec->slot, nonce, VINE_SESSION_OPEN, 0);
+}
+
+/* Close the queues of a session in one lane, if nothing of it is held. */
+struct leave {
+	struct vine_post post;
+	struct vine_pipe_s *pipe;
+	struct vine_rec *rec;
+};
+
+/* Cancel what a session has held in a lane; returns how much is left. */
+static int
+cancel_held(struct vine_lane *lane, const struct vine_rec *rec)
+{
+	struct vine_req *r = lane->held;
+	int left = 0;
+
+	while (r) {
+		const struct vine_owner *owner = r->accel->owner;
+
+		if (r->pq->rec == rec && !r->canceled && owner->cancel) {
+			r->canceled = 1;
+			owner->cancel(owner->state, r);
+			r = lane->held;	/* the list may have changed */
+		} else {
+			r = r->held_next;
+		}
+	}
+	for (r = lane->held; r; r = r->held_next)
+		left += r->pq->rec == rec;
+	return left;
+}
+
+static void
+leave_here(struct vine_lane *lane, struct vine_post *post)
+{
+	struct leave *l = (struct leave *)post;
+	uint32_t i = 0;
+
+	if (cancel_held(lane, l->rec) > 0) {
+		vine_lane_defer(lane, post);
+		return;
+	}
+	while (i < lane->all_count) {
+		if (lane->all[i]->rec == l->rec)
+			vine_lane_remove(lane, lane->all[i]);
+		else
+			i++;
+	}
+	if (atomic_fetch_sub(&l->rec->lanes_open, 1) == 1)
+		vine_door_finish(l->pipe, l->rec);
+	free(l);
+}
+
+/* Under the lock. */
+static void
+rec_close(struct vine_pipe_s *pipe, struct vine_rec *rec, int dead)
+{
+	struct leave *posts[VINE_BELLS_MAX];
+
+	for (uint32_t i = 0; i < pipe->lane_count; i++) {
+		posts[i] = calloc(1, sizeof(*posts[i]));
+		if (posts[i] == NULL) {	/* try again at the next look */
+			while (i > 0)
+				free(posts[--i]);
+			return;
+		}
+	}
+	rec->state = VINE_REC_CLOSING;
+	rec->dead = dead;
+	atomic_store(&rec->lanes_open, pipe->lane_count);
+	for (uint32_t i = 0; i < pipe->lane_count; i++) {
+		posts[i]->post.fn = leave_here;
+		posts[i]->pipe = pipe;
+		posts[i]->rec = rec;
+		vine_lane_post(&pipe->lanes[i], &posts[i]->post);
+	}
+}
+
+void
+vine_door_finish(struct vine_pipe_s *pipe, struct vine_rec *rec)
+{
+	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
+	struct vine_lane *lane = &pipe->lanes[0];
+	uint64_t epoch;
+
+	pthread_mutex_lock(&pipe->lock);
+	epoch = vine_pipe_rest(pipe);
+	vine_registry_close_all(&pipe->registry, rec->serial);
+	for (uint32_t i = 0; i < pipe->seg->layout.procs; i++) {
+		struct vine_proc_s *p =
+			atomic_load(&pipe->registry.procs[i].proc);
+
+		if (p && rec->proc_refs[i / 8] & 1u << (i & 7))
+			vine_registry_unuse(&pipe->registry, p, epoch);
+	}
+	vine_extents_return_all(&pipe->extents, rec->serial, epoch);
+	vine_extents_return_all(&pipe->extents, VINE_SERIAL_RING(rec->serial),
+				epoch);
+	free(rec->proc_refs);
+	rec->proc_refs = NULL;
+	rec->granted = 0;
+	rec->queues = 0;
+	rec->vaccels = 0;
+	tell_tools(pipe, rec);
+	pipe->recs_open--;
+	vine_lane_count(lane, rec->dead ? VINE_COUNT_SESSIONS_REAPED :
+			VINE_COUNT_SESSIONS_CLOSED, 1);
+	log_debug("segment %s session %u %s", pipe->seg->name, rec->slot,
+		  rec->dead ? "taken back, its process is gone" : "closed");
+	rec->state = VINE_REC_CLOSED;
+	answer(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
+	if (rec->dead) {
+		rec->state = VINE_REC_NONE;
+		arch_store32(&s->claim, 0);
+	}
+	pthread_mutex_unlock(&pipe->lock);
+}
+
+/* What does the slot ask for? */
+static void
+look_at(struct vine_pipe_s *pipe, struct vine_rec *rec)
+{
+	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
+	uint32_t request;
+	uint64_t nonce;
+
+	if (arch_load32(&s->claim) == 0) {
+		if (rec->state == VINE_REC_CLOSED)
+			rec->state = VINE_REC_NONE;
+		if (rec->state == VINE_REC_NONE)
+			return;
+	}
+	/* DOOR-A1: pairs with DOOR-R1 in vine_session.c. */
+	request = arch_load_acquire32(&s->request);
+	nonce = arch_load64(&s->nonce);
+	switch (rec->state) {
+	case VINE_REC_NONE:
+	case VINE_REC_CLOSED:
+		if (request == VINE_REQUEST_ATTACH && nonce != rec->nonce &&
+		    nonce != 0)
+			admit(pipe, rec, nonce);
+		break;
+	case VINE_REC_OPEN:
+		if (request == VINE_REQUEST_DETACH && nonce == rec->nonce)
+			rec_close(pipe, rec, 0);
+		break;
+	case VINE_REC_LOST:
+		if (request != VINE_REQUEST_DETACH)
+			break;
+		vine_extents_return_all(&pipe->extents, rec->serial,
+					vine_pipe_rest(pipe));
+		rec->state = VINE_REC_CLOSED;
+		rec->nonce = nonce;
+		answer(pipe, rec->slot, nonce, VINE_SESSION_CLOSED, 0);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+vine_door_answer(struct vine_pipe_s *pipe)
+{
+	pthread_mutex_lock(&pipe->lock);
+	if (!pipe->draining)
+		for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++)
+			look_at(pipe, &pipe->recs[i]);
+	pthread_mutex_unlock(&pipe->lock);
+}
+
+/* A claim whose owner holds no lock: dead, or just about to take it. */
+static void
+reap_claim(struct vine_pipe_s *pipe, struct vine_rec *rec)
+{
+	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
+	uint32_t byte = ARCH_SHM_BYTE_SESSION + rec->slot;
+
+	if (arch_load32(&s->claim) == 0 || ++rec->strikes < 3)
+		return;
+	/* with the lock in our hand nobody else can take the slot for his; he
+	 * looks at the claim again once he has it */
+	if (arch_shm_lock(pipe->seg->fd, byte, 0) != 0)
+		return;
+	rec->strikes = 0;
+	arch_store32(&s->claim, 0);
+	arch_shm_unlock(pipe->seg->fd, byte);
+}
+
+void
+vine_door_reap(struct vine_pipe_s *pipe)
+{
+	if (pipe->seg->fd < 0)
+		return;
+	pthread_mutex_lock(&pipe->lock);
+	for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++) {
+		struct vine_rec *rec = &pipe->recs[i];
+
+		if (rec->state == VINE_REC_NONE &&
+		    arch_load32(&vine_seg_session(pipe->seg, i)->claim) == 0)
+			continue;
+		if (arch_shm_locked(pipe->seg->fd, ARCH_SHM_BYTE_SESSION + i)) {
+			rec->strikes = 0;
+			continue;
+		}
+		if (rec->state == VINE_REC_OPEN) {
+			rec_close(pipe, rec, 1);
+		} else if (rec->state == VINE_REC_LOST) {
+			vine_extents_return_all(&pipe->extents, rec->serial,
+						vine_pipe_rest(pipe));
+			rec->state = VINE_REC_NONE;
+			arch_store32(&vine_seg_session(pipe->seg, i)->claim, 0);
+		} else if (rec->state != VINE_REC_CLOSING) {
+			reap_claim(pipe, rec);
+			rec->state = VINE_REC_NONE;
+		}
+	}
+	pthread_mutex_unlock(&pipe->lock);
+}
+
+/* What the directory of extents says, copied before anything is judged. */
+struct old_extent {
+	vine_off_t off;
+	uint64_t len;
+	uint32_t slot;
+};
+
+/*
+ * The directory is a hint of the guests' own making: what it says can only keep
+ * pages of this segment from being granted while a lost session lives.
+ */
+static void
+take_up_extents(struct vine_pipe_s *pipe)
+{
+	uint32_t max = pipe->seg->layout.extents, count = 0;
+	struct old_extent *old = calloc(max, sizeof(*old));
+
+	for (uint32_t i = 0; i < max; i++) {
+		struct vine_extent_shm *e = vine_seg_extent(pipe->seg, i);
+		uint32_t slot = arch_load32(&e->session);
+		uint64_t len = arch_load64(&e->len);
+
+		if (old && len && slot < pipe->seg->layout.sessions &&
+		    pipe->recs[slot].state == VINE_REC_LOST)
+			old[count++] = (struct old_extent){
+				arch_load64(&e->off), len, slot };
+		arch_store64(&e->len, 0);
+	}
+	for (uint32_t i = 0; i < count; i++)
+		if (vine_extents_claim(&pipe->extents,
+				       pipe->recs[old[i].slot].serial,
+				       old[i].slot, old[i].off,
+				       old[i].len) != 0)
+			log_warn("segment %s session %u extent offset %llu "
+				 "length %llu cannot be taken up",
+				 pipe->seg->name, old[i].slot,
+				 (unsigned long long)old[i].off,
+				 (unsigned long long)old[i].len);
+	free(old);
+}
+
+void
+vine_door_take_up(struct vine_pipe_s *pipe)
+{
+	uint32_t lost = 0;
+
+	for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++) {
+		struct vine_session_shm *s = vine_seg_session(pipe->seg, i);
+		struct vine_rec *rec = &pipe->recs[i];
+
+		if (arch_load32(&s->claim) == 0 ||
+		    arch_load32(&s->state) != VINE_SESSION_OPEN)
+			continue;
+		rec->state = VINE_REC_LOST;
+		rec->serial = ++pipe->next_serial;
+		rec->nonce = arch_load64(&s->nonce);
+		lost++;
+	}
+	take_up_extents(pipe);
+	for (uint32_t i = 0; i < pipe->seg->layout.queues; i++)
+		arch_store32(&vine_seg_queue(pipe->seg, i)->state, 0);
+	for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++)
+		if (pipe->recs[i].state == VINE_REC_LOST)
+			answer(pipe, i, pipe->recs[i].nonce, VINE_SESSION_LOST,
+			       ECONNRESET);
+	if (lost)
+		log_warn("segment %s has %u sessions of an earlier appliance; "
+			 "they are lost", pipe->seg->name, lost);
+	vine_lane_count(&pipe->lanes[0], VINE_COUNT_SESSIONS_LOST, lost);
+}
+
+void
+vine_door_close_all(struct vine_pipe_s *pipe)
+{
+	pthread_mutex_lock(&pipe->lock);
+	for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++) {
+		struct vine_rec *rec = &pipe->recs[i];
+		struct vine_session_shm *s = vine_seg_session(pipe->seg, i);
+
+		if (rec->state == VINE_REC_OPEN)
+			answer(pipe, i, arch_load64(&s->nonce),
+			       VINE_SESSION_LOST, ESHUTDOWN);
+		free(rec->proc_refs);
+		rec->proc_refs = NULL;
+	}
+	pthread_mutex_unlock(&pipe->lock);
+}

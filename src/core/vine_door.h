@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Door: how sessions come and go.
+ *
+ * An application claims a slot (compare-and-swap), takes the slot's byte lock
+ * where the segment has a descriptor, writes its half with a fresh nonce,
+ * releases `request`, and knocks: it sets ready bit 0 of worker 0. The
+ * appliance answers in its half, echoing the nonce, and releases `state`. To
+ * leave, the application sets `request` again; when it sees CLOSED it gives up
+ * the claim, which is its last word. A session whose byte lock has been dropped
+ * by the kernel is dead and is closed in its place.
+ */
+#ifndef VINE_DOOR_H
+#define VINE_DOOR_H
+
+#include <stdint.h>
+
+struct vine_pipe_s;
+struct vine_rec;
+struct vine_pq;
+
+/* vine_door_answer looks at every slot. Lane 0's thread. */
+void vine_door_answer(struct vine_pipe_s *pipe);
+
+/* vine_door_reap closes the sessions of dead processes. Lane 0's thread. */
+void vine_door_reap(struct vine_pipe_s *pipe);
+
+/*
+ * vine_door_take_up marks what an earlier appliance left: its sessions are
+ * lost, and what they held stays theirs until they are gone.
+ */
+void vine_door_take_up(struct vine_pipe_s *pipe);
+
+/*
+ * vine_door_queue makes a queue of a session: rings, directory entry, lane.
+ * Under the lock. Returns its index, or -EDQUOT, -ENOMEM.
+ */
+int64_t vine_door_queue(struct vine_pipe_s *pipe, struct vine_rec *rec,
+			int control);
+
+/* vine_door_finish ends a closing session once no lane has a queue of it. */
+void vine_door_finish(struct vine_pipe_s *pipe, struct vine_rec *rec);
+
+/* vine_door_close_all closes every session; for the pipe's end. */
+void vine_door_close_all(struct vine_pipe_s *pipe);
+
+#endif

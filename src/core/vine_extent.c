@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Entries say who holds what; the owner table says which entry a page belongs
+ * to. A page's owner is written after its entry and cleared before the entry
+ * is used again, and not before every lane has passed a quiet point.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/vine_extent.h"
+
+static void
+own_pages(struct vine_extents *x, uint32_t page, uint32_t len, uint32_t entry)
+{
+	for (uint32_t i = 0; i < len; i++)
+		/* EXT-R1: pairs with EXT-A1 in vine_extents_find(). */
+		atomic_store_explicit(&x->owner[page + i], entry,
+				      memory_order_release);
+}
+
+/* Write the directory's entry, for tools and for the next appliance. */
+static void
+publish(struct vine_extents *x, uint32_t i, uint32_t slot, uint32_t queue)
+{
+	struct vine_extent_shm *shm = vine_seg_extent(x->seg, i);
+	const struct vine_extent *e = &x->entries[i];
+
+	arch_store64(&shm->off, e->off);
+	arch_store32(&shm->session, slot);
+	arch_store32(&shm->queue, queue);
+	arch_store_release64(&shm->len, e->state ? e->len : 0);
+}
+
+static void
+entry_take(struct vine_extents *x, uint32_t serial, uint32_t slot,
+	   uint32_t queue, uint32_t page, uint32_t len)
+{
+	uint32_t i = x->free_entry - 1;
+	struct vine_extent *e = &x->entries[i];
+
+	x->free_entry = e->next_free;
+	e->off = x->heap_off + (uint64_t)page * VINE_PAGE;
+	e->len = (uint64_t)len * VINE_PAGE;
+	e->state = VINE_EXTENT_GRANTED;
+	atomic_store_explicit(&e->holds, 0, memory_order_relaxed);
+	atomic_store_explicit(&e->serial, serial, memory_order_relaxed);
+	own_pages(x, page, len, i + 1);
+	publish(x, i, slot, queue);
+}
+
+int
+vine_extents_init(struct vine_extents *x, const struct vine_seg *seg)
+{
+	memset(x, 0, sizeof(*x));
+	x->seg = seg;
+	x->heap_off = seg->layout.heap_off;
+	x->heap_size = seg->layout.heap_size;
+	if (x->heap_size / VINE_PAGE > UINT32_MAX - 2)
+		return -ENOMEM;
+	x->pages = (uint32_t)(x->heap_size / VINE_PAGE);
+	x->max = seg->layout.extents;
+	x->owner = calloc(x->pages, sizeof(*x->owner));
+	x->entries = calloc(x->max, sizeof(*x->entries));
+	if (x->owner == NULL || x->entries == NULL ||
+	    vine_runs_init(&x->free, x->pages) != 0) {
+		vine_extents_fini(x);
+		return -ENOMEM;
+	}
+	for (uint32_t i = x->max; i > 0; i--) {
+		x->entries[i - 1].next_free = x->free_entry;
+		x->free_entry = i;
+	}
+	vine_runs_free(&x->free, 0, x->pages);
+	return 0;
+}
+
+void
+vine_extents_fini(struct vine_extents *x)
+{
+	free(x->owner);
+	vine_runs_fini(&x->free);
+	free(x->entries);
+	x->owner = NULL;
+	x->entries = NULL;
+}
+
+int
+vine_extents_grant(struct vine_extents *x, uint32_t serial, uint32_t slot,
+		   uint32_t queue, uint64_t len, vine_off_t *off)
+{
+	uint32_t want, page;
+
+	if (len == 0)
+		return -EINVAL;
+	if (len > x->heap_size || x->free_entry == 0)
+		return -ENOMEM;
+	want = (uint32_t)((len + VINE_PAGE - 1) / VINE_PAGE);
+	if (vine_runs_take(&x->free, want, queue != 0, &page) != 0)
+		return -ENOMEM;
+	entry_take(x, serial, slot, queue, page, want);
+	*off = x->heap_off + (uint64_t)page * VINE_PAGE;
+	return 0;
+}
+
+int
+vine_extents_claim(struct vine_extents *x, uint32_t serial, uint32_t slot,
+		   vine_off_t off, uint64_t len)
+{
+	uint32_t page, pages;
+
+	if (off < x->heap_off || off % VINE_PAGE || len % VINE_PAGE ||
+	    len == 0 || len > x->heap_size ||
+	    off - x->heap_off > x->heap_size - len)
+		return -EINVAL;
+	page = (uint32_t)((off - x->heap_off) / VINE_PAGE);
+	pages = (uint32_t)(len / VINE_PAGE);
+	if (x->free_entry == 0 || vine_runs_claim(&x->free, page, pages) != 0)
+		return -EBUSY;
+	entry_take(x, serial, slot, 0, page, pages);
+	return 0;
+}
+
+static int64_t
+rest(struct vine_extents *x, struct vine_extent *e, uint64_t epoch)
+{
+	atomic_store_explicit(&e->serial, 0, memory_order_relaxed);
+	e->state = VINE_EXTENT_RESTING;
+	e->epoch = epoch;
+	x->resting++;
+	return (int64_t)e->len;
+}
+
+int64_t
+vine_extents_return(struct vine_extents *x, uint32_t serial, vine_off_t off,
+		    uint64_t epoch)
+{
+	struct vine_extent *e = vine_extents_find(x, serial, off, 1);
+
+	if (e == NULL || e->off != off || serial == 0)
+		return -EINVAL;
+	return rest(x, e, epoch);
+}
+
+uint64_t
+vine_extents_return_all(struct vine_extents *x, uint32_t serial,
+			uint64_t epoch)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < x->max && serial; i++) {
+		struct vine_extent *e = &x->entries[i];
+
+		if (e->state == VINE_EXTENT_GRANTED &&
+		    atomic_load_explicit(&e->serial,
+					 memory_order_relaxed) == serial)
+			bytes += (uint64_t)rest(x, e, epoch);
+	}
+	return bytes;
+}
+
+void
+vine_extents_sweep(struct vine_extents *x, uint64_t quiet)
+{
+	for (uint32_t i = 0; i < x->max && x->resting; i++) {
+		struct vine_extent *e = &x->entries[i];
+		uint32_t page;
+
+		if (e->state != VINE_EXTENT_RESTING || e->epoch > quiet ||
+		    atomic_load_explicit(&e->holds, memory_order_acquire))
+			continue;
+		page = (uint32_t)((e->off - x->heap_off) / VINE_PAGE);
+		own_pages(x, page, (uint32_t)(e->len / VINE_PAGE), 0);
+		vine_runs_free(&x->free, page, (uint32_t)(e->len / VINE_PAGE));
+		e->state = VINE_EXTENT_FREE;
+		e->next_free = x->free_entry;
+		x->free_entry = i + 1;
+		x->resting--;
+		publish(x, i, 0, 0);
+	}
+}

@@ -1,0 +1,617 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The lane's loop: mailbox, ready bits, active queues.
+ *
+ * Single-writer rule: the lane's thread writes everything here but the two
+ * mailboxes (anybody pushes, the lane takes all by exchange) and the list of
+ * all queues, which grows under the pipe's lock through a post.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/vine_ctl.h"
+#include "core/vine_door.h"
+#include "core/vine_lane.h"
+#include "core/vine_pipe.h"
+#include "utils/utils_clock.h"
+#include "utils/utils_trace.h"
+
+/* Its address tells threads apart. */
+static _Thread_local char thread_mark;
+
+#define TICK_POLLS 1024u	/* looks between two looks at the clock */
+#define WATCH_QUEUES 1024u	/* queues looked at without a bell a tick */
+
+int
+vine_lane_init(struct vine_lane *lane, struct vine_pipe_s *pipe,
+	       uint32_t index)
+{
+	memset(lane, 0, sizeof(*lane));
+	lane->pipe = pipe;
+	lane->index = index;
+	vine_ready_bind(pipe->seg, index, &lane->ready);
+	lane->all_room = 16;
+	lane->all = malloc(lane->all_room * sizeof(*lane->all));
+	lane->active = malloc(lane->all_room * sizeof(*lane->active));
+	atomic_store(&lane->asleep, 1);	/* nobody polls it yet */
+	if (lane->all && lane->active)
+		return 0;
+	vine_lane_fini(lane);
+	return -ENOMEM;
+}
+
+void
+vine_lane_fini(struct vine_lane *lane)
+{
+	struct vine_req *req, *next;
+
+	for (uint32_t i = 0; i < lane->all_count; i++)
+		free(lane->all[i]);
+	for (req = lane->free_reqs; req; req = next) {
+		next = req->next;
+		free(req->table);
+		free(req);
+	}
+	free(lane->all);
+	free(lane->active);
+	lane->all = NULL;
+	lane->active = NULL;
+	lane->free_reqs = NULL;
+}
+
+struct vine_req *
+vine_lane_req(struct vine_lane *lane)
+{
+	struct vine_req *req = lane->free_reqs;
+
+	if (req) {
+		lane->free_reqs = req->next;
+		return req;
+	}
+	req = calloc(1, sizeof(*req));
+	if (req)
+		req->lane = lane;
+	return req;
+}
+
+void
+vine_lane_req_free(struct vine_lane *lane, struct vine_req *req)
+{
+	req->next = lane->free_reqs;
+	lane->free_reqs = req;
+}
+
+void
+vine_lane_wake_peer_slow(struct vine_pq *pq, uint32_t waiting)
+{
+	struct vine_session_shm *s =
+		vine_seg_session(pq->lane->pipe->seg, pq->rec->slot);
+
+	pq->rung = waiting;
+	arch_bell_ring(&s->bell, 1u << (pq->index & 31));
+	vine_lane_count(pq->lane, VINE_COUNT_BELLS, 1);
+}
+
+/* Let the application have the slots that were taken. */
+static void
+publish_taken(struct vine_pq *pq)
+{
+	pq->taken = pq->sub.pos;
+	arch_store64(&pq->shm->completed, pq->completed);
+	/* TAKEN-R1: the slots were copied before they are given back; pairs
+	 * with TAKEN-A1 in vine_queue_room(). */
+	arch_store_release32(&pq->shm->taken, pq->taken);
+	vine_lane_wake_peer(pq);
+}
+
+/* task-path 6 dispatch: to the owner of the accelerator */
+static void
+dispatch(struct vine_req *req)
+{
+	const struct vine_owner *owner = req->accel->owner;
+
+	VINE_STOP(dispatch, req);
+	/* task-path 7 execute: the owner's submit, see services/ */
+	owner->submit(owner->state, req);
+}
+
+static void
+run_task(struct vine_lane *lane, struct vine_pq *pq,
+	 const struct vine_desc *desc)
+{
+	struct vine_req *req = vine_lane_req(lane);
+	struct vine_accel_count *c;
+	enum vine_status status;
+
+	if (req == NULL) {	/* out of memory: the ring stays as it is */
+		pq->sub.pos--;
+		return;
+	}
+	req->pq = pq;
+	req->cookie = vine_desc_cookie(desc);
+	req->flags = vine_desc_flags(desc);
+	req->issue = vine_desc_issue_ticks(desc);
+	req->deadline_us = 0;
+	req->execute = 0;
+	req->complete = 0;
+	req->accel = NULL;
+	req->word = NULL;
+	req->take = req->flags & VINE_DESC_NOSTAMP ? 0 : utils_clock_ticks();
+	pq->in_flight++;
+	VINE_STOP(take, req);
+	status = vine_req_admit(lane, pq, desc, req);
+	if (status != VINE_STATUS_OK) {
+		req->in_count = 0;
+		req->out_count = 0;
+		req->accel = NULL;
+		vine_req_answer(req, status, vine_status_errno(status), 0);
+		return;
+	}
+	VINE_STOP(admit, req);
+	c = &req->accel->count[lane->index];
+	atomic_store_explicit(&c->taken, c->taken + 1, memory_order_relaxed);
+	dispatch(req);
+}
+
+static uint32_t
+visit(struct vine_lane *lane, struct vine_pq *pq)
+{
+	struct vine_desc desc;
+	uint32_t n = 0;
+
+	while (n < VINE_VISIT_BUDGET && vine_ring_pop(&pq->sub, &desc)) {
+		n++;
+		if (pq->control)
+			vine_ctl_run(lane, pq, &desc);
+		else
+			run_task(lane, pq, &desc);
+	}
+	if (n == 0) {
+		pq->looks++;
+		if (pq->taken != pq->sub.pos)
+			publish_taken(pq);
+		return 0;
+	}
+	pq->looks = 0;
+	vine_lane_count(lane, VINE_COUNT_TAKEN, n);
+	if (pq->sub.pos - pq->taken > pq->sub.mask / 4)
+		publish_taken(pq);
+	return n;
+}
+
+static void
+activate(struct vine_lane *lane, struct vine_pq *pq)
+{
+	if (pq->active)
+		return;
+	pq->active = 1;
+	pq->looks = 0;
+	lane->active[lane->active_count++] = pq;
+	arch_store32(&pq->shm->armed, 0);
+}
+
+static void
+on_ready(void *arg, uint32_t queue)
+{
+	struct vine_lane *lane = arg;
+	struct vine_pipe_s *pipe = lane->pipe;
+	struct vine_pq *pq;
+
+	if (queue == VINE_READY_DOOR && lane->index == 0) {
+		vine_door_answer(pipe);
+		return;
+	}
+	pq = queue < pipe->seg->layout.queues ?
+		atomic_load_explicit(&pipe->queues[queue],
+				     memory_order_acquire) : NULL;
+	if (pq == NULL || pq->lane != lane) {
+		vine_lane_count(lane, VINE_COUNT_BAD_READY, 1);
+		return;
+	}
+	activate(lane, pq);
+}
+
+static uint32_t
+run_posts(struct vine_lane *lane)
+{
+	struct vine_post *p, *next, *fifo = NULL;
+	uint32_t n = 0;
+
+	if (atomic_load_explicit(&lane->posts, memory_order_relaxed) == NULL)
+		return 0;
+	p = atomic_exchange_explicit(&lane->posts, NULL, memory_order_acquire);
+	for (; p; p = next) {
+		next = p->next;
+		p->next = fifo;
+		fifo = p;
+	}
+	for (p = fifo; p; p = next, n++) {
+		next = p->next;
+		p->fn(lane, p);
+	}
+	return n;
+}
+
+void
+vine_lane_defer(struct vine_lane *lane, struct vine_post *post)
+{
+	post->next = lane->deferred;
+	lane->deferred = post;
+}
+
+static void
+run_deferred(struct vine_lane *lane)
+{
+	struct vine_post *p = lane->deferred, *next;
+
+	lane->deferred = NULL;
+	for (; p; p = next) {
+		next = p->next;
+		p->fn(lane, p);
+	}
+}
+
+void
+vine_lane_drop_posts(struct vine_lane *lane)
+{
+	struct vine_post *p = lane->deferred, *next;
+
+	for (; p; p = next) {	/* each is one block from malloc */
+		next = p->next;
+		free(p);
+	}
+	lane->deferred = NULL;
+	p = atomic_exchange(&lane->posts, NULL);
+	for (; p; p = next) {
+		next = p->next;
+		free(p);
+	}
+}
+
+static uint32_t
+run_answers(struct vine_lane *lane)
+{
+	struct vine_req *r, *next, *fifo = NULL;
+	uint32_t n = 0;
+
+	if (atomic_load_explicit(&lane->answers, memory_order_relaxed) == NULL)
+		return 0;
+	r = atomic_exchange_explicit(&lane->answers, NULL,
+				     memory_order_acquire);
+	for (; r; r = next) {
+		next = r->next;
+		r->next = fifo;
+		fifo = r;
+	}
+	for (r = fifo; r; r = next, n++) {
+		next = r->next;
+		vine_req_answer(r, r->status, r->error, r->value);
+	}
+	return n;
+}
+
+/* A sequence that is neither of this lap nor of the last was forged. */
+static void
+check_sequence(struct vine_lane *lane, const struct vine_pq *pq)
+{
+	const struct vine_desc_shm *s = vine_ring_slot(&pq->sub);
+	uint32_t seq = (uint32_t)arch_load64(&s->w[0]);
+
+	if (seq != pq->sub.pos + 1 && seq != pq->sub.pos - pq->sub.mask &&
+	    seq != 0)
+		vine_lane_count(lane, VINE_COUNT_SEQ_JUMP, 1);
+}
+
+/*
+ * Queues that were empty for long leave the active list: armed, barrier, and
+ * one more look, so that a task published before the application saw `armed`
+ * is found here.
+ */
+static void
+retire_idle(struct vine_lane *lane)
+{
+	uint32_t idle = 0;
+
+	for (uint32_t i = 0; i < lane->active_count; i++) {
+		struct vine_pq *pq = lane->active[i];
+
+		if (pq->looks < VINE_IDLE_LOOKS)
+			continue;
+		idle++;
+		arch_store32(&pq->shm->armed, 1);
+		check_sequence(lane, pq);
+	}
+	if (idle == 0)
+		return;
+	/* ARM-R1: `armed` before the look below; pairs with ARM-A1 in
+	 * vine_queue_knock(). The barrier pays for both sides. */
+	arch_bell_barrier();
+	for (uint32_t i = 0; i < lane->active_count;) {
+		struct vine_pq *pq = lane->active[i];
+
+		if (pq->looks < VINE_IDLE_LOOKS) {
+			i++;
+		} else if (vine_ring_peek(&pq->sub)) {
+			arch_store32(&pq->shm->armed, 0);
+			pq->looks = 0;
+			i++;
+		} else {
+			pq->active = 0;
+			lane->active[i] = lane->active[--lane->active_count];
+		}
+	}
+}
+
+/* Look at some queues whose bell may never have come. */
+static uint32_t
+watch(struct vine_lane *lane)
+{
+	uint32_t n = lane->all_count < WATCH_QUEUES ? lane->all_count :
+		WATCH_QUEUES;
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct vine_pq *pq;
+
+		if (lane->watch >= lane->all_count)
+			lane->watch = 0;
+		pq = lane->all[lane->watch++];
+		if (!pq->active && vine_ring_peek(&pq->sub)) {
+			vine_lane_count(lane, VINE_COUNT_FOUND_LATE, 1);
+			activate(lane, pq);
+			found++;
+		}
+	}
+	return found;
+}
+
+static void
+tick(struct vine_lane *lane)
+{
+	uint64_t now = utils_clock_ns();
+
+	if (now - lane->last_tick < VINE_TICK_MS * UINT64_C(1000000))
+		return;
+	lane->last_tick = now;
+	run_deferred(lane);
+	watch(lane);
+	if (lane->index == 0)
+		vine_pipe_tick(lane->pipe, now);
+}
+
+uint32_t
+vine_lane_poll(struct vine_lane *lane)
+{
+	uint32_t n, idle = 0;
+
+	atomic_store_explicit(&lane->poller, &thread_mark,
+			      memory_order_relaxed);
+	/* QUIET-R1: nothing found before is used after; pairs with QUIET-A1 in
+	 * vine_pipe_sweep(). */
+	atomic_store_explicit(&lane->quiet,
+			      atomic_load_explicit(&lane->pipe->epoch,
+						   memory_order_relaxed),
+			      memory_order_release);
+	n = run_answers(lane);
+	if (n && lane->deferred)
+		run_deferred(lane);
+	n += run_posts(lane);
+	if (vine_ready_any(&lane->ready))
+		n += vine_ready_collect(&lane->ready, on_ready, lane);
+	for (uint32_t i = 0; i < lane->active_count; i++) {
+		uint32_t got = visit(lane, lane->active[i]);
+
+		n += got;
+		idle |= got == 0 && lane->active[i]->looks >= VINE_IDLE_LOOKS;
+	}
+	if (idle)
+		retire_idle(lane);
+	if (++lane->polls % TICK_POLLS == 0)
+		tick(lane);
+	return n;
+}
+
+static int
+has_work(struct vine_lane *lane)
+{
+	if (atomic_load(&lane->posts) || atomic_load(&lane->answers) ||
+	    vine_ready_any(&lane->ready))
+		return 1;
+	for (uint32_t i = 0; i < lane->active_count; i++)
+		if (vine_ring_peek(&lane->active[i]->sub))
+			return 1;
+	return 0;
+}
+
+int
+vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
+	      uint64_t *limit_ns)
+{
+	struct vine_bell_shm *bell = lane->ready.bell;
+
+	vine_pipe_publish(lane->pipe);
+	seen->word = &bell->word;
+	seen->seen = arch_load32(&bell->word);
+	for (uint32_t i = 0; i < lane->active_count; i++) {
+		if (lane->active[i]->taken != lane->active[i]->sub.pos)
+			publish_taken(lane->active[i]);
+		arch_store32(&lane->active[i]->shm->armed, 1);
+	}
+	atomic_store(&lane->asleep, 1);
+	arch_store32(&bell->sleeping, 1);
+	/* SLEEP-A1: `sleeping` and `armed` before the looks below; pairs with
+	 * SLEEP-R1 in vine_ready_ring(). */
+	arch_bell_barrier();
+	if (has_work(lane))
+		return 0;
+	for (uint32_t i = 0; i < lane->active_count; i++)
+		lane->active[i]->active = 0;
+	lane->active_count = 0;
+	*limit_ns = (lane->held_count || lane->deferred ? VINE_SLEEP_BUSY_MS :
+		     VINE_SLEEP_IDLE_MS) * UINT64_C(1000000);
+	vine_lane_count(lane, VINE_COUNT_SLEEPS, 1);
+	return 1;
+}
+
+void
+vine_lane_awake(struct vine_lane *lane, int slept)
+{
+	arch_store32(&lane->ready.bell->sleeping, 0);
+	atomic_store(&lane->asleep, 0);
+	for (uint32_t i = 0; i < lane->active_count; i++)
+		arch_store32(&lane->active[i]->shm->armed, 0);
+	if (slept) {
+		lane->last_tick = 0;	/* the sleep may have been long */
+		if (!has_work(lane))
+			tick(lane);
+	}
+}
+
+struct add {
+	struct vine_post post;
+	struct vine_pq *pq;
+};
+
+static void
+add_here(struct vine_lane *lane, struct vine_post *post)
+{
+	struct vine_pq *pq = ((struct add *)post)->pq;
+
+	pq->place = lane->all_count;
+	lane->all[lane->all_count++] = pq;
+	/* armed from the start; what came before this is found by this look */
+	if (vine_ring_peek(&pq->sub))
+		activate(lane, pq);
+	free(post);
+}
+
+struct grow {
+	struct vine_post post;
+	struct vine_pq **all;
+	struct vine_pq **active;
+	uint32_t room;
+};
+
+static void
+grow_here(struct vine_lane *lane, struct vine_post *post)
+{
+	struct grow *g = (struct grow *)post;
+
+	memcpy(g->all, lane->all, lane->all_count * sizeof(*g->all));
+	memcpy(g->active, lane->active,
+	       lane->active_count * sizeof(*g->active));
+	free(lane->all);
+	free(lane->active);
+	lane->all = g->all;
+	lane->active = g->active;
+	free(g);
+}
+
+/* Room for one more queue, made here so that the lane never allocates. */
+static int
+reserve(struct vine_lane *lane)
+{
+	struct grow *g;
+
+	if (lane->reserved < lane->all_room) {
+		lane->reserved++;
+		return 0;
+	}
+	g = calloc(1, sizeof(*g));
+	if (g == NULL)
+		return -ENOMEM;
+	g->room = lane->all_room * 2;
+	g->all = malloc(g->room * sizeof(*g->all));
+	g->active = malloc(g->room * sizeof(*g->active));
+	if (g->all == NULL || g->active == NULL) {
+		free(g->all);
+		free(g->active);
+		free(g);
+		return -ENOMEM;
+	}
+	lane->all_room = g->room;
+	lane->reserved++;
+	g->post.fn = grow_here;
+	vine_lane_post(lane, &g->post);
+	return 0;
+}
+
+int
+vine_lane_add(struct vine_lane *lane, struct vine_pq *pq)
+{
+	struct add *a = malloc(sizeof(*a));
+	int rc = a ? reserve(lane) : -ENOMEM;
+
+	if (rc) {
+		free(a);
+		return rc;
+	}
+	a->pq = pq;
+	a->post.fn = add_here;
+	vine_lane_post(lane, &a->post);
+	return 0;
+}
+
+void
+vine_lane_remove(struct vine_lane *lane, struct vine_pq *pq)
+{
+	struct vine_pq *last = lane->all[--lane->all_count];
+
+	lane->all[pq->place] = last;
+	last->place = pq->place;
+	for (uint32_t i = 0; pq->active && i < lane->active_count; i++) {
+		if (lane->active[i] == pq) {
+			lane->active[i] = lane->active[--lane->active_count];
+			break;
+		}
+	}
+	atomic_store(&lane->pipe->queues[pq->index], NULL);
+	free(pq);
+}
+
+void
+vine_lane_ring(struct vine_lane *lane)
+{
+	struct vine_bell_shm *bell = lane->ready.bell;
+
+	/* the push before this was sequentially consistent: a full fence */
+	if (arch_load32(&bell->sleeping) && arch_xchg32(&bell->sleeping, 0))
+		arch_bell_ring(&bell->word, ~0u);
+}
+
+void
+vine_lane_post(struct vine_lane *lane, struct vine_post *post)
+{
+	struct vine_post *first = atomic_load(&lane->posts);
+
+	do
+		post->next = first;
+	while (!atomic_compare_exchange_weak(&lane->posts, &first, post));
+	vine_lane_ring(lane);
+}
+
+/* task-path 8 complete: by any thread, on the way to vine_req_answer() */
+void
+vine_req_complete(struct vine_req *req, enum vine_status status, int error,
+		  uint64_t value)
+{
+	struct vine_lane *lane = req->lane;
+	struct vine_req *first;
+
+	if (!req->held || atomic_load_explicit(&lane->poller,
+					       memory_order_relaxed) ==
+	    &thread_mark) {
+		vine_req_answer(req, status, error, value);
+		return;
+	}
+	req->complete = utils_clock_ticks();
+	req->status = status;
+	req->error = error;
+	req->value = value;
+	first = atomic_load(&lane->answers);
+	do
+		req->next = first;
+	while (!atomic_compare_exchange_weak(&lane->answers, &first, req));
+	vine_lane_ring(lane);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lane: one worker's share of one segment's queues.
+ *
+ * A lane looks only at its active queues. A queue that has been empty for a
+ * while is armed: from then on its application sets the queue's ready bit and
+ * rings. So the cost of a look does not grow with the number of idle queues.
+ *
+ * Everything in a lane belongs to the thread that polls it. Others reach it
+ * through its mailbox: a callback, or a request that was completed elsewhere.
+ */
+#ifndef VINE_LANE_H
+#define VINE_LANE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "arch/spin/arch_bell.h"
+#include "core/vine_ready.h"
+#include "core/vine_req.h"
+#include "core/vine_ring.h"
+#include "utils/utils_log.h"
+
+struct vine_pipe_s;
+struct vine_rec;
+
+enum vine_count {
+#define VINE_COUNTER(name, label) VINE_COUNT_##name,
+#include "core/counters.def"
+#undef VINE_COUNTER
+	VINE_COUNT_MAX
+};
+
+/* A queue, as its lane knows it. */
+struct vine_pq {
+	struct vine_ring sub;
+	struct vine_cring comp;
+	struct vine_queue_shm *shm;
+	struct vine_lane *lane;
+	struct vine_rec *rec;		/* its session */
+	uint32_t serial;		/* of its session */
+	uint32_t index;
+	uint32_t fence;			/* 1: the peer is of another kernel */
+	uint32_t rung;			/* `waiting` value last rung for */
+	uint32_t in_flight;		/* taken, not answered */
+	uint32_t taken;			/* published so far */
+	uint32_t looks;			/* in vain, since the last task */
+	uint32_t active;
+	uint32_t control;		/* 1: the session's control queue */
+	uint32_t cancels;		/* how many of cancel[] are used */
+	uint32_t cancel[VINE_CANCELS_PENDING];
+	uint32_t place;			/* in the lane's list of all */
+	uint64_t completed;
+	uint64_t trace_id;		/* names the queue in traces */
+};
+
+/* A callback on its way to a lane. */
+struct vine_post {
+	struct vine_post *next;
+	void (*fn)(struct vine_lane *lane, struct vine_post *post);
+};
+
+struct vine_lane {
+	struct vine_pipe_s *pipe;
+	uint32_t index;
+	struct vine_ready ready;
+	struct vine_pq **active;
+	uint32_t active_count;
+	struct vine_pq **all;		/* every queue of the lane */
+	uint32_t all_count;
+	uint32_t all_room;
+	uint32_t watch;			/* next of `all` to look at */
+	struct vine_req *free_reqs;
+	struct vine_req *held;		/* list */
+	uint32_t held_count;
+	struct vine_post *deferred;
+	uint64_t last_tick;
+	uint32_t polls;
+	uint32_t reserved;		/* room promised; under the pipe's lock */
+	_Atomic(const char *) poller;	/* mark of the thread that polls */
+	struct utils_log_rate rate;
+	_Atomic(struct vine_post *) posts;
+	_Atomic(struct vine_req *) answers;
+	_Atomic uint64_t quiet;		/* epoch seen at the last quiet point */
+	_Atomic uint32_t asleep;
+	_Atomic uint64_t count[VINE_COUNT_MAX];
+};
+
+int vine_lane_init(struct vine_lane *lane, struct vine_pipe_s *pipe,
+		   uint32_t index);
+void vine_lane_fini(struct vine_lane *lane);
+
+/* vine_lane_count adds to a counter of the lane. The lane's thread. */
+static inline void
+vine_lane_count(struct vine_lane *lane, enum vine_count what, uint64_t n)
+{
+	_Atomic uint64_t *c = &lane->count[what];
+
+	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) +
+			      n, memory_order_relaxed);
+}
+
+/*
+ * vine_lane_poll looks once at everything: mailbox, ready bits, each active
+ * queue for up to VINE_VISIT_BUDGET tasks. Returns how many things it found.
+ * Never blocks. The lane's thread, which the first call makes this one.
+ */
+uint32_t vine_lane_poll(struct vine_lane *lane);
+
+/*
+ * vine_lane_arm prepares a sleep: arms every queue, says that it sleeps, and
+ * looks again. Returns 1 if the lane may sleep on *seen for at most *limit_ns,
+ * 0 if there is work. After the sleep, or instead of it, vine_lane_awake.
+ */
+int vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
+		  uint64_t *limit_ns);
+void vine_lane_awake(struct vine_lane *lane, int slept);
+
+/* vine_lane_add gives the lane a queue; any thread, under the pipe's lock. */
+int vine_lane_add(struct vine_lane *lane, struct vine_pq *pq);
+
+/* vine_lane_remove takes a queue out again and frees it. The lane's thread. */
+void vine_lane_remove(struct vine_lane *lane, struct vine_pq *pq);
+
+/*
+ * vine_lane_wake_peer rings for an application that sleeps on the queue, once a
+ * sleep. After a completion, or after room was made. The lane's thread.
+ */
+void vine_lane_wake_peer_slow(struct vine_pq *pq, uint32_t waiting);
+
+static inline void
+vine_lane_wake_peer(struct vine_pq *pq)
+{
+	uint32_t waiting;
+
+	if (__builtin_expect(pq->fence, 0))
+		arch_fence();
+	/* WAIT-A1: what was published before this look; pairs with WAIT-R1 in
+	 * vine_queue_sleep(), whose barrier stands in for a fence here. */
+	arch_compiler_fence();
+	waiting = arch_load32(&pq->shm->waiting);
+	if (__builtin_expect(waiting != 0 && waiting != pq->rung, 0))
+		vine_lane_wake_peer_slow(pq, waiting);
+}
+
+/* vine_lane_post has fn called in the lane's thread. Any thread. */
+void vine_lane_post(struct vine_lane *lane, struct vine_post *post);
+
+/*
+ * vine_lane_defer has a post's fn called again when something was answered, or
+ * a tick has passed. From within that fn.
+ */
+void vine_lane_defer(struct vine_lane *lane, struct vine_post *post);
+
+/* vine_lane_drop_posts frees what was posted and will not be called. */
+void vine_lane_drop_posts(struct vine_lane *lane);
+
+/* vine_lane_ring wakes the lane if it sleeps. Any thread. */
+void vine_lane_ring(struct vine_lane *lane);
+
+struct vine_req *vine_lane_req(struct vine_lane *lane);
+void vine_lane_req_free(struct vine_lane *lane, struct vine_req *req);
+
+#endif

@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening, serving and leaving a segment as its appliance, and what is done now
+ * and then: counters for tools, memory that has rested, sessions of the dead.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/shm/arch_shm.h"
+#include "arch/spin/arch_ladder.h"
+#include "core/vine_door.h"
+#include "core/vine_pipe.h"
+#include "utils/utils_clock.h"
+#include "utils/utils_config.h"
+#include "utils/utils_log.h"
+#include "utils/utils_trace.h"
+
+static const char *const counter_labels[] = {
+#define VINE_COUNTER(name, label) label,
+#include "core/counters.def"
+#undef VINE_COUNTER
+};
+
+static int
+tables_init(struct vine_pipe_s *pipe, uint32_t lanes)
+{
+	const struct vine_layout *l = &pipe->seg->layout;
+	int rc;
+
+	pipe->queues = calloc(l->queues, sizeof(*pipe->queues));
+	pipe->recs = calloc(l->sessions, sizeof(*pipe->recs));
+	pipe->lanes = calloc(lanes, sizeof(*pipe->lanes));
+	if (pipe->queues == NULL || pipe->recs == NULL || pipe->lanes == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < l->sessions; i++)
+		pipe->recs[i].slot = i;
+	rc = vine_extents_init(&pipe->extents, pipe->seg);
+	if (rc == 0)
+		rc = vine_registry_init(&pipe->registry, pipe->seg);
+	for (uint32_t i = 0; i < lanes && rc == 0; i++) {
+		rc = vine_lane_init(&pipe->lanes[i], pipe, i);
+		pipe->lane_count = i + (rc == 0);
+	}
+	return rc;
+}
+
+static void
+pipe_free(struct vine_pipe_s *pipe)
+{
+	for (uint32_t i = 0; i < pipe->lane_count; i++)
+		vine_lane_fini(&pipe->lanes[i]);
+	if (pipe->registry.seg)
+		vine_registry_fini(&pipe->registry);
+	vine_extents_fini(&pipe->extents);
+	pthread_mutex_destroy(&pipe->lock);
+	free(pipe->lanes);
+	free(pipe->recs);
+	free(pipe->queues);
+	free(pipe);
+}
+
+/* The appliance's part of the header, and what an earlier one left. */
+static void
+take_office(struct vine_pipe_s *pipe)
+{
+	struct vine_header_shm *h = vine_seg_header(pipe->seg);
+
+	pipe->boot_id = vine_seg_boot_id();
+	pipe->generation = arch_load64(&h->generation) + 1;
+	arch_store64(&h->generation, pipe->generation);
+	arch_store64(&h->boot_id, pipe->boot_id);
+	arch_store32(&h->clock_kind, utils_clock_kind_now);
+	for (uint32_t i = 0; i < VINE_COUNT_MAX; i++) {
+		struct vine_counter_shm *c = vine_seg_counter(pipe->seg, i);
+
+		arch_store64(&c->value, 0);
+		for (size_t j = 0; j < sizeof(c->label); j++)
+			arch_store8(&c->label[j],
+				    j < strlen(counter_labels[i]) ?
+				    (uint8_t)counter_labels[i][j] : 0);
+	}
+	if (pipe->generation > 1)
+		vine_door_take_up(pipe);
+}
+
+static int
+pipe_new(struct vine_seg *seg, uint32_t lanes, const char *label, int spin,
+	 struct vine_pipe_s **out)
+{
+	struct vine_pipe_s *pipe;
+	int rc;
+
+	if (lanes == 0 || lanes > VINE_BELLS_MAX)
+		return -EINVAL;
+	if (seg->fd >= 0 &&
+	    arch_shm_lock(seg->fd, ARCH_SHM_BYTE_APPLIANCE, 0) != 0) {
+		log_error("segment %s is served by another appliance",
+			  seg->name);
+		return -EBUSY;
+	}
+	pipe = calloc(1, sizeof(*pipe));
+	if (pipe == NULL)
+		return -ENOMEM;
+	pthread_mutex_init(&pipe->lock, NULL);
+	pipe->seg = seg;
+	pipe->spin = spin;
+	pipe->taken_last = &pipe->taken_first;
+	snprintf(pipe->label, sizeof(pipe->label), "%s",
+		 label ? label : program_invocation_short_name);
+	rc = tables_init(pipe, lanes);
+	if (rc) {
+		pipe_free(pipe);
+		return rc;
+	}
+	arch_bell_register();
+	take_office(pipe);
+	*out = pipe;
+	return 0;
+}
+
+static int
+wants_spin(const struct utils_config *config)
+{
+	return strcmp(utils_config_str(config, UTILS_KEY_wait), "spin") == 0;
+}
+
+int
+vine_pipe_start(const struct utils_config *config, uint32_t lanes,
+		const char *label, vine_pipe_s **pipe)
+{
+	struct vine_seg *seg;
+	int rc = vine_seg_open(config, &seg);
+
+	if (rc)
+		return rc;
+	rc = pipe_new(seg, lanes, label, wants_spin(config), pipe);
+	if (rc)
+		vine_seg_close(seg);
+	return rc;
+}
+
+void
+vine_pipe_serve(vine_pipe_s *pipe)
+{
+	struct vine_header_shm *h = vine_seg_header(pipe->seg);
+
+	pipe->draining = 0;
+	/* SERVE-R1: accelerators and procedures are in the directory before
+	 * anybody is told; pairs with SERVE-A1 in vine_session.c. */
+	arch_store_release32(&h->appliance, VINE_APPLIANCE_SERVING);
+	vine_door_answer(pipe);	/* who waited already */
+}
+
+void
+vine_pipe_drain(vine_pipe_s *pipe)
+{
+	pipe->draining = 1;
+	arch_store_release32(&vine_seg_header(pipe->seg)->appliance,
+			     VINE_APPLIANCE_DRAINING);
+}
+
+uint32_t
+vine_pipe_busy(vine_pipe_s *pipe)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < pipe->lane_count; i++)
+		n += __atomic_load_n(&pipe->lanes[i].held_count,
+				     __ATOMIC_RELAXED);
+	return n;
+}
+
+static uint64_t
+lanes_count(const struct vine_pipe_s *pipe, uint32_t what)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < pipe->lane_count; i++)
+		sum += atomic_load_explicit(&pipe->lanes[i].count[what],
+					    memory_order_relaxed);
+	return sum;
+}
+
+static void
+publish_accel(const struct vine_pipe_s *pipe, const struct vine_accel_s *a)
+{
+	struct vine_accel_shm *shm =
+		vine_seg_accel(pipe->seg, a->handle & 0xffff);
+	uint64_t taken = 0, completed = 0, failed = 0, busy = 0;
+
+	for (uint32_t i = 0; i < pipe->lane_count; i++) {
+		const struct vine_accel_count *c = &a->count[i];
+
+		taken += atomic_load_explicit(&c->taken, memory_order_relaxed);
+		completed += atomic_load_explicit(&c->completed,
+						  memory_order_relaxed);
+		failed += atomic_load_explicit(&c->failed,
+					       memory_order_relaxed);
+		busy += atomic_load_explicit(&c->busy_ticks,
+					     memory_order_relaxed);
+	}
+	arch_store64(&shm->completed, completed);
+	arch_store64(&shm->failed, failed);
+	arch_store64(&shm->in_flight, taken > completed + failed ?
+		     taken - completed - failed : 0);
+	arch_store64(&shm->busy_ns, utils_clock_span_ns(busy));
+}
+
+static void
+publish_locked(struct vine_pipe_s *pipe)
+{
+	for (uint32_t i = 0; i < VINE_COUNT_MAX; i++)
+		arch_store64(&vine_seg_counter(pipe->seg, i)->value,
+			     lanes_count(pipe, i));
+	for (struct vine_accel_s *a = pipe->registry.phys; a; a = a->next)
+		if (!a->dropped)
+			publish_accel(pipe, a);
+}
+
+void
+vine_pipe_publish(vine_pipe_s *pipe)
+{
+	if (pthread_mutex_trylock(&pipe->lock) != 0)
+		return;
+	publish_locked(pipe);
+	pthread_mutex_unlock(&pipe->lock);
+}
+
+void
+vine_pipe_sweep(vine_pipe_s *pipe)
+{
+	uint64_t quiet = UINT64_MAX;
+
+	/* QUIET-A1: what rests was put to rest before this; a lane that sleeps
+	 * holds nothing it found before, and looks anew when it wakes. */
+	for (uint32_t i = 0; i < pipe->lane_count; i++) {
+		struct vine_lane *lane = &pipe->lanes[i];
+		uint64_t seen = atomic_load(&lane->quiet);
+
+		if (!atomic_load(&lane->asleep) && seen < quiet)
+			quiet = seen;
+	}
+	vine_extents_sweep(&pipe->extents, quiet);
+	vine_registry_sweep(&pipe->registry, quiet);
+}
+
+void
+vine_pipe_tick(vine_pipe_s *pipe, uint64_t now_ns)
+{
+	arch_store64(&vine_seg_header(pipe->seg)->heartbeat, ++pipe->heartbeat);
+	if (pthread_mutex_trylock(&pipe->lock) == 0) {
+		publish_locked(pipe);
+		vine_pipe_sweep(pipe);
+		pthread_mutex_unlock(&pipe->lock);
+	}
+	if (now_ns - pipe->last_reap >= VINE_REAP_MS * UINT64_C(1000000)) {
+		pipe->last_reap = now_ns;
+		vine_door_reap(pipe);
+		vine_door_answer(pipe);	/* a knock may have been lost */
+	}
+}
+
+int
+vine_pipe_add_accel_of(vine_pipe_s *pipe, vine_accel_type_e type,
+		       const char *name, uint32_t units,
+		       const struct vine_owner *owner, vine_accel_s **accel)
+{
+	int rc;
+
+	pthread_mutex_lock(&pipe->lock);
+	rc = vine_registry_add_accel(&pipe->registry, type, name, units, owner,
+				     accel);
+	pthread_mutex_unlock(&pipe->lock);
+	return rc;
+}
+
+int
+vine_pipe_add_proc_of(vine_pipe_s *pipe, vine_accel_type_e type,
+		      const char *name, const struct vine_owner *owner,
+		      void *ctx)
+{
+	struct vine_proc_s *proc;
+	int rc;
+
+	pthread_mutex_lock(&pipe->lock);
+	rc = vine_registry_add_proc(&pipe->registry, type, name, NULL, 0,
+				    owner, ctx, &proc);
+	pthread_mutex_unlock(&pipe->lock);
+	return rc;
+}
+
+/* Requests that somebody holds and that will not be answered any more. */
+static void
+abandon(struct vine_pipe_s *pipe)
+{
+	for (uint32_t i = 0; i < pipe->lane_count; i++) {
+		struct vine_lane *lane = &pipe->lanes[i];
+
+		vine_lane_poll(lane);
+		while (lane->held)
+			vine_req_answer(lane->held, VINE_STATUS_APPLIANCE_LOST,
+					ESHUTDOWN, 0);
+		vine_lane_drop_posts(lane);
+	}
+}
+
+int
+vine_pipe_exit(vine_pipe_s *pipe)
+{
+	struct vine_header_shm *h;
+	struct vine_seg *seg;
+	int last;
+
+	if (pipe == NULL)
+		return 0;
+	seg = pipe->seg;
+	h = vine_seg_header(seg);
+	vine_pipe_drain(pipe);
+	abandon(pipe);
+	vine_door_close_all(pipe);
+	vine_pipe_publish(pipe);
+	for (uint32_t i = 1; i < seg->layout.accels; i++)
+		arch_store32(&vine_seg_accel(seg, i)->handle, 0);
+	for (uint32_t i = 1; i < seg->layout.procs; i++)
+		arch_store32(&vine_seg_proc(seg, i)->handle, 0);
+	arch_store_release32(&h->appliance, VINE_APPLIANCE_NONE);
+	pipe_free(pipe);
+	last = vine_seg_close(seg);
+	return last;
+}
+
+/* The program's own accelerators: requests wait here for vine_pipe_take. */
+static void
+program_submit(void *state, struct vine_req *req)
+{
+	struct vine_pipe_s *pipe = state;
+
+	vine_req_hold(req);
+	req->next = NULL;
+	*pipe->taken_last = req;
+	pipe->taken_last = &req->next;
+}
+
+int
+vine_pipe_open(const struct vine_pipe_opts *opts, vine_pipe_s **pipe)
+{
+	struct utils_config *config;
+	int rc;
+
+	if (opts && opts->size != sizeof(*opts))
+		return -EINVAL;
+	if (opts && opts->config)
+		rc = utils_config_parse(opts->config, "options", &config);
+	else
+		rc = utils_config_read(opts ? opts->config_file : NULL,
+				       &config);
+	if (rc)
+		return rc;
+	rc = vine_pipe_start(config, 1, opts ? opts->label : NULL, pipe);
+	utils_config_free(config);
+	if (rc)
+		return rc;
+	(*pipe)->program.state = *pipe;
+	(*pipe)->program.submit = program_submit;
+	vine_pipe_serve(*pipe);
+	return 0;
+}
+
+vine_pipe_s *
+vine_pipe_init(void *mem, size_t size, size_t queue_size)
+{
+	struct vine_pipe_s *pipe = NULL;
+	struct vine_seg *seg;
+	uint32_t slots = queue_size ? (uint32_t)queue_size : 128;
+	int rc = queue_size > VINE_SLOTS_MAX ? -EINVAL :
+		vine_seg_wrap(mem, size, slots, &seg);
+
+	if (rc == 0) {
+		rc = pipe_new(seg, 1, NULL, 0, &pipe);
+		if (rc)
+			vine_seg_close(seg);
+	}
+	if (rc) {
+		errno = -rc;
+		return NULL;
+	}
+	pipe->program.state = pipe;
+	pipe->program.submit = program_submit;
+	vine_pipe_serve(pipe);
+	return pipe;
+}
+
+static pthread_mutex_t own_lock = PTHREAD_MUTEX_INITIALIZER;
+static vine_pipe_s *own_pipe;
+
+vine_pipe_s *
+vine_pipe_get(void)
+{
+	vine_pipe_s *pipe;
+	int rc = 0;
+
+	pthread_mutex_lock(&own_lock);
+	if (own_pipe == NULL)
+		rc = vine_pipe_open(NULL, &own_pipe);
+	pipe = own_pipe;
+	pthread_mutex_unlock(&own_lock);
+	if (rc)
+		errno = -rc;
+	return pipe;
+}
+
+vine_accel_s *
+vine_pipe_find_accel(vine_pipe_s *pipe, const char *name,
+		     vine_accel_type_e type)
+{
+	struct vine_accel_s *a = pipe->registry.phys;
+
+	while (a && (a->dropped || (type != ANY && a->type != type) ||
+		     (name && strcmp(a->name, name) != 0)))
+		a = a->next;
+	if (a == NULL)
+		errno = ENOENT;
+	return a;
+}
+
+vine_proc_s *
+vine_pipe_find_proc(vine_pipe_s *pipe, const char *name,
+		    vine_accel_type_e type)
+{
+	struct vine_proc_s *proc = NULL;
+
+	pthread_mutex_lock(&pipe->lock);
+	if (name)
+		proc = vine_registry_find_proc(&pipe->registry, type, name);
+	pthread_mutex_unlock(&pipe->lock);
+	if (proc == NULL)
+		errno = ENOENT;
+	return proc;
+}
+
+int
+vine_pipe_delete_accel(vine_pipe_s *pipe, vine_accel_s *accel)
+{
+	int rc;
+
+	pthread_mutex_lock(&pipe->lock);
+	rc = vine_registry_drop_accel(&pipe->registry, accel);
+	pthread_mutex_unlock(&pipe->lock);
+	if (rc)
+		errno = -rc;
+	return rc == 0;
+}
+
+int
+vine_pipe_add_accel(vine_pipe_s *pipe, vine_accel_type_e type,
+		    const char *name, vine_accel_s **accel)
+{
+	return vine_pipe_add_accel_of(pipe, type, name, 1, &pipe->program,
+				      accel);
+}
+
+int
+vine_pipe_add_proc(vine_pipe_s *pipe, vine_accel_type_e type, const char *name,
+		   void *ctx, vine_proc_s **proc)
+{
+	int rc = vine_pipe_add_proc_of(pipe, type, name, &pipe->program, ctx);
+
+	if (rc == 0 && proc)
+		*proc = vine_pipe_find_proc(pipe, name, type);
+	return rc;
+}
+
+static struct vine_req *
+taken_pop(struct vine_pipe_s *pipe)
+{
+	struct vine_req *req = pipe->taken_first;
+
+	if (req) {
+		pipe->taken_first = req->next;
+		if (req->next == NULL)
+			pipe->taken_last = &pipe->taken_first;
+	}
+	return req;
+}
+
+/* Sleep until something comes, at most `left` ns. */
+static int
+take_sleep(struct vine_lane *lane, uint64_t left)
+{
+	struct arch_bell_seen seen;
+	uint64_t limit;
+	int rc = 0, slept = 0;
+
+	if (vine_lane_arm(lane, &seen, &limit)) {
+		rc = arch_bell_wait_any(&seen, 1, left < limit ? left : limit);
+		slept = 1;
+	}
+	vine_lane_awake(lane, slept);
+	return rc == -EINTR ? -EINTR : 0;
+}
+
+int
+vine_pipe_take(vine_pipe_s *pipe, int64_t timeout, struct vine_req **req)
+{
+	struct vine_lane *lane = &pipe->lanes[0];
+	uint64_t start = utils_clock_ns();
+	struct arch_ladder ladder;
+
+	arch_ladder_init(&ladder, pipe->spin);
+	atomic_store(&lane->asleep, 0);
+	for (;;) {
+		uint64_t waited, left = UINT64_MAX;
+
+		if (vine_lane_poll(lane) > 0)
+			arch_ladder_begin(&ladder);
+		*req = taken_pop(pipe);
+		if (*req)
+			return 0;
+		if (timeout >= 0) {
+			waited = utils_clock_ns() - start;
+			if (waited >= (uint64_t)timeout)
+				return -ETIMEDOUT;
+			left = (uint64_t)timeout - waited;
+		}
+		if (arch_ladder_step(&ladder)) {
+			int rc = take_sleep(lane, left);
+
+			if (rc)
+				return rc;
+			arch_ladder_begin(&ladder);
+		}
+	}
+}
+
+const char *
+vine_req_proc_name(const struct vine_req *req)
+{
+	return req->proc->name;
+}
+
+void *
+vine_req_ctx(const struct vine_req *req)
+{
+	return req->proc->ctx;
+}
+
+vine_accel_s *
+vine_req_accel(const struct vine_req *req)
+{
+	return req->accel;
+}
+
+const struct vine_view *
+vine_req_in(const struct vine_req *req, uint32_t *count)
+{
+	*count = req->in_count;
+	return req->views;
+}
+
+const struct vine_view *
+vine_req_out(const struct vine_req *req, uint32_t *count)
+{
+	*count = req->out_count;
+	return req->views + req->in_count;
+}
+
+const void *
+vine_req_args(const struct vine_req *req, uint32_t *size)
+{
+	*size = req->args_size;
+	return req->args;
+}
+
+/* task-path 7 execute */
+void
+vine_req_execute(struct vine_req *req)
+{
+	if (!(req->flags & VINE_DESC_NOSTAMP))
+		req->execute = utils_clock_ticks();
+	VINE_STOP(execute, req);
+}

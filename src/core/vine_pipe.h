@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pipe: the appliance's end of one segment, from the inside.
+ *
+ * Private memory holds all that the appliance must be sure of: sessions,
+ * extents, accelerators, procedures, queues and their cursors. The lock guards
+ * control work and is never taken on the road of a task.
+ *
+ * Lock order: pipe->lock, then nothing.
+ */
+#ifndef VINE_CORE_PIPE_H
+#define VINE_CORE_PIPE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <vine_pipe.h>
+
+#include "core/vine_extent.h"
+#include "core/vine_lane.h"
+#include "core/vine_registry.h"
+
+enum vine_rec_state {
+	VINE_REC_NONE = 0,
+	VINE_REC_OPEN,
+	VINE_REC_CLOSING,
+	VINE_REC_CLOSED,	/* answered; the slot is still claimed */
+	VINE_REC_LOST,		/* of an earlier appliance */
+};
+
+/* A session, as the appliance knows it: one per slot. */
+struct vine_rec {
+	uint32_t state;		/* enum vine_rec_state; under the lock */
+	uint32_t slot;
+	uint32_t serial;	/* unique; never 0 */
+	uint32_t fence;
+	uint64_t nonce;
+	uint64_t granted;	/* bytes */
+	uint32_t queues;
+	uint32_t vaccels;
+	uint32_t procs;		/* registered by it */
+	uint32_t control;	/* index of its control queue */
+	uint32_t strikes;	/* how often its claim looked abandoned */
+	int dead;		/* its process is gone */
+	vine_off_t mailbox;	/* page for texts of control tasks */
+	uint8_t *proc_refs;	/* bitmap by procedure index */
+	_Atomic uint32_t lanes_open; /* lanes that still have queues of it */
+};
+
+/* Extents of rings belong to this serial, which no descriptor can name. */
+#define VINE_SERIAL_RING(serial) ((serial) | 0x80000000u)
+
+struct vine_pipe_s {
+	struct vine_seg *seg;
+	int own_config;
+	char label[32];
+	uint64_t generation;
+	uint64_t boot_id;
+	uint32_t lane_count;
+	int spin;			/* never sleep */
+	struct vine_lane *lanes;
+	struct vine_extents extents;
+	struct vine_registry registry;
+	_Atomic(struct vine_pq *) *queues; /* by index */
+	struct vine_rec *recs;
+	uint32_t recs_open;
+	uint32_t next_serial;
+	uint32_t next_lane;
+	uint32_t next_queue;
+	uint64_t last_reap;
+	uint64_t heartbeat;
+	int draining;			/* no new sessions */
+	_Atomic uint64_t epoch;		/* grows when something begins to rest */
+	pthread_mutex_t lock;
+
+	/* the program's own accelerators (vine_pipe_take) */
+	struct vine_owner program;
+	struct vine_req *taken_first;
+	struct vine_req **taken_last;
+};
+
+struct utils_config;
+
+/*
+ * vine_pipe_start opens a pipe with `lanes` lanes on the segment of a config:
+ * what vine_pipe_open does for one. The owner keeps config.
+ */
+int vine_pipe_start(const struct utils_config *config, uint32_t lanes,
+		    const char *label, vine_pipe_s **pipe);
+
+/* vine_pipe_add_accel_of: vine_pipe_add_accel for an owner of its own. */
+int vine_pipe_add_accel_of(vine_pipe_s *pipe, vine_accel_type_e type,
+			   const char *name, uint32_t units,
+			   const struct vine_owner *owner,
+			   vine_accel_s **accel);
+int vine_pipe_add_proc_of(vine_pipe_s *pipe, vine_accel_type_e type,
+			  const char *name, const struct vine_owner *owner,
+			  void *ctx);
+
+/*
+ * vine_pipe_serve declares the pipe open for sessions; vine_pipe_drain stops
+ * admitting new sessions, and says so to tools.
+ */
+void vine_pipe_serve(vine_pipe_s *pipe);
+void vine_pipe_drain(vine_pipe_s *pipe);
+
+/* vine_pipe_busy counts the tasks that were taken and not answered. */
+uint32_t vine_pipe_busy(vine_pipe_s *pipe);
+
+/* vine_pipe_rest returns the epoch at whose quiet points something may go. */
+static inline uint64_t
+vine_pipe_rest(vine_pipe_s *pipe)
+{
+	return atomic_fetch_add(&pipe->epoch, 1) + 1;
+}
+
+/* vine_pipe_sweep frees what has rested long enough. Under the lock. */
+void vine_pipe_sweep(vine_pipe_s *pipe);
+
+/* vine_pipe_publish writes the counters, unless another lane is at it. */
+void vine_pipe_publish(vine_pipe_s *pipe);
+
+/* vine_pipe_tick does what is done now and then; lane 0's thread. */
+void vine_pipe_tick(vine_pipe_s *pipe, uint64_t now_ns);
+
+#endif

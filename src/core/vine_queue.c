@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Issue and reap. Single-writer rules: `sub`, credit_head and free_tasks belong
+ * to the owning thread; `comp`, head and credit_tail to the holder of the
+ * token; sleepers to the holder of sleep_lock.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/spin/arch_bell.h"
+#include "core/vine_queue.h"
+#include "core/vine_session.h"
+#include "core/vine_task.h"
+#include "core/vine_thread.h"
+#include "core/vine_watch.h"
+#include "utils/utils_clock.h"
+#include "utils/utils_log.h"
+#include "utils/utils_trace.h"
+
+int
+vine_queue_bind(struct vine_session *session, uint32_t index,
+		struct vine_queue **out)
+{
+	struct vine_seg *seg = session->seg;
+	struct vine_queue_shm *shm;
+	struct vine_queue *q;
+	uint32_t sub, comp;
+
+	if (index == 0 || index >= seg->layout.queues)
+		return -EPROTO;
+	shm = vine_seg_queue(seg, index);
+	sub = arch_load32(&shm->sub_slots);
+	comp = arch_load32(&shm->comp_slots);
+	q = aligned_alloc(64, (sizeof(*q) + 63) / 64 * 64);
+	if (q == NULL)
+		return -ENOMEM;
+	memset(q, 0, sizeof(*q));
+	q->places = comp;
+	q->credits = malloc(comp * sizeof(*q->credits));
+	q->flight = calloc(comp, sizeof(*q->flight));
+	pthread_mutex_init(&q->sleep_lock, NULL);
+	q->sub.slots = vine_seg_at(seg, arch_load64(&shm->sub),
+				   sub * sizeof(struct vine_desc_shm), 64);
+	q->comp.slots = vine_seg_at(seg, arch_load64(&shm->comp),
+				    comp * sizeof(struct vine_comp_shm), 64);
+	if (q->credits == NULL || q->flight == NULL || q->sub.slots == NULL ||
+	    q->comp.slots == NULL || comp > UINT16_MAX + 1u) {
+		int rc = q->credits && q->flight ? -EPROTO : -ENOMEM;
+
+		vine_queue_free(q);
+		return rc;
+	}
+	for (uint32_t i = 0; i < comp; i++)
+		q->credits[i] = (uint16_t)i;
+	q->credit_seen = comp;
+	atomic_store(&q->credit_tail, comp);
+	q->sub.mask = sub - 1;
+	q->comp.mask = comp - 1;
+	q->shm = shm;
+	q->session = session;
+	q->index = index;
+	q->trace_id = seg->incarnation << 16 | index;
+	vine_ready_bind(seg, arch_load32(&shm->bell) % VINE_BELLS_MAX,
+			&q->ready);
+	arch_ladder_init(&q->ladder, session->spin);
+	*out = q;
+	return 0;
+}
+
+static void
+free_list(struct vine_task_s *task)
+{
+	struct vine_task_s *next;
+
+	for (; task; task = next) {
+		next = task->next;
+		free(task);
+	}
+}
+
+void
+vine_queue_free(struct vine_queue *q)
+{
+	for (uint32_t i = 0; q->flight && i < q->places; i++)
+		free(q->flight[i]);
+	free_list(q->free_tasks);
+	free_list(atomic_load(&q->freed));
+	pthread_mutex_destroy(&q->sleep_lock);
+	free(q->credits);
+	free(q->flight);
+	free(q);
+}
+
+/* A queue that no thread has, or a new one. */
+static int
+obtain(struct vine_session *s, struct vine_queue **out)
+{
+	struct vine_queue *q;
+	uint64_t index;
+	int rc;
+
+	pthread_mutex_lock(&s->lock);
+	for (q = s->queues; q && q->owned; q = q->next)
+		;
+	if (q)
+		q->owned = 1;
+	pthread_mutex_unlock(&s->lock);
+	if (q) {
+		*out = q;
+		return 0;
+	}
+	rc = vine_session_control(s, VINE_CTL_QUEUE_OPEN, 0, 0, 0, NULL,
+				  &index);
+	if (rc == 0)
+		rc = vine_queue_bind(s, (uint32_t)index, &q);
+	if (rc)
+		return rc;
+	q->owned = 1;
+	pthread_mutex_lock(&s->lock);
+	q->next = s->queues;
+	s->queues = q;
+	s->queue_count++;
+	pthread_mutex_unlock(&s->lock);
+	*out = q;
+	return 0;
+}
+
+int
+vine_queue_mine(struct vine_session *session, struct vine_queue **queue)
+{
+	struct vine_thread *t = vine_thread_of(session, session->id);
+	int rc;
+
+	if (t == NULL)
+		return -ENOMEM;
+	if (__builtin_expect(t->queue == NULL, 0)) {
+		rc = vine_session_usable(session);
+		if (rc == 0)
+			rc = obtain(session, &t->queue);
+		if (rc)
+			return rc;
+	}
+	*queue = t->queue;
+	return 0;
+}
+
+void
+vine_queue_release(struct vine_queue *queue)
+{
+	pthread_mutex_lock(&queue->session->lock);
+	queue->owned = 0;
+	pthread_mutex_unlock(&queue->session->lock);
+}
+
+static int
+has_room(struct vine_queue *q)
+{
+	if (q->sub.pos - q->taken > q->sub.mask) {
+		/* TAKEN-A1: pairs with TAKEN-R1 in publish_taken(). */
+		q->taken = arch_load_acquire32(&q->shm->taken);
+		if (q->sub.pos - q->taken > q->sub.mask)
+			return 0;
+	}
+	if (q->credit_head == q->credit_seen) {
+		/* CREDIT-A1: pairs with CREDIT-R1 in take_in(). */
+		q->credit_seen = atomic_load_explicit(&q->credit_tail,
+						      memory_order_acquire);
+		if (q->credit_head == q->credit_seen)
+			return 0;
+	}
+	return 1;
+}
+
+int
+vine_queue_room(struct vine_queue *queue)
+{
+	if (has_room(queue))
+		return 1;
+	vine_queue_reap(queue);
+	return has_room(queue);
+}
+
+/* task-path 1 issue: the descriptor is filled in place */
+void
+vine_queue_put(struct vine_queue *queue, struct vine_task_s *task,
+	       const uint64_t words[8])
+{
+	uint32_t place = queue->credits[queue->credit_head++ &
+					(queue->places - 1)];
+	struct vine_desc_shm *slot = vine_ring_slot(&queue->sub);
+
+	/* the upper half tells a late completion of an earlier lap apart */
+	task->cookie = place | queue->sub.pos << 16;
+	queue->flight[place] = task;
+	for (int i = 1; i < 8; i++)
+		arch_store64(&slot->w[i], words[i]);
+	UTILS_TRACE_POINT(publish, queue->trace_id, task->cookie,
+			  utils_clock_ticks());
+	vine_ring_push(&queue->sub, task->cookie);
+}
+
+/* Take completions in; their callbacks are left in a list. Token held. */
+static uint32_t
+take_in(struct vine_queue *q, struct vine_task_s **calls)
+{
+	uint32_t tail = atomic_load_explicit(&q->credit_tail,
+					     memory_order_relaxed);
+	struct vine_comp comp;
+	uint32_t n = 0;
+
+	while (vine_cring_pop(&q->comp, &comp)) {
+		uint32_t place = comp.cookie & (q->places - 1);
+		struct vine_task_s *task = q->flight[place];
+
+		if (task == NULL || task->cookie != comp.cookie) {
+			log_warn("queue %u completion of cookie %#x, which is "
+				 "not in flight", q->index, comp.cookie);
+			continue;
+		}
+		q->flight[place] = NULL;
+		q->credits[tail++ & (q->places - 1)] = (uint16_t)place;
+		UTILS_TRACE_POINT(reap, q->trace_id, task->cookie,
+				  utils_clock_ticks());
+		if (task->cb) {
+			task->next = *calls;
+			*calls = task;
+			vine_task_finish(task, &comp);
+		} else {
+			vine_task_finish(task, &comp);
+			vine_task_unref(task);
+		}
+		n++;
+	}
+	atomic_store_explicit(&q->head, q->comp.pos, memory_order_relaxed);
+	/* CREDIT-R1: the place is empty before it is given back. */
+	atomic_store_explicit(&q->credit_tail, tail, memory_order_release);
+	return n;
+}
+
+static void
+run_calls(struct vine_task_s *calls)
+{
+	struct vine_task_s *next, *fifo = NULL;
+
+	for (; calls; calls = next) {
+		next = calls->next;
+		calls->next = fifo;
+		fifo = calls;
+	}
+	for (; fifo; fifo = next) {
+		next = fifo->next;
+		fifo->cb(fifo, fifo->cb_user);
+		vine_task_unref(fifo);
+	}
+}
+
+static int
+token_take(struct vine_queue *q)
+{
+	return atomic_exchange_explicit(&q->token, 1,
+					memory_order_acquire) == 0;
+}
+
+static void
+token_give(struct vine_queue *q)
+{
+	atomic_store_explicit(&q->token, 0, memory_order_release);
+}
+
+/* task-path 9 reap */
+uint32_t
+vine_queue_take(struct vine_queue *queue)
+{
+	struct vine_task_s *calls = NULL;
+	uint32_t n;
+
+	if (!token_take(queue))
+		return 0;
+	n = take_in(queue, &calls);
+	token_give(queue);
+	if (calls)
+		run_calls(calls);
+	return n;
+}
+
+uint32_t
+vine_queue_reap(struct vine_queue *queue)
+{
+	uint32_t n = vine_queue_take(queue);
+
+	/* who polls the descriptor must learn of what we took in for him */
+	if (n && __builtin_expect(queue->session->watch != NULL, 0))
+		vine_watch_signal(queue->session);
+	return n;
+}
+
+int
+vine_queue_quiet(struct vine_queue *queue)
+{
+	int quiet;
+
+	if (!token_take(queue))
+		return 0;
+	quiet = !vine_cring_peek(&queue->comp);
+	token_give(queue);
+	return quiet;
+}
+
+void
+vine_queue_fail(struct vine_queue *queue, uint32_t status)
+{
+	struct vine_comp comp = {
+		.status = status,
+		.error = (uint32_t)vine_status_errno((enum vine_status)status),
+	};
+	struct vine_task_s *calls = NULL;
+
+	while (!token_take(queue))
+		arch_pause();
+	take_in(queue, &calls);
+	for (uint32_t i = 0; i < queue->places; i++) {
+		struct vine_task_s *task = queue->flight[i];
+
+		if (task == NULL)
+			continue;
+		/* the place is not given back: the queue is of no more use */
+		queue->flight[i] = NULL;
+		if (task->cb) {
+			task->next = calls;
+			calls = task;
+			vine_task_finish(task, &comp);
+		} else {
+			vine_task_finish(task, &comp);
+			vine_task_unref(task);
+		}
+	}
+	token_give(queue);
+	if (calls)
+		run_calls(calls);
+}
+
+uint32_t
+vine_queue_busy(const struct vine_queue *queue)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < queue->places; i++)
+		n += __atomic_load_n(&queue->flight[i],
+				     __ATOMIC_RELAXED) != NULL;
+	return n;
+}
+
+void
+vine_queue_sleep(struct vine_queue *queue)
+{
+	pthread_mutex_lock(&queue->sleep_lock);
+	queue->sleepers++;
+	if (++queue->sleeps == 0)
+		queue->sleeps = 1;
+	arch_store32(&queue->shm->waiting, queue->sleeps);
+	pthread_mutex_unlock(&queue->sleep_lock);
+}
+
+void
+vine_queue_wake(struct vine_queue *queue)
+{
+	pthread_mutex_lock(&queue->sleep_lock);
+	if (--queue->sleepers == 0)
+		arch_store32(&queue->shm->waiting, 0);
+	pthread_mutex_unlock(&queue->sleep_lock);
+}

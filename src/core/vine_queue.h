@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Queue: an application thread's way to the appliance and back.
+ *
+ * The thread that owns a queue is the only one that issues on it. Completions
+ * are taken in by whichever thread holds the token, one at a time; it is never
+ * waited for. A credit is a place in the completion ring and in the table of
+ * tasks in flight: the issuer takes one, the reaper gives it back, so neither
+ * can overflow.
+ */
+#ifndef VINE_QUEUE_H
+#define VINE_QUEUE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "arch/spin/arch_ladder.h"
+#include "core/vine_ready.h"
+#include "core/vine_ring.h"
+
+struct vine_session;
+struct vine_task_s;
+
+struct vine_queue {
+	/* the owner's: */
+	struct vine_ring sub;
+	struct vine_queue_shm *shm;
+	struct vine_session *session;
+	uint32_t taken;			/* what we last saw */
+	uint32_t credit_head;
+	uint32_t credit_seen;		/* credit_tail as we last saw it */
+	uint32_t index;
+	struct vine_ready ready;
+	struct arch_ladder ladder;
+	struct vine_task_s *free_tasks;
+	uint16_t *credits;		/* ring of free places */
+	struct vine_task_s **flight;	/* by place */
+	uint32_t places;
+	uint64_t trace_id;
+	struct vine_queue *next;	/* of the session's */
+	int owned;			/* a thread has it; session->lock */
+
+	/* the reaper's: */
+	_Atomic uint32_t token __attribute__((aligned(64)));
+	_Atomic uint32_t head;		/* next completion */
+	_Atomic uint32_t credit_tail;
+	struct vine_cring comp;
+
+	/* anybody's: */
+	_Atomic(struct vine_task_s *) freed; /* tasks freed by other threads */
+	pthread_mutex_t sleep_lock;
+	uint32_t sleepers;
+	uint32_t sleeps;
+};
+
+/*
+ * vine_queue_mine returns the calling thread's queue of a session, asking the
+ * appliance for one at the first call. Returns 0, or -EDQUOT, -ENOMEM,
+ * -ETIMEDOUT, -ECONNRESET, -ECHILD.
+ */
+int vine_queue_mine(struct vine_session *session, struct vine_queue **queue);
+
+/* vine_queue_bind makes the private half of queue `index`. */
+int vine_queue_bind(struct vine_session *session, uint32_t index,
+		    struct vine_queue **queue);
+void vine_queue_free(struct vine_queue *queue);
+
+/* vine_queue_release gives a thread's queue back to its session's pool. */
+void vine_queue_release(struct vine_queue *queue);
+
+/*
+ * vine_queue_room makes sure that a slot and a credit are there, taking
+ * completions in if need be. Never blocks. The owner. Returns 1 or 0.
+ */
+int vine_queue_room(struct vine_queue *queue);
+
+/*
+ * vine_queue_put issues a task whose words 1 to 7 the caller has; there must be
+ * room. It is published, but nobody is woken: vine_queue_knock. The owner.
+ */
+void vine_queue_put(struct vine_queue *queue, struct vine_task_s *task,
+		    const uint64_t words[8]);
+
+/* vine_queue_knock wakes the appliance if it does not look at this queue. */
+static inline void
+vine_queue_knock(struct vine_queue *queue, int fence)
+{
+	if (__builtin_expect(fence, 0))
+		arch_fence();
+	/* ARM-A1: the slot before this look; pairs with ARM-R1 in
+	 * retire_idle(), whose barrier stands in for a fence here. */
+	arch_compiler_fence();
+	if (__builtin_expect(arch_load32(&queue->shm->armed) != 0, 0))
+		vine_ready_ring(&queue->ready, queue->index);
+}
+
+/* vine_queue_peek tells whether a completion may be there. Any thread. */
+static inline int
+vine_queue_peek(const struct vine_queue *queue)
+{
+	uint32_t head = atomic_load_explicit(&queue->head,
+					     memory_order_relaxed);
+	const struct vine_comp_shm *s =
+		&queue->comp.slots[head & queue->comp.mask];
+
+	return (uint32_t)arch_load64(&s->w[0]) == head + 1;
+}
+
+/*
+ * vine_queue_reap takes in what completions there are and runs their
+ * callbacks. Never blocks; does nothing while another thread is at it. Returns
+ * the number of tasks completed. Any thread.
+ */
+uint32_t vine_queue_reap(struct vine_queue *queue);
+
+/* vine_queue_take is vine_queue_reap for vine_session_reap itself. */
+uint32_t vine_queue_take(struct vine_queue *queue);
+
+/* vine_queue_quiet tells whether nobody reaps and nothing is there to reap. */
+int vine_queue_quiet(struct vine_queue *queue);
+
+/* vine_queue_fail ends every task in flight with a status. */
+void vine_queue_fail(struct vine_queue *queue, uint32_t status);
+
+/* vine_queue_busy counts the tasks in flight. */
+uint32_t vine_queue_busy(const struct vine_queue *queue);
+
+/* Say, and no longer say, that a thread sleeps on the queue. */
+void vine_queue_sleep(struct vine_queue *queue);
+void vine_queue_wake(struct vine_queue *queue);
+
+#endif

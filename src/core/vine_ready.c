@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two full fences make it safe, both of them read-modify-writes.
+ *
+ * Producer: slot, leaf (rmw), summary, fence, `sleeping`. Worker: `sleeping`,
+ * fence, summary, leaf (rmw), slot. If the producer sees nobody asleep, the
+ * worker's look after its fence sees the bit. Taking a leaf word by exchange
+ * before looking at the slots is the other half: a producer whose bit was taken
+ * published before.
+ */
+#include "arch/spin/arch_bell.h"
+#include "core/vine_ready.h"
+
+void
+vine_ready_bind(const struct vine_seg *seg, uint32_t i,
+		struct vine_ready *ready)
+{
+	const struct vine_layout *l = &seg->layout;
+	uint8_t *at = seg->base + l->ready_off + i * l->ready_stride;
+
+	ready->summary = (le64_t *)at;
+	ready->leaf = (le64_t *)(at + (l->summary_words * 8 + 63) / 64 * 64);
+	ready->leaf_words = l->ready_words;
+	ready->summary_words = l->summary_words;
+	ready->bell = vine_seg_bell(seg, i);
+}
+
+int
+vine_ready_ring(const struct vine_ready *ready, uint32_t queue)
+{
+	uint32_t word = queue / 64;
+
+	/* READY-R1: the slot is published before its bit; pairs with READY-A1
+	 * in vine_ready_collect(). */
+	arch_or64(&ready->leaf[word], UINT64_C(1) << (queue & 63));
+	if (ready->summary_words)
+		arch_or64(&ready->summary[word / 64],
+			  UINT64_C(1) << (word & 63));
+	/* SLEEP-R1: the bits above before the look below; the or is a full
+	 * fence. Pairs with SLEEP-A1 in vine_lane_sleep(). */
+	if (arch_load32(&ready->bell->sleeping) == 0 ||
+	    arch_xchg32(&ready->bell->sleeping, 0) == 0)
+		return 0;
+	arch_bell_ring(&ready->bell->word, ~0u);
+	return 1;
+}
+
+int
+vine_ready_any(const struct vine_ready *ready)
+{
+	const le64_t *words = ready->leaf;
+	uint32_t count = ready->leaf_words;
+
+	if (ready->summary_words) {
+		words = ready->summary;
+		count = ready->summary_words;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		if (arch_load64(&words[i]) != 0)
+			return 1;
+	return 0;
+}
+
+static uint32_t
+collect_leaf(const struct vine_ready *ready, uint32_t word,
+	     void (*fn)(void *arg, uint32_t queue), void *arg)
+{
+	uint32_t n = 0;
+	uint64_t bits;
+
+	if (word >= ready->leaf_words || arch_load64(&ready->leaf[word]) == 0)
+		return 0;
+	/* READY-A1: see vine_ready_ring(). */
+	bits = arch_xchg64(&ready->leaf[word], 0);
+	for (; bits; bits &= bits - 1, n++)
+		fn(arg, word * 64 + (uint32_t)__builtin_ctzll(bits));
+	return n;
+}
+
+uint32_t
+vine_ready_collect(const struct vine_ready *ready,
+		   void (*fn)(void *arg, uint32_t queue), void *arg)
+{
+	uint32_t n = 0;
+
+	if (ready->summary_words == 0) {
+		for (uint32_t w = 0; w < ready->leaf_words; w++)
+			n += collect_leaf(ready, w, fn, arg);
+		return n;
+	}
+	for (uint32_t s = 0; s < ready->summary_words; s++) {
+		uint64_t bits = 0;
+
+		if (arch_load64(&ready->summary[s]) != 0)
+			bits = arch_xchg64(&ready->summary[s], 0);
+		for (; bits; bits &= bits - 1)
+			n += collect_leaf(ready, s * 64 +
+					  (uint32_t)__builtin_ctzll(bits),
+					  fn, arg);
+	}
+	return n;
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Slots are found by linear search: directories are small and change rarely.
+ * The directory in the segment is written after the private slot, its handle
+ * last, so that an application that sees a handle can use it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/vine_registry.h"
+
+static void
+put_name(le8_t *to, const char *name, size_t size)
+{
+	size_t n = strnlen(name, size - 1);
+
+	for (size_t i = 0; i < size; i++)
+		arch_store8(&to[i], i < n ? (uint8_t)name[i] : 0);
+}
+
+static int
+good_name(const char *name, size_t size)
+{
+	return name != NULL && name[0] != '\0' && strnlen(name, size) < size;
+}
+
+int
+vine_registry_init(struct vine_registry *r, const struct vine_seg *seg)
+{
+	memset(r, 0, sizeof(*r));
+	r->seg = seg;
+	r->accel_count = seg->layout.accels;
+	r->proc_count = seg->layout.procs;
+	r->accels = calloc(r->accel_count, sizeof(*r->accels));
+	r->procs = calloc(r->proc_count, sizeof(*r->procs));
+	if (r->accels == NULL || r->procs == NULL) {
+		vine_registry_fini(r);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < r->accel_count; i++)
+		arch_store32(&vine_seg_accel(seg, i)->handle, 0);
+	for (uint32_t i = 0; i < r->proc_count; i++)
+		arch_store32(&vine_seg_proc(seg, i)->handle, 0);
+	return 0;
+}
+
+static void
+proc_free(struct vine_proc_s *proc)
+{
+	if (proc->builder && proc->builder->drop)
+		proc->builder->drop(proc->builder->state, proc->ctx);
+	free(proc->code);
+	free(proc);
+}
+
+void
+vine_registry_fini(struct vine_registry *r)
+{
+	struct vine_accel_s *a, *next_a;
+	struct vine_proc_s *p, *next_p;
+
+	for (a = r->phys; a; a = next_a) {
+		next_a = a->next;
+		free(a);
+	}
+	for (p = r->resting; p; p = next_p) {
+		next_p = p->next;
+		proc_free(p);
+	}
+	for (uint32_t i = 0; r->procs && i < r->proc_count; i++)
+		if (atomic_load(&r->procs[i].proc))
+			proc_free(atomic_load(&r->procs[i].proc));
+	free(r->accels);
+	free(r->procs);
+	memset(r, 0, sizeof(*r));
+}
+
+/* Index 0 is never used, so that no handle is 0 or looks like the appliance. */
+static int
+accel_slot(struct vine_registry *r, uint32_t *index, uint32_t *handle)
+{
+	for (uint32_t i = 1; i < r->accel_count; i++) {
+		struct vine_accel_slot *s = &r->accels[i];
+
+		if (atomic_load(&s->word) == 0) {
+			*index = i;
+			*handle = i | (uint32_t)++s->generation << 16;
+			return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
+static void
+accel_set(struct vine_registry *r, uint32_t index, uint32_t handle,
+	  uint32_t serial, struct vine_accel_s *accel)
+{
+	struct vine_accel_slot *s = &r->accels[index];
+
+	atomic_store_explicit(&s->accel, accel, memory_order_relaxed);
+	/* REG-R1: pairs with REG-A1 in vine_registry_accel(). */
+	atomic_store_explicit(&s->word, handle | (uint64_t)serial << 32,
+			      memory_order_release);
+}
+
+int
+vine_registry_add_accel(struct vine_registry *r, vine_accel_type_e type,
+			const char *name, uint32_t units,
+			const struct vine_owner *owner,
+			struct vine_accel_s **out)
+{
+	struct vine_accel_shm *shm;
+	struct vine_accel_s *a;
+	uint32_t i, handle;
+	int rc;
+
+	if (!good_name(name, sizeof(a->name)) || type <= ANY ||
+	    type >= VINE_ACCEL_TYPES)
+		return -EINVAL;
+	for (a = r->phys; a; a = a->next)
+		if (!a->dropped && strcmp(a->name, name) == 0)
+			return -EEXIST;
+	rc = accel_slot(r, &i, &handle);
+	if (rc)
+		return rc;
+	a = aligned_alloc(64, sizeof(*a));
+	if (a == NULL)
+		return -ENOMEM;
+	memset(a, 0, sizeof(*a));
+	a->handle = handle;
+	a->type = type;
+	a->units = units;
+	a->owner = owner;
+	strcpy(a->name, name);
+	a->next = r->phys;
+	r->phys = a;
+	accel_set(r, i, handle, 0, a);
+	shm = vine_seg_accel(r->seg, i);
+	arch_store32(&shm->type, type);
+	arch_store32(&shm->phys, 0);
+	arch_store32(&shm->session, 0);
+	arch_store32(&shm->units, units);
+	arch_store32(&shm->state, 1);
+	arch_store32(&shm->numa_node, UINT32_MAX);
+	arch_store32(&shm->vaccels, 0);
+	put_name(shm->name, name, sizeof(shm->name));
+	/* DIR-R1: pairs with DIR-A1 in vine_accel_sync(). */
+	arch_store_release32(&shm->handle, handle);
+	*out = a;
+	return 0;
+}
+
+static void
+accel_clear(struct vine_registry *r, uint32_t index)
+{
+	arch_store32(&vine_seg_accel(r->seg, index)->handle, 0);
+	atomic_store(&r->accels[index].word, 0);
+}
+
+int
+vine_registry_drop_accel(struct vine_registry *r, struct vine_accel_s *accel)
+{
+	struct vine_accel_s *a = r->phys;
+
+	while (a && a != accel)
+		a = a->next;
+	if (a == NULL || a->dropped)
+		return -ENOENT;
+	a->dropped = 1;
+	/* the virtual ones of it go with it */
+	for (uint32_t i = 1; i < r->accel_count; i++)
+		if (atomic_load(&r->accels[i].word) != 0 &&
+		    atomic_load(&r->accels[i].accel) == a)
+			accel_clear(r, i);
+	return 0;
+}
+
+static void
+count_vaccels(struct vine_registry *r, const struct vine_accel_s *phys, int by)
+{
+	struct vine_accel_shm *shm =
+		vine_seg_accel(r->seg, phys->handle & 0xffff);
+
+	arch_store32(&shm->vaccels,
+		     arch_load32(&shm->vaccels) + (uint32_t)by);
+}
+
+int
+vine_registry_open(struct vine_registry *r, uint32_t phys, uint32_t serial,
+		   uint32_t slot, int priority, uint32_t *handle)
+{
+	struct vine_accel_s *a = vine_registry_accel(r, phys, 0);
+	struct vine_accel_shm *shm;
+	uint32_t i;
+	int rc;
+
+	if (a == NULL)
+		return -ENODEV;
+	if (a->handle != phys || priority < -8 || priority > 7)
+		return -EINVAL;
+	rc = accel_slot(r, &i, handle);
+	if (rc)
+		return -EDQUOT;
+	accel_set(r, i, *handle, serial, a);
+	shm = vine_seg_accel(r->seg, i);
+	arch_store32(&shm->type, a->type);
+	arch_store32(&shm->phys, phys);
+	arch_store32(&shm->session, slot);
+	arch_store32(&shm->units, a->units);
+	arch_store32(&shm->state, 1);
+	arch_store32(&shm->priority, (uint32_t)priority);
+	put_name(shm->name, a->name, sizeof(shm->name));
+	arch_store_release32(&shm->handle, *handle);
+	count_vaccels(r, a, 1);
+	return 0;
+}
+
+int
+vine_registry_close(struct vine_registry *r, uint32_t handle, uint32_t serial)
+{
+	struct vine_accel_s *a = vine_registry_accel(r, handle, serial);
+
+	if (a == NULL || a->handle == handle)
+		return -EINVAL;
+	accel_clear(r, handle & 0xffff);
+	if (!a->dropped)
+		count_vaccels(r, a, -1);
+	return 0;
+}
+
+void
+vine_registry_close_all(struct vine_registry *r, uint32_t serial)
+{
+	for (uint32_t i = 1; i < r->accel_count; i++) {
+		uint64_t word = atomic_load(&r->accels[i].word);
+
+		if (word >> 32 == serial && serial != 0)
+			vine_registry_close(r, (uint32_t)word, serial);
+	}
+}
+
+int
+vine_registry_add_proc(struct vine_registry *r, vine_accel_type_e type,
+		       const char *name, const void *code, size_t size,
+		       const struct vine_owner *owner, void *ctx,
+		       struct vine_proc_s **out)
+{
+	struct vine_proc_shm *shm;
+	struct vine_proc_slot *s;
+	struct vine_proc_s *p;
+	uint32_t i = 1;
+
+	if (!good_name(name, sizeof(p->name)) || type >= VINE_ACCEL_TYPES)
+		return -EINVAL;
+	for (uint32_t j = 1; j < r->proc_count; j++) {
+		p = atomic_load(&r->procs[j].proc);
+		if (p && p->type == type && strcmp(p->name, name) == 0)
+			return -EEXIST;
+	}
+	while (i < r->proc_count && atomic_load(&r->procs[i].proc))
+		i++;
+	if (i == r->proc_count)
+		return -ENOSPC;
+	p = calloc(1, sizeof(*p));
+	if (p == NULL)
+		return -ENOMEM;
+	if (code) {
+		p->code = malloc(size ? size : 1);
+		if (p->code == NULL) {
+			free(p);
+			return -ENOMEM;
+		}
+		memcpy(p->code, code, size);
+		p->code_size = size;
+	}
+	s = &r->procs[i];
+	p->handle = i | (uint32_t)++s->generation << 16;
+	p->type = type;
+	p->owner = owner;
+	p->ctx = ctx;
+	strcpy(p->name, name);
+	atomic_store_explicit(&s->proc, p, memory_order_relaxed);
+	/* REG-R2: pairs with REG-A2 in vine_registry_proc(). */
+	atomic_store_explicit(&s->word, p->handle, memory_order_release);
+	shm = vine_seg_proc(r->seg, i);
+	arch_store32(&shm->type, type);
+	arch_store32(&shm->users, 0);
+	arch_store64(&shm->code_size, size);
+	put_name(shm->name, name, sizeof(shm->name));
+	arch_store_release32(&shm->handle, p->handle);
+	*out = p;
+	return 0;
+}
+
+struct vine_proc_s *
+vine_registry_find_proc(const struct vine_registry *r, vine_accel_type_e type,
+			const char *name)
+{
+	for (uint32_t i = 1; i < r->proc_count; i++) {
+		struct vine_proc_s *p = atomic_load(&r->procs[i].proc);
+
+		if (p && (type == ANY || p->type == type) &&
+		    strcmp(p->name, name) == 0)
+			return p;
+	}
+	return NULL;
+}
+
+struct vine_proc_s *
+vine_registry_proc_at(const struct vine_registry *r, uint32_t handle)
+{
+	return vine_registry_proc(r, handle);
+}
+
+void
+vine_registry_use(struct vine_registry *r, struct vine_proc_s *proc)
+{
+	proc->users++;
+	arch_store32(&vine_seg_proc(r->seg, proc->handle & 0xffff)->users,
+		     proc->users);
+}
+
+void
+vine_registry_unuse(struct vine_registry *r, struct vine_proc_s *proc,
+		    uint64_t epoch)
+{
+	uint32_t i = proc->handle & 0xffff;
+
+	proc->users--;
+	arch_store32(&vine_seg_proc(r->seg, i)->users, proc->users);
+	if (proc->users > 0 || proc->code == NULL)
+		return;
+	arch_store32(&vine_seg_proc(r->seg, i)->handle, 0);
+	atomic_store(&r->procs[i].word, 0);
+	atomic_store(&r->procs[i].proc, NULL);
+	proc->epoch = epoch;
+	proc->next = r->resting;
+	r->resting = proc;
+}
+
+void
+vine_registry_sweep(struct vine_registry *r, uint64_t quiet)
+{
+	struct vine_proc_s **at = &r->resting;
+
+	while (*at) {
+		struct vine_proc_s *p = *at;
+
+		if (p->epoch > quiet ||
+		    atomic_load_explicit(&p->holds, memory_order_acquire)) {
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
+		proc_free(p);
+	}
+}

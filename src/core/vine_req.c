@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a copied descriptor to checked views, and from an answer to the
+ * completion ring.
+ *
+ * Where a task has a table, the table is copied out of the segment before any
+ * of it is judged: its counts first, by one load each, then as many references
+ * and arguments as the copied counts say.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/vine_pipe.h"
+#include "core/vine_req.h"
+#include "utils/utils_clock.h"
+#include "utils/utils_trace.h"
+
+/* One reference becomes one view. */
+static int
+view_of(const struct vine_pipe_s *pipe, const struct vine_pq *pq,
+	const struct vine_ref *ref, struct vine_view *view)
+{
+	view->length = ref->len;
+	if (ref->len == 0) {
+		view->ptr = pipe->seg->base + pipe->extents.heap_off;
+		return 0;
+	}
+	if (vine_extents_find(&pipe->extents, pq->serial, ref->off,
+			      ref->len) == NULL)
+		return -ERANGE;
+	view->ptr = pipe->seg->base + ref->off;
+	return 0;
+}
+
+static enum vine_status
+refuse_data(struct vine_lane *lane, const struct vine_pq *pq,
+	    const struct vine_ref *ref, const char *what)
+{
+	utils_log_limited(&lane->rate, UTILS_LOG_WARN,
+			  "segment %s session %u queue %u %s offset %llu "
+			  "length %llu is not inside an extent of the session",
+			  lane->pipe->seg->name, pq->rec->slot, pq->index, what,
+			  (unsigned long long)ref->off,
+			  (unsigned long long)ref->len);
+	return VINE_STATUS_BAD_DATA;
+}
+
+static struct vine_req_table *
+table_room(struct vine_req *req)
+{
+	if (req->table == NULL)
+		req->table = malloc(sizeof(*req->table));
+	return req->table;
+}
+
+/* Copy `count` words of 8 bytes out of the segment, each by one load. */
+static void
+copy_words(uint64_t *to, const le64_t *from, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		to[i] = arch_load64(&from[i]);
+}
+
+static enum vine_status
+admit_table(struct vine_lane *lane, struct vine_pq *pq,
+	    const struct vine_desc *desc, struct vine_req *req)
+{
+	struct vine_ref ref = vine_desc_ref(desc, 0);
+	const struct vine_table_shm *shm;
+	struct vine_req_table *t = table_room(req);
+	struct vine_view view;
+	uint32_t in, out, args;
+	uint64_t need;
+
+	if (t == NULL)
+		return VINE_STATUS_BUSY;
+	if (ref.len < sizeof(*shm) || ref.off % 8 != 0 ||
+	    view_of(lane->pipe, pq, &ref, &view) != 0)
+		return refuse_data(lane, pq, &ref, "table");
+	shm = view.ptr;
+	in = arch_load32(&shm->in_count);
+	out = arch_load32(&shm->out_count);
+	args = arch_load32(&shm->args_size);
+	if (in > VINE_REFS_MAX || out > VINE_REFS_MAX - in ||
+	    args > VINE_ARGS_MAX)
+		return VINE_STATUS_BAD_TASK;
+	need = sizeof(*shm) + (uint64_t)(in + out) * sizeof(struct vine_tref_shm)
+		+ (args + 7) / 8 * 8;
+	if (need > ref.len)
+		return VINE_STATUS_BAD_TASK;
+	copy_words((uint64_t *)t->refs, (const le64_t *)(shm + 1),
+		   (uint64_t)(in + out) * 2);
+	copy_words(t->args, (const le64_t *)(shm + 1) + (uint64_t)(in + out) * 2,
+		   (args + 7) / 8);
+	for (uint32_t i = 0; i < in + out; i++)
+		if (view_of(lane->pipe, pq, &t->refs[i], &t->views[i]) != 0)
+			return refuse_data(lane, pq, &t->refs[i], "data");
+	req->views = t->views;
+	req->args = t->args;
+	req->in_count = in;
+	req->out_count = out;
+	req->args_size = args;
+	return VINE_STATUS_OK;
+}
+
+static enum vine_status
+admit_inline(struct vine_lane *lane, struct vine_pq *pq,
+	     const struct vine_desc *desc, struct vine_req *req)
+{
+	uint32_t in = vine_desc_in_count(desc);
+	uint32_t refs = in + vine_desc_out_count(desc);
+
+	for (uint32_t i = 0; i < refs; i++) {
+		struct vine_ref ref = vine_desc_ref(desc, i);
+
+		if (view_of(lane->pipe, pq, &ref, &req->small_views[i]) != 0)
+			return refuse_data(lane, pq, &ref, "data");
+	}
+	req->views = req->small_views;
+	req->in_count = in;
+	req->out_count = refs - in;
+	req->args_size = vine_desc_args_size(desc);
+	req->args = req->small_args;
+	if (req->args_size)
+		memcpy(req->small_args, (const uint8_t *)&desc->w[4] +
+		       refs * VINE_DESC_REF, req->args_size);
+	return VINE_STATUS_OK;
+}
+
+/* May this procedure run on this accelerator? */
+static enum vine_status
+match(const struct vine_accel_s *accel, const struct vine_proc_s *proc)
+{
+	if (proc == NULL)
+		return VINE_STATUS_BAD_PROC;
+	if (proc->type != accel->type && proc->type != ANY)
+		return VINE_STATUS_BAD_PROC;
+	if (proc->code) {
+		if (proc->builder != accel->owner)
+			return VINE_STATUS_REFUSED;
+	} else if (proc->owner != accel->owner) {
+		return VINE_STATUS_BAD_PROC;
+	}
+	return VINE_STATUS_OK;
+}
+
+static enum vine_status
+refuse(struct vine_lane *lane, const struct vine_pq *pq,
+       const struct vine_desc *desc, enum vine_status status)
+{
+	utils_log_limited(&lane->rate, UTILS_LOG_WARN,
+			  "segment %s session %u queue %u task refused: %s "
+			  "(accelerator %#x procedure %#x counts %u and %u)",
+			  lane->pipe->seg->name, pq->rec->slot, pq->index,
+			  vine_status_name(status), vine_desc_accel(desc),
+			  vine_desc_proc(desc), vine_desc_in_count(desc),
+			  vine_desc_out_count(desc));
+	return status;
+}
+
+static int
+was_canceled(struct vine_pq *pq, uint32_t cookie)
+{
+	for (uint32_t i = 0; i < pq->cancels; i++) {
+		if (pq->cancel[i] == cookie) {
+			pq->cancel[i] = pq->cancel[--pq->cancels];
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* task-path 5 admit */
+enum vine_status
+vine_req_admit(struct vine_lane *lane, struct vine_pq *pq,
+	       const struct vine_desc *desc, struct vine_req *req)
+{
+	const struct vine_registry *r = &lane->pipe->registry;
+	enum vine_status status;
+
+	if (vine_desc_check(desc) != 0)
+		return refuse(lane, pq, desc, VINE_STATUS_BAD_TASK);
+	if (pq->in_flight > pq->comp.mask + 1)
+		return refuse(lane, pq, desc, VINE_STATUS_BUSY);
+	req->accel = vine_registry_accel(r, vine_desc_accel(desc), pq->serial);
+	if (req->accel == NULL)
+		return refuse(lane, pq, desc, VINE_STATUS_BAD_ACCEL);
+	req->proc = vine_registry_proc(r, vine_desc_proc(desc));
+	status = match(req->accel, req->proc);
+	if (status != VINE_STATUS_OK)
+		return refuse(lane, pq, desc, status);
+	req->deadline_us = vine_desc_deadline_us(desc);
+	if (req->deadline_us && vine_req_expired(req))
+		return VINE_STATUS_DEADLINE;
+	if (pq->cancels && was_canceled(pq, req->cookie))
+		return VINE_STATUS_CANCELED;
+	if (req->flags & VINE_DESC_TABLE)
+		status = admit_table(lane, pq, desc, req);
+	else
+		status = admit_inline(lane, pq, desc, req);
+	if (status == VINE_STATUS_BAD_TASK)
+		return refuse(lane, pq, desc, status);
+	return status;
+}
+
+int
+vine_req_expired(const struct vine_req *req)
+{
+	uint64_t since = req->issue;
+	uint64_t now = utils_clock_ticks();
+
+	if (req->deadline_us == 0)
+		return 0;
+	/* an issue tick that lies ahead of us is of another clock, or a lie */
+	if (since == 0 || since > now || req->pq->fence)
+		since = req->take ? req->take : now;
+	return now - since > utils_clock_from_ns(req->deadline_us *
+						 UINT64_C(1000));
+}
+
+/* Count holds on what a request uses, up or down. */
+static void
+hold_all(struct vine_req *req, uint32_t by)
+{
+	struct vine_extents *x = &req->lane->pipe->extents;
+	uint8_t *heap = req->lane->pipe->seg->base + x->heap_off;
+
+	for (uint32_t i = 0; i < req->in_count + req->out_count; i++) {
+		uint64_t at = (uint64_t)((uint8_t *)req->views[i].ptr - heap);
+		uint32_t e;
+
+		if (req->views[i].length == 0)
+			continue;
+		e = atomic_load_explicit(&x->owner[at / VINE_PAGE],
+					 memory_order_acquire);
+		atomic_fetch_add_explicit(&x->entries[e - 1].holds, by,
+					  memory_order_release);
+	}
+	atomic_fetch_add_explicit(&req->proc->holds, by, memory_order_release);
+}
+
+void
+vine_req_hold(struct vine_req *req)
+{
+	struct vine_lane *lane = req->lane;
+
+	hold_all(req, 1);
+	req->held = 1;
+	req->canceled = 0;
+	req->held_next = lane->held;
+	req->held_at = &lane->held;
+	if (lane->held)
+		lane->held->held_at = &req->held_next;
+	lane->held = req;
+	lane->held_count++;
+}
+
+static void
+unhold(struct vine_req *req)
+{
+	hold_all(req, (uint32_t)-1);
+	req->held = 0;
+	*req->held_at = req->held_next;
+	if (req->held_next)
+		req->held_next->held_at = req->held_at;
+	req->lane->held_count--;
+}
+
+static void
+count(struct vine_req *req, enum vine_status status)
+{
+	static const uint8_t of_status[] = {
+		[VINE_STATUS_BAD_TASK] = VINE_COUNT_BAD_TASK,
+		[VINE_STATUS_BAD_DATA] = VINE_COUNT_BAD_DATA,
+		[VINE_STATUS_BAD_PROC] = VINE_COUNT_BAD_PROC,
+		[VINE_STATUS_REFUSED] = VINE_COUNT_REFUSED,
+		[VINE_STATUS_DEADLINE] = VINE_COUNT_DEADLINE,
+		[VINE_STATUS_CANCELED] = VINE_COUNT_CANCELED,
+		[VINE_STATUS_BUSY] = VINE_COUNT_OVER_LIMIT,
+		[VINE_STATUS_BAD_ACCEL] = VINE_COUNT_BAD_ACCEL,
+	};
+	struct vine_lane *lane = req->lane;
+
+	vine_lane_count(lane, VINE_COUNT_COMPLETED, 1);
+	if (status == VINE_STATUS_OK)
+		return;
+	vine_lane_count(lane, VINE_COUNT_FAILED, 1);
+	if ((size_t)status < sizeof(of_status) && of_status[status])
+		vine_lane_count(lane, of_status[status], 1);
+}
+
+static void
+count_accel(struct vine_req *req, enum vine_status status)
+{
+	struct vine_accel_count *c = &req->accel->count[req->lane->index];
+	_Atomic uint64_t *n = status == VINE_STATUS_OK ? &c->completed :
+		&c->failed;
+
+	atomic_store_explicit(n, *n + 1, memory_order_relaxed);
+	if (req->complete > req->execute)
+		atomic_store_explicit(&c->busy_ticks, c->busy_ticks +
+				      req->complete - req->execute,
+				      memory_order_relaxed);
+}
+
+static uint32_t
+stamp(const struct vine_req *req, uint64_t ticks)
+{
+	return ticks > req->issue ? vine_tick_pack(ticks - req->issue) : 0;
+}
+
+/* task-path 8 complete */
+void
+vine_req_answer(struct vine_req *req, enum vine_status status, int error,
+		uint64_t value)
+{
+	struct vine_pq *pq = req->pq;
+	struct vine_comp comp = {
+		.cookie = req->cookie,
+		.status = status,
+		.error = (uint32_t)error,
+		.value = value,
+	};
+
+	if (req->held)
+		unhold(req);
+	if (!(req->flags & VINE_DESC_NOSTAMP)) {
+		if (req->complete == 0)
+			req->complete = utils_clock_ticks();
+		if (req->execute == 0)
+			req->execute = req->take;
+		comp.take = stamp(req, req->take);
+		comp.execute = stamp(req, req->execute);
+		comp.complete = stamp(req, req->complete);
+	}
+	VINE_STOP(complete, req);
+	vine_cring_push(&pq->comp, &comp);
+	pq->in_flight--;
+	pq->completed++;
+	count(req, status);
+	if (req->accel)
+		count_accel(req, status);
+	vine_lane_req_free(req->lane, req);
+	vine_lane_wake_peer(pq);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ring: slots of one producer and one consumer, found by their sequence.
+ *
+ * Position p lies in slot p mod n and carries the sequence p + 1, which no
+ * other lap of that slot has. The producer fills a slot in place and stores its
+ * first word last, with release; the consumer looks at the slot that is next
+ * for it and sees by the sequence whether it has been filled. So a message
+ * costs one cache line, and no index is shared on the road. Positions are
+ * private to each side and run freely over 32 bits.
+ *
+ * Whether a slot is free again is not the ring's affair: a submission slot is
+ * when the consumer's published `taken` has passed it, a completion slot when
+ * its producer was given a credit for it.
+ */
+#ifndef VINE_RING_H
+#define VINE_RING_H
+
+#include <stdint.h>
+
+#include "core/vine_desc.h"
+#include "core/vine_layout.h"
+
+/* One side's private end of a submission ring. */
+struct vine_ring {
+	struct vine_desc_shm *slots;
+	uint32_t mask;
+	uint32_t pos;		/* next to fill, or next to take */
+};
+
+/* The same of a completion ring. */
+struct vine_cring {
+	struct vine_comp_shm *slots;
+	uint32_t mask;
+	uint32_t pos;
+};
+
+/* A completion, copied out. */
+struct vine_comp {
+	uint32_t cookie;
+	uint32_t status;
+	uint32_t error;
+	uint32_t take;		/* vine_tick_pack: ticks after issue */
+	uint32_t execute;
+	uint32_t complete;
+	uint64_t value;
+};
+
+/* vine_ring_slot returns the slot to fill next. It must be free. */
+static inline struct vine_desc_shm *
+vine_ring_slot(const struct vine_ring *ring)
+{
+	return &ring->slots[ring->pos & ring->mask];
+}
+
+/* task-path 2 publish: vine_ring_push makes the filled slot known. */
+static inline void
+vine_ring_push(struct vine_ring *ring, uint32_t cookie)
+{
+	uint32_t seq = ++ring->pos;
+
+	/* RING-R1 publishes words 1 to 7; pairs with RING-A1 in
+	 * vine_ring_pop(). Without it the consumer could see the new sequence
+	 * and words of the lap before. */
+	arch_store_release64(&ring->slots[(seq - 1) & ring->mask].w[0],
+			     seq | (uint64_t)cookie << 32);
+}
+
+/* vine_ring_peek tells whether the next slot has been filled. */
+static inline int
+vine_ring_peek(const struct vine_ring *ring)
+{
+	const struct vine_desc_shm *s = &ring->slots[ring->pos & ring->mask];
+
+	return (uint32_t)arch_load64(&s->w[0]) == ring->pos + 1;
+}
+
+/*
+ * task-path 4 take: vine_ring_pop copies the next slot out, each word by one
+ * load. Returns 1, or 0 when it has not been filled.
+ */
+static inline int
+vine_ring_pop(struct vine_ring *ring, struct vine_desc *copy)
+{
+	const struct vine_desc_shm *s = &ring->slots[ring->pos & ring->mask];
+	/* RING-A1: see vine_ring_push(). */
+	uint64_t w0 = arch_load_acquire64(&s->w[0]);
+
+	if ((uint32_t)w0 != ring->pos + 1)
+		return 0;
+	copy->w[0] = w0;
+	for (int i = 1; i < 8; i++)
+		copy->w[i] = arch_load64(&s->w[i]);
+	ring->pos++;
+	return 1;
+}
+
+/* vine_cring_push fills and publishes the next completion slot. */
+static inline void
+vine_cring_push(struct vine_cring *ring, const struct vine_comp *c)
+{
+	struct vine_comp_shm *s = &ring->slots[ring->pos & ring->mask];
+	uint32_t seq = ++ring->pos;
+
+	arch_store64(&s->w[1], c->value);
+	arch_store64(&s->w[2], (c->status & 0xff) |
+			       (uint64_t)(c->error & 0xffff) << 16 |
+			       (uint64_t)c->take << 32);
+	arch_store64(&s->w[3], c->execute | (uint64_t)c->complete << 32);
+	/* RING-R2 publishes words 1 to 3; pairs with RING-A2 in
+	 * vine_cring_pop(). It also orders what the procedure wrote into the
+	 * task's data before its completion. */
+	arch_store_release64(&s->w[0], seq | (uint64_t)c->cookie << 32);
+}
+
+static inline int
+vine_cring_peek(const struct vine_cring *ring)
+{
+	const struct vine_comp_shm *s = &ring->slots[ring->pos & ring->mask];
+
+	return (uint32_t)arch_load64(&s->w[0]) == ring->pos + 1;
+}
+
+/* vine_cring_pop copies the next completion out; 0 when there is none. */
+static inline int
+vine_cring_pop(struct vine_cring *ring, struct vine_comp *c)
+{
+	const struct vine_comp_shm *s = &ring->slots[ring->pos & ring->mask];
+	/* RING-A2: see vine_cring_push(). */
+	uint64_t w0 = arch_load_acquire64(&s->w[0]);
+	uint64_t w2, w3;
+
+	if ((uint32_t)w0 != ring->pos + 1)
+		return 0;
+	w2 = arch_load64(&s->w[2]);
+	w3 = arch_load64(&s->w[3]);
+	c->cookie = (uint32_t)(w0 >> 32);
+	c->value = arch_load64(&s->w[1]);
+	c->status = w2 & 0xff;
+	c->error = w2 >> 16 & 0xffff;
+	c->take = (uint32_t)(w2 >> 32);
+	c->execute = (uint32_t)w3;
+	c->complete = (uint32_t)(w3 >> 32);
+	ring->pos++;
+	return 1;
+}
+
+#endif

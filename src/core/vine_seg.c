@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a segment is formed, joined and left.
+ *
+ * Two locks of the object do it. The attach byte is a mutex around everything
+ * here. The users' shared flock says who has the object mapped; the kernel
+ * drops it when a process dies, so "alone" is never wrong about a dead one. An
+ * object that lost its name between our open and our lock belongs to the past:
+ * we open again.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "arch/shm/arch_shm.h"
+#include "core/vine_seg.h"
+#include "utils/utils_config.h"
+#include "utils/utils_log.h"
+
+#define ATTACH_TIMEOUT_NS INT64_C(10000000000)
+#define OPEN_TRIES 100
+
+/* What the config says about the segment. */
+struct want {
+	const char *file;
+	uint64_t size;
+	uint64_t off;
+	mode_t mode;
+	uint32_t slots;
+	int trunc;
+};
+
+uint64_t
+vine_seg_random(void)
+{
+	uint64_t r = 0;
+
+	while (r == 0)
+		if (getrandom(&r, sizeof(r), 0) != sizeof(r))
+			r = 0;
+	return r;
+}
+
+uint64_t
+vine_seg_boot_id(void)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);	/* FNV-1a, 64 bits */
+	char id[64];
+	ssize_t n = 0;
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		n = read(fd, id, sizeof(id));
+		close(fd);
+	}
+	if (n <= 0)	/* unknown: like no other, so fences are used */
+		return vine_seg_random();
+	for (ssize_t i = 0; i < n; i++)
+		hash = (hash ^ (uint8_t)id[i]) * UINT64_C(1099511628211);
+	return hash ? hash : 1;
+}
+
+static void
+form(uint8_t *base, const struct vine_layout *l)
+{
+	struct vine_header_shm *h = (struct vine_header_shm *)base;
+
+	arch_store64(&h->magic, VINE_MAGIC);
+	arch_store32(&h->layout_id, vine_layout_id());
+	h->abi_major.v = VINE_ABI_MAJOR;
+	h->abi_minor.v = VINE_ABI_MINOR;
+	arch_store32(&h->compat, VINE_COMPAT_ALL);
+	arch_store32(&h->incompat, VINE_INCOMPAT_ALL);
+	arch_store32(&h->ro_compat, VINE_RO_COMPAT_ALL);
+	arch_store64(&h->size, l->size);
+	arch_store64(&h->incarnation, vine_seg_random());
+	arch_store32(&h->queue_slots, l->queue_slots);
+	/* SEG-R1 publishes the header; pairs with SEG-A1 in vine_seg_check().
+	 * Without it a joining process could see READY and an old header. */
+	arch_store_release32(&h->state, VINE_SEG_READY);
+}
+
+int
+vine_seg_check(const void *base, uint64_t bytes, const char *name,
+	       struct vine_layout *layout)
+{
+	const struct vine_header_shm *h = base;
+	uint32_t major, minor, incompat, ro, id, slots;
+	uint64_t magic, size;
+
+	/* SEG-A1: see form(). */
+	if (arch_load_acquire32(&h->state) != VINE_SEG_READY) {
+		log_error("segment %s is not formed", name);
+		return -EPROTO;
+	}
+	magic = arch_load64(&h->magic);
+	major = __atomic_load_n(&h->abi_major.v, __ATOMIC_RELAXED);
+	minor = __atomic_load_n(&h->abi_minor.v, __ATOMIC_RELAXED);
+	incompat = arch_load32(&h->incompat);
+	ro = arch_load32(&h->ro_compat);
+	id = arch_load32(&h->layout_id);
+	size = arch_load64(&h->size);
+	slots = arch_load32(&h->queue_slots);
+	if (magic != VINE_MAGIC) {
+		log_error("segment %s magic %#" PRIx64 ", expected %#" PRIx64
+			  ": not a libvine segment", name, magic, VINE_MAGIC);
+		return -EPROTO;
+	}
+	if (major != VINE_ABI_MAJOR) {
+		log_error("segment %s has layout version %u.%u, this libvine "
+			  "has %u.%u", name, major, minor, VINE_ABI_MAJOR,
+			  VINE_ABI_MINOR);
+		return -EPROTO;
+	}
+	if ((incompat & ~VINE_INCOMPAT_ALL) || (ro & ~VINE_RO_COMPAT_ALL)) {
+		log_error("segment %s of layout version %u.%u uses features "
+			  "%#x/%#x, this libvine %u.%u knows %#x/%#x", name,
+			  major, minor, incompat, ro, VINE_ABI_MAJOR,
+			  VINE_ABI_MINOR, VINE_INCOMPAT_ALL,
+			  VINE_RO_COMPAT_ALL);
+		return -EPROTO;
+	}
+	if (id != vine_layout_id()) {
+		log_error("segment %s of layout version %u.%u has layout id "
+			  "%#x, this libvine %u.%u has %#x", name, major, minor,
+			  id, VINE_ABI_MAJOR, VINE_ABI_MINOR, vine_layout_id());
+		return -EPROTO;
+	}
+	if (size > bytes || vine_layout_plan(size, slots, layout) != 0 ||
+	    layout->size != size) {
+		log_error("segment %s says %" PRIu64 " bytes and %u slots, its "
+			  "object has %" PRIu64 " bytes", name, size, slots,
+			  bytes);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+/* Is there anything in the first page? */
+static int
+is_blank(int fd, uint64_t off, const char *name)
+{
+	uint64_t page[VINE_PAGE / 8];
+	ssize_t n = pread(fd, page, sizeof(page), (off_t)off);
+
+	(void)name;
+	for (ssize_t i = 0; i < n / 8; i++)
+		if (page[i] != 0)
+			return 0;
+	return 1;
+}
+
+static int
+read_header(int fd, uint64_t off, struct vine_header_shm *h)
+{
+	return pread(fd, h, sizeof(*h), (off_t)off) == sizeof(*h);
+}
+
+/*
+ * A left-over object that is to be formed anew must be one of ours: what is
+ * foreign, or of another version, may be precious.
+ */
+static int
+may_reform(int fd, const struct want *w, uint64_t bytes)
+{
+	struct vine_header_shm h;
+	struct vine_layout l;
+
+	if (bytes <= w->off || is_blank(fd, w->off, w->file))
+		return 0;
+	if (!read_header(fd, w->off, &h)) {
+		log_error("segment %s holds %" PRIu64 " bytes that are not a "
+			  "libvine segment; remove it or name another",
+			  w->file, bytes);
+		return -EPROTO;
+	}
+	if (arch_load64(&h.magic) == VINE_MAGIC &&
+	    arch_load32(&h.state) == VINE_SEG_BLANK)
+		return 0;	/* its former died at it */
+	return vine_seg_check(&h, bytes - w->off, w->file, &l);
+}
+
+/* Give the object its size and form it. Alone, under the attach byte. */
+static int
+form_new(struct vine_seg *seg, const struct want *w, uint64_t bytes)
+{
+	void *base;
+	int rc;
+
+	if (w->trunc) {
+		rc = may_reform(seg->fd, w, bytes);
+		if (rc)
+			return rc;
+		bytes = w->off + w->size;
+		/* to nothing first: what was there is gone, and given back */
+		if (ftruncate(seg->fd, 0) != 0 ||
+		    ftruncate(seg->fd, (off_t)bytes) != 0) {
+			rc = -errno;
+			log_error("segment %s cannot be given %" PRIu64
+				  " bytes: %s", w->file, bytes, strerror(-rc));
+			return rc;
+		}
+	}
+	if (bytes <= w->off)
+		rc = -ENOSPC;
+	else
+		rc = vine_layout_plan(bytes - w->off, w->slots, &seg->layout);
+	if (rc) {
+		log_error("segment %s has %" PRIu64 " bytes from offset %"
+			  PRIu64 " on, expected at least %d", w->file,
+			  bytes > w->off ? bytes - w->off : 0, w->off,
+			  VINE_SEGMENT_MIN);
+		return rc;
+	}
+	rc = arch_shm_map(seg->fd, w->off, seg->layout.size, 0, &base);
+	if (rc) {
+		log_error("segment %s of %" PRIu64 " bytes cannot be mapped: %s",
+			  w->file, seg->layout.size, strerror(-rc));
+		return rc;
+	}
+	seg->base = base;
+	form(seg->base, &seg->layout);
+	seg->formed = 1;
+	return 0;
+}
+
+/* Map an object that is formed already; its size rules, not the config's. */
+static int
+join(struct vine_seg *seg, const struct want *w, uint64_t bytes)
+{
+	struct vine_header_shm h;
+	void *base;
+	int rc;
+
+	if (bytes <= w->off || !read_header(seg->fd, w->off, &h)) {
+		log_error("segment %s has %" PRIu64 " bytes, too few for a "
+			  "header at offset %" PRIu64, w->file, bytes, w->off);
+		return -EPROTO;
+	}
+	rc = vine_seg_check(&h, bytes - w->off, w->file, &seg->layout);
+	if (rc)
+		return rc;
+	rc = arch_shm_map(seg->fd, w->off, seg->layout.size, 0, &base);
+	if (rc) {
+		log_error("segment %s of %" PRIu64 " bytes cannot be mapped: %s",
+			  w->file, seg->layout.size, strerror(-rc));
+		return rc;
+	}
+	seg->base = base;
+	return 0;
+}
+
+/* Under the attach byte: the object is ours to judge. */
+static int
+form_or_join(struct vine_seg *seg, const struct want *w)
+{
+	struct stat st;
+	uint64_t bytes;
+	int alone, blank, rc;
+
+	if (fstat(seg->fd, &st) != 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode)) {
+		log_error("segment %s is not a regular file or shared memory "
+			  "object", w->file);
+		return -EINVAL;
+	}
+	if (st.st_nlink == 0)
+		return -ESTALE;
+	bytes = (uint64_t)st.st_size;
+	alone = arch_shm_alone(seg->fd);
+	rc = arch_shm_use(seg->fd);
+	if (rc)
+		return rc;
+	blank = bytes <= w->off || is_blank(seg->fd, w->off, w->file);
+	if (alone && (w->trunc || blank))
+		rc = form_new(seg, w, bytes);
+	else
+		rc = join(seg, w, bytes);
+	if (rc == 0)
+		seg->incarnation =
+			arch_load64(&vine_seg_header(seg)->incarnation);
+	return rc;
+}
+
+static int
+try_open(struct vine_seg *seg, const struct want *w)
+{
+	int rc;
+
+	seg->fd = seg->mapper->open(w->file,
+				    O_RDWR | (w->trunc ? O_CREAT : 0), w->mode);
+	if (seg->fd < 0) {
+		rc = seg->fd;
+		log_error("segment %s cannot be opened: %s", w->file,
+			  strerror(-rc));
+		return rc;
+	}
+	rc = arch_shm_lock(seg->fd, ARCH_SHM_BYTE_ATTACH, ATTACH_TIMEOUT_NS);
+	if (rc == 0) {
+		rc = form_or_join(seg, w);
+		arch_shm_unlock(seg->fd, ARCH_SHM_BYTE_ATTACH);
+	} else {
+		log_error("segment %s is held by another attach for more than "
+			  "10 s", w->file);
+	}
+	if (rc) {
+		close(seg->fd);
+		seg->fd = -1;
+	}
+	return rc;
+}
+
+static int
+read_want(const struct utils_config *c, struct want *w)
+{
+	w->file = utils_config_str(c, UTILS_KEY_shm_file);
+	w->size = utils_config_u64(c, UTILS_KEY_shm_size);
+	w->off = utils_config_u64(c, UTILS_KEY_shm_off);
+	w->trunc = utils_config_bool(c, UTILS_KEY_shm_trunc);
+	w->slots = (uint32_t)utils_config_u64(c, UTILS_KEY_queue_slots);
+	w->mode = (mode_t)strtoul(utils_config_str(c, UTILS_KEY_shm_mode),
+				  NULL, 8);
+	if (utils_config_bool(c, UTILS_KEY_shm_ivshmem)) {
+		w->off += VINE_PAGE;	/* VineTalk kept the first page free */
+		w->trunc = 0;
+	}
+	if (w->off % VINE_PAGE != 0) {
+		log_error("%s: shm_off %" PRIu64 ", expected a multiple of %u",
+			  utils_config_name(c), w->off, VINE_PAGE);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int
+vine_seg_open(const struct utils_config *config, struct vine_seg **out)
+{
+	struct vine_seg *seg;
+	struct want w;
+	int rc = read_want(config, &w);
+
+	if (rc)
+		return rc;
+	seg = calloc(1, sizeof(*seg));
+	if (seg == NULL)
+		return -ENOMEM;
+	snprintf(seg->name, sizeof(seg->name), "%s", w.file);
+	seg->mapper = arch_shm_mapper_of(w.file);
+	seg->keep = !w.trunc;
+	rc = -ESTALE;
+	/* ESTALE: the last user removed the name between open and lock */
+	for (int i = 0; i < OPEN_TRIES && rc == -ESTALE; i++)
+		rc = try_open(seg, &w);
+	if (rc) {
+		free(seg);
+		return rc;
+	}
+	*out = seg;
+	return 0;
+}
+
+int
+vine_seg_wrap(void *mem, uint64_t size, uint32_t queue_slots,
+	      struct vine_seg **out)
+{
+	struct vine_header_shm *h = mem;
+	struct vine_seg *seg;
+	int rc;
+
+	if (mem == NULL || (uintptr_t)mem % VINE_PAGE != 0)
+		return -EINVAL;
+	seg = calloc(1, sizeof(*seg));
+	if (seg == NULL)
+		return -ENOMEM;
+	seg->fd = -1;
+	seg->keep = 1;
+	seg->base = mem;
+	snprintf(seg->name, sizeof(seg->name), "at %p", mem);
+	rc = vine_layout_plan(size, queue_slots, &seg->layout);
+	if (rc == 0 && arch_cas32(&h->state, VINE_SEG_BLANK, VINE_SEG_FORMING)) {
+		form(seg->base, &seg->layout);
+		seg->formed = 1;
+	} else if (rc == 0) {
+		rc = vine_seg_check(mem, size, seg->name, &seg->layout);
+	}
+	if (rc) {
+		free(seg);
+		return rc;
+	}
+	seg->incarnation = arch_load64(&h->incarnation);
+	*out = seg;
+	return 0;
+}
+
+int
+vine_seg_close(struct vine_seg *seg)
+{
+	int last = 0;
+
+	if (seg->fd >= 0) {
+		arch_shm_unmap(seg->base, seg->layout.size);
+		/* a name that another attach holds on to stays: it is theirs */
+		if (arch_shm_lock(seg->fd, ARCH_SHM_BYTE_ATTACH,
+				  ATTACH_TIMEOUT_NS) == 0) {
+			last = arch_shm_alone(seg->fd);
+			if (last && !seg->keep)
+				seg->mapper->remove(seg->name);
+		}
+		close(seg->fd);	/* and with it every lock */
+	}
+	free(seg);
+	return last;
+}

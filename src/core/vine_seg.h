@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Segment: the mapped region, formed or found formed, and where its parts lie.
+ *
+ * Forming and joining happen under the attach byte of the object, so that of
+ * any number of first attaches one forms the segment and all find it formed.
+ * A segment with users is never given another size. One without users is left
+ * over from an earlier life: it is formed anew (shm_trunc 1), or taken up as it
+ * is (shm_trunc 0).
+ */
+#ifndef VINE_SEG_H
+#define VINE_SEG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/vine_layout.h"
+
+struct utils_config;
+struct arch_shm_mapper;
+
+struct vine_seg {
+	uint8_t *base;
+	struct vine_layout layout;	/* computed, never read from `base` */
+	uint64_t incarnation;
+	const struct arch_shm_mapper *mapper;	/* NULL: the caller's memory */
+	char name[256];		/* for messages and removal */
+	int fd;			/* -1: the caller's memory */
+	int keep;		/* 1: do not remove the object */
+	int formed;		/* 1: this open formed it */
+};
+
+/*
+ * vine_seg_open maps the segment that a config names, forming it where it is
+ * new. The caller owns *seg. Blocks while another process attaches, at most
+ * 10 s. Returns 0, or, logged: -ENOENT, -EACCES, -EPROTO (foreign or newer),
+ * -ENOSPC (too small), -EINVAL, -EBUSY (the attach byte is held), -ENOMEM.
+ */
+int vine_seg_open(const struct utils_config *config, struct vine_seg **seg);
+
+/* vine_seg_wrap does the same on memory of the caller's. */
+int vine_seg_wrap(void *mem, uint64_t size, uint32_t queue_slots,
+		  struct vine_seg **seg);
+
+/*
+ * vine_seg_close unmaps a segment and removes the object if nobody else uses
+ * it. Returns 1 if nobody else did, else 0.
+ */
+int vine_seg_close(struct vine_seg *seg);
+
+/*
+ * vine_seg_check judges a header: ours, of a version and of features we know,
+ * and of the layout we would have planned. Returns 0, or -EPROTO after saying
+ * what was found and what was expected; name is for that message.
+ */
+int vine_seg_check(const void *base, uint64_t bytes, const char *name,
+		   struct vine_layout *layout);
+
+/*
+ * vine_seg_at is the one place where an offset becomes a pointer. Returns NULL
+ * unless `len` bytes from `off` on lie in the segment, `off` being a multiple
+ * of the power of two `align`.
+ */
+static inline void *
+vine_seg_at(const struct vine_seg *seg, vine_off_t off, uint64_t len,
+	    uint64_t align)
+{
+	uint64_t size = seg->layout.size;
+
+	if (len > size || off > size - len || (off & (align - 1)) != 0)
+		return NULL;
+	return seg->base + off;
+}
+
+/* The parts, at places that the plan gave. */
+static inline struct vine_header_shm *
+vine_seg_header(const struct vine_seg *seg)
+{
+	return (struct vine_header_shm *)seg->base;
+}
+
+static inline struct vine_session_shm *
+vine_seg_session(const struct vine_seg *seg, uint32_t i)
+{
+	return (struct vine_session_shm *)
+		(seg->base + seg->layout.session_off) + i;
+}
+
+static inline struct vine_queue_shm *
+vine_seg_queue(const struct vine_seg *seg, uint32_t i)
+{
+	return (struct vine_queue_shm *)(seg->base + seg->layout.queue_off) + i;
+}
+
+static inline struct vine_accel_shm *
+vine_seg_accel(const struct vine_seg *seg, uint32_t i)
+{
+	return (struct vine_accel_shm *)(seg->base + seg->layout.accel_off) + i;
+}
+
+static inline struct vine_proc_shm *
+vine_seg_proc(const struct vine_seg *seg, uint32_t i)
+{
+	return (struct vine_proc_shm *)(seg->base + seg->layout.proc_off) + i;
+}
+
+static inline struct vine_extent_shm *
+vine_seg_extent(const struct vine_seg *seg, uint32_t i)
+{
+	return (struct vine_extent_shm *)
+		(seg->base + seg->layout.extent_off) + i;
+}
+
+static inline struct vine_counter_shm *
+vine_seg_counter(const struct vine_seg *seg, uint32_t i)
+{
+	return (struct vine_counter_shm *)
+		(seg->base + seg->layout.counter_off) + i;
+}
+
+static inline struct vine_bell_shm *
+vine_seg_bell(const struct vine_seg *seg, uint32_t i)
+{
+	return (struct vine_bell_shm *)(seg->base + seg->layout.bell_off) + i;
+}
+
+/* vine_seg_boot_id returns a hash of the running kernel's boot id, never 0. */
+uint64_t vine_seg_boot_id(void);
+
+/* vine_seg_random returns 64 random bits, never 0. */
+uint64_t vine_seg_random(void);
+
+#endif

@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attaching, detaching, control tasks, and noticing that the appliance is gone.
+ *
+ * The handshake is described in vine_door.h. The byte lock of our slot is held
+ * through the segment's descriptor; when this process dies, however it dies,
+ * the kernel drops it and the appliance takes everything back.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "arch/shm/arch_shm.h"
+#include "arch/spin/arch_bell.h"
+#include "core/vine_accel.h"
+#include "core/vine_proc.h"
+#include "core/vine_queue.h"
+#include "core/vine_ready.h"
+#include "core/vine_session.h"
+#include "core/vine_task.h"
+#include "core/vine_wait.h"
+#include "core/vine_watch.h"
+#include "utils/utils_clock.h"
+#include "utils/utils_config.h"
+#include "utils/utils_log.h"
+#include "utils/utils_trace.h"
+
+#define LOOK_NS UINT64_C(10000000)	/* between two looks while attaching */
+
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct vine_session *all;
+static uint64_t next_id;
+static uint64_t forks;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void
+in_child(void)
+{
+	forks++;
+	pthread_mutex_init(&all_lock, NULL);
+}
+
+static void
+watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, in_child);
+}
+
+uint64_t
+vine_session_forks(void)
+{
+	return forks;
+}
+
+struct vine_session *
+vine_session_lock_all(uint64_t id)
+{
+	struct vine_session *s;
+
+	pthread_mutex_lock(&all_lock);
+	for (s = all; s && s->id != id; s = s->next)
+		;
+	return s;
+}
+
+void
+vine_session_unlock_all(void)
+{
+	pthread_mutex_unlock(&all_lock);
+}
+
+int
+vine_session_usable(const struct vine_session *session)
+{
+	if (__builtin_expect(session->forks != forks, 0))
+		return -ECHILD;
+	return __builtin_expect(session->lost != 0, 0) ? -ECONNRESET : 0;
+}
+
+/* Is an appliance there to answer? */
+static int
+is_served(const struct vine_seg *seg)
+{
+	/* SERVE-A1: pairs with SERVE-R1 in vine_pipe_serve(). */
+	if (arch_load_acquire32(&vine_seg_header(seg)->appliance) !=
+	    VINE_APPLIANCE_SERVING)
+		return 0;
+	/* the word outlives an appliance that was killed; its lock does not */
+	return seg->fd < 0 || arch_shm_locked(seg->fd, ARCH_SHM_BYTE_APPLIANCE);
+}
+
+static int
+await_appliance(const struct vine_seg *seg, uint64_t start, int64_t timeout)
+{
+	struct timespec nap = { 0, 1000000 };
+
+	while (!is_served(seg)) {
+		if (utils_clock_ns() - start >= (uint64_t)timeout) {
+			log_error("segment %s: no appliance serves it after "
+				  "%lld ms", seg->name,
+				  (long long)timeout / 1000000);
+			return -ETIMEDOUT;
+		}
+		nanosleep(&nap, NULL);
+		if (nap.tv_nsec < 20000000)
+			nap.tv_nsec *= 2;
+	}
+	return 0;
+}
+
+/* Claim a slot: the word first, then the lock, then the word again. */
+static int
+claim(struct vine_session *s)
+{
+	struct vine_seg *seg = s->seg;
+	uint32_t tag = (uint32_t)s->nonce | 1;
+	uint32_t n = seg->layout.sessions;
+	uint32_t from = (uint32_t)(s->nonce >> 32) % n;
+
+	for (uint32_t i = 0; i < n; i++) {
+		/* begin with the first slots: their lines are warm */
+		uint32_t slot = i < 8 ? i : (from + i) % n;
+		uint32_t byte = ARCH_SHM_BYTE_SESSION + slot;
+		struct vine_session_shm *shm = vine_seg_session(seg, slot);
+
+		if (arch_load32(&shm->claim) != 0 ||
+		    !arch_cas32(&shm->claim, 0, tag))
+			continue;
+		if (seg->fd >= 0 && arch_shm_lock(seg->fd, byte, 0) != 0)
+			continue;	/* another of this file's: leave it */
+		if (arch_load32(&shm->claim) == tag) {
+			s->slot = slot;
+			s->shm = shm;
+			return 0;
+		}
+		if (seg->fd >= 0)
+			arch_shm_unlock(seg->fd, byte);
+	}
+	log_error("segment %s: all %u session slots are taken", seg->name, n);
+	return -EUSERS;
+}
+
+static void
+knock(const struct vine_session *s, enum vine_session_request request)
+{
+	struct vine_ready door;
+
+	/* DOOR-R1: our half before the request; pairs with DOOR-A1 in
+	 * look_at() of vine_door.c. */
+	arch_store_release32(&s->shm->request, request);
+	vine_ready_bind(s->seg, 0, &door);
+	vine_ready_ring(&door, VINE_READY_DOOR);
+}
+
+/* Wait until the appliance has answered our nonce. */
+static int
+await_answer(struct vine_session *s, enum vine_session_state not_yet,
+	     uint64_t start, int64_t timeout)
+{
+	for (;;) {
+		uint32_t seen = arch_load32(&s->shm->bell);
+		/* DOOR-A2: pairs with DOOR-R2 in answer() of vine_door.c. */
+		uint32_t state = arch_load_acquire32(&s->shm->state);
+
+		if (arch_load64(&s->shm->echo) == s->nonce && state != not_yet)
+			return (int)state;
+		if (utils_clock_ns() - start >= (uint64_t)timeout)
+			return -ETIMEDOUT;
+		if (arch_bell_wait(&s->shm->bell, seen, ~0u, LOOK_NS) ==
+		    -EFAULT) {
+			struct timespec nap = { 0, 100000 };
+
+			nanosleep(&nap, NULL);
+		}
+	}
+}
+
+static void
+introduce(struct vine_session *s)
+{
+	int can = arch_bell_register();
+
+	arch_store64(&s->shm->nonce, s->nonce);
+	arch_store32(&s->shm->flags, can ? VINE_SESSION_F_MEMBARRIER : 0);
+	arch_store64(&s->shm->boot_id, vine_seg_boot_id());
+	for (size_t i = 0; i < sizeof(s->shm->label); i++)
+		arch_store8(&s->shm->label[i], (uint8_t)s->label[i]);
+	knock(s, VINE_REQUEST_ATTACH);
+}
+
+/* Give the slot back: our last word in it. */
+static void
+unclaim(struct vine_session *s)
+{
+	arch_store32(&s->shm->claim, 0);
+	if (s->seg->fd >= 0)
+		arch_shm_unlock(s->seg->fd, ARCH_SHM_BYTE_SESSION + s->slot);
+}
+
+static int
+attach(struct vine_session *s)
+{
+	uint64_t start = utils_clock_ns(), mailbox;
+	int rc = await_appliance(s->seg, start, s->attach_timeout);
+
+	if (rc == 0)
+		rc = claim(s);
+	if (rc)
+		return rc;
+	introduce(s);
+	rc = await_answer(s, VINE_SESSION_FREE, start, s->attach_timeout);
+	if (rc == VINE_SESSION_OPEN)
+		rc = 0;
+	else if (rc == VINE_SESSION_REFUSED)
+		rc = -(int)arch_load32(&s->shm->error);
+	else if (rc > 0)
+		rc = -ECONNRESET;
+	if (rc) {
+		log_error("segment %s session %u was not admitted: %s",
+			  s->seg->name, s->slot, strerror(-rc));
+		/* an answer that is late finds a slot that asks to leave */
+		knock(s, VINE_REQUEST_DETACH);
+		unclaim(s);
+		return rc == -EDQUOT || rc == -ENOMEM ? -EUSERS : rc;
+	}
+	s->generation = arch_load64(&s->shm->generation);
+	s->fence = arch_load32(&s->shm->fence);
+	s->same_clock = arch_load32(&vine_seg_header(s->seg)->clock_kind) ==
+		utils_clock_kind_now &&
+		arch_load64(&vine_seg_header(s->seg)->boot_id) ==
+		vine_seg_boot_id();
+	mailbox = arch_load64(&s->shm->mailbox);
+	s->mailbox = vine_seg_at(s->seg, mailbox, VINE_CTL_NAME, 8);
+	rc = s->mailbox ? vine_queue_bind(s, arch_load32(&s->shm->queue),
+					  &s->control) : -EPROTO;
+	return rc;
+}
+
+static int
+detach(struct vine_session *s)
+{
+	uint64_t start = utils_clock_ns();
+	int rc = -ETIMEDOUT;
+
+	knock(s, VINE_REQUEST_DETACH);
+	while (rc == -ETIMEDOUT &&
+	       utils_clock_ns() - start < (uint64_t)s->attach_timeout &&
+	       is_served(s->seg))
+		rc = await_answer(s, s->lost ? VINE_SESSION_LOST :
+				  VINE_SESSION_OPEN, utils_clock_ns(),
+				  200000000);
+	unclaim(s);
+	return rc < 0 ? rc : 0;
+}
+
+static int
+check_opts(const struct vine_session_opts *o)
+{
+	if (o == NULL)
+		return 0;
+	if (o->size != sizeof(*o) || o->reserved != 0 ||
+	    o->wait_mode > VINE_WAIT_SPIN || o->attach_timeout < 0)
+		return -EINVAL;
+	return 0;
+}
+
+static int
+wants_spin(const struct vine_session_opts *o, const struct utils_config *c)
+{
+	if (o && o->wait_mode != VINE_WAIT_DEFAULT)
+		return o->wait_mode == VINE_WAIT_SPIN;
+#ifdef VINE_WAIT_BUILT_SPIN
+	if (!utils_config_is_set(c, UTILS_KEY_wait))
+		return 1;
+#endif
+	return strcmp(utils_config_str(c, UTILS_KEY_wait), "spin") == 0;
+}
+
+static struct vine_session *
+session_new(const struct vine_session_opts *o, const struct utils_config *c)
+{
+	struct vine_session *s = calloc(1, sizeof(*s));
+	const char *label = o && o->label ? o->label :
+		program_invocation_short_name;
+
+	if (s == NULL)
+		return NULL;
+	pthread_once(&fork_once, watch_forks);
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_init(&s->ctl_lock, NULL);
+	s->nonce = vine_seg_random();
+	s->forks = forks;
+	s->spin = wants_spin(o, c);
+	s->recycle = utils_config_u64(c, UTILS_KEY_recycle_size);
+	s->attach_timeout = o && o->attach_timeout ? o->attach_timeout :
+		(int64_t)utils_config_u64(c, UTILS_KEY_attach_timeout);
+	snprintf(s->label, sizeof(s->label), "%s", label);
+	return s;
+}
+
+static void
+session_free(struct vine_session *s)
+{
+	struct vine_queue *q, *next;
+
+	for (q = s->queues; q; q = next) {
+		next = q->next;
+		vine_queue_free(q);
+	}
+	if (s->control)
+		vine_queue_free(s->control);
+	vine_accel_free_all(s);
+	vine_proc_free_all(s);
+	if (s->heap.session)
+		vine_heap_fini(&s->heap);
+	if (s->seg)
+		vine_seg_close(s->seg);
+	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->ctl_lock);
+	free(s);
+}
+
+static int
+session_start(const struct vine_session_opts *opts,
+	      const struct utils_config *config, struct vine_session **out)
+{
+	struct vine_session *s = session_new(opts, config);
+	int rc;
+
+	if (s == NULL)
+		return -ENOMEM;
+	rc = vine_seg_open(config, &s->seg);
+	if (rc == 0)
+		rc = vine_heap_init(&s->heap, s);
+	if (rc == 0)
+		rc = attach(s);
+	if (rc) {
+		session_free(s);
+		return rc;
+	}
+	pthread_mutex_lock(&all_lock);
+	s->id = ++next_id;
+	s->next = all;
+	all = s;
+	pthread_mutex_unlock(&all_lock);
+	*out = s;
+	return 0;
+}
+
+int
+vine_session_open(const struct vine_session_opts *opts,
+		  struct vine_session **session)
+{
+	struct utils_config *config;
+	int rc = check_opts(opts);
+
+	if (rc)
+		return rc;
+	if (opts && opts->config)
+		rc = utils_config_parse(opts->config, "options", &config);
+	else
+		rc = utils_config_read(opts ? opts->config_file : NULL,
+				       &config);
+	if (rc)
+		return rc;
+	utils_trace_start(config);
+	{
+		UTILS_TRACE_BEGIN(t);
+
+		rc = session_start(opts, config, session);
+		UTILS_TRACE_END_TEXT(t, vine_session_open, rc,
+				     opts ? opts->label : NULL,
+				     opts ? opts->attach_timeout : 0,
+				     rc ? NULL : *session);
+	}
+	utils_config_free(config);
+	if (rc)
+		utils_trace_stop();
+	return rc;
+}
+
+/* Have the tasks in flight end before their memory goes. */
+static int
+done_idle(void *arg)
+{
+	struct vine_queue *q = arg;
+
+	return vine_queue_busy(q) == 0;
+}
+
+static void
+settle(struct vine_session *s)
+{
+	for (struct vine_queue *q = s->queues; q; q = q->next) {
+		struct arch_ladder ladder;
+
+		arch_ladder_init(&ladder, 0);
+		if (vine_wait(&q, 1, &ladder, done_idle, q,
+			      s->attach_timeout) != 0)
+			log_warn("segment %s session %u queue %u closes with "
+				 "%u tasks in flight", s->seg->name, s->slot,
+				 q->index, vine_queue_busy(q));
+	}
+}
+
+static void
+unlist(struct vine_session *s)
+{
+	struct vine_session **at = &all;
+
+	pthread_mutex_lock(&all_lock);
+	while (*at && *at != s)
+		at = &(*at)->next;
+	if (*at)
+		*at = s->next;
+	pthread_mutex_unlock(&all_lock);
+}
+
+void
+vine_session_close(struct vine_session *session)
+{
+	UTILS_TRACE_BEGIN(t);
+
+	if (session == NULL)
+		return;
+	unlist(session);
+	if (session->forks != forks)	/* a child has nothing to close */
+		return;
+	vine_watch_stop(session);
+	if (!session->lost)
+		settle(session);
+	if (detach(session) != 0 && !session->lost)
+		log_warn("segment %s session %u closed without an answer of "
+			 "the appliance", session->seg->name, session->slot);
+	session_free(session);
+	UTILS_TRACE_END(t, vine_session_close, 0, session);
+	utils_trace_stop();
+}
+
+int
+vine_session_check(struct vine_session *s)
+{
+	uint32_t state;
+
+	if (s->lost == 0) {
+		state = arch_load_acquire32(&s->shm->state);
+		if (state == VINE_SESSION_OPEN &&
+		    arch_load64(&s->shm->echo) == s->nonce)
+			return 0;
+		atomic_store(&s->lost, VINE_STATUS_SESSION_LOST);
+		log_error("segment %s session %u was ended by the appliance",
+			  s->seg->name, s->slot);
+	}
+	for (struct vine_queue *q = s->queues; q; q = q->next)
+		vine_queue_fail(q, s->lost);
+	if (s->control)
+		vine_queue_fail(s->control, s->lost);
+	return -ECONNRESET;
+}
+
+static int
+done_task(void *arg)
+{
+	return vine_task_is_done(arg);
+}
+
+static int
+control(struct vine_session *s, enum vine_ctl op, const uint64_t operand[3],
+	uint64_t *value)
+{
+	struct vine_queue *q = s->control;
+	uint64_t w[8] = { 0 };
+	struct vine_task_s *task;
+	int rc;
+
+	if (!vine_queue_room(q))
+		return -ETIMEDOUT;	/* earlier ones were never answered */
+	task = vine_task_new(q);
+	if (task == NULL)
+		return -ENOMEM;
+	task->cb = NULL;
+	w[1] = (uint64_t)op << 32;
+	w[2] = vine_desc_w2(0, 0, 0, VINE_DESC_NOSTAMP, 0);
+	memcpy(&w[4], operand, 3 * sizeof(*operand));
+	vine_queue_put(q, task, w);
+	vine_queue_knock(q, s->fence);
+	rc = vine_wait(&q, 1, &q->ladder, done_task, task, s->attach_timeout);
+	if (rc == 0 && task->status != VINE_STATUS_OK)
+		rc = task->error ? -(int)task->error : -EPROTO;
+	if (rc == 0 && value)
+		*value = task->value;
+	vine_task_unref(task);
+	return rc;
+}
+
+int
+vine_session_control(struct vine_session *session, enum vine_ctl op,
+		     uint64_t a, uint64_t b, uint64_t c, const char *text,
+		     uint64_t *value)
+{
+	const uint64_t operand[3] = { a, b, c };
+	int rc = vine_session_usable(session);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&session->ctl_lock);
+	if (text) {
+		memset(session->mailbox, 0, VINE_CTL_NAME);
+		memcpy(session->mailbox, text,
+		       strnlen(text, VINE_CTL_NAME - 1));
+	}
+	rc = control(session, op, operand, value);
+	pthread_mutex_unlock(&session->ctl_lock);
+	return rc;
+}
+
+int
+vine_session_reap(struct vine_session *session)
+{
+	UTILS_TRACE_BEGIN(t);
+	int rc = vine_session_usable(session);
+	uint32_t n = 0;
+
+	if (rc == 0) {
+		struct vine_queue *q;
+
+		vine_watch_clear(session);
+		pthread_mutex_lock(&session->lock);
+		q = session->queues;
+		pthread_mutex_unlock(&session->lock);
+		/* queues are added in front and stay until the close */
+		for (; q; q = q->next)
+			n += vine_queue_take(q);
+		vine_watch_again(session);
+		rc = (int)n;
+	}
+	UTILS_TRACE_END(t, vine_session_reap, rc, session);
+	return rc;
+}
+
+int
+vine_session_fd(struct vine_session *session, int *fd)
+{
+	UTILS_TRACE_BEGIN(t);
+	int rc = vine_session_usable(session);
+
+	if (rc == 0)
+		rc = vine_watch_start(session, fd);
+	UTILS_TRACE_END(t, vine_session_fd, rc, session, rc ? -1 : *fd);
+	return rc;
+}
+
+int
+vine_session_info(struct vine_session *session, struct vine_session_info *info)
+{
+	if (info == NULL || info->size != sizeof(*info))
+		return -EINVAL;
+	info->segment_size = session->seg->layout.size;
+	info->heap_size = session->seg->layout.heap_size;
+	info->granted = session->heap.granted;
+	info->incarnation = session->seg->incarnation;
+	info->generation = session->generation;
+	info->session_id = session->slot;
+	info->queues = session->queue_count;
+	return 0;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Session: the application's end of a segment, from the inside.
+ *
+ * Lock order: session->lock, heap.lock, session->ctl_lock. Issuing, waiting and
+ * reaping take none of them when both sides are awake.
+ */
+#ifndef VINE_CORE_SESSION_H
+#define VINE_CORE_SESSION_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include <vine/session.h>
+#include <vine/status.h>
+
+#include "core/vine_ctl.h"
+#include "core/vine_heap.h"
+#include "core/vine_seg.h"
+
+struct vine_queue;
+struct vine_watch;
+
+struct vine_session {
+	struct vine_seg *seg;
+	struct vine_session_shm *shm;
+	uint64_t nonce;
+	uint64_t id;		/* unique in this process, never used again */
+	uint64_t generation;	/* of the appliance that admitted us */
+	uint32_t slot;
+	uint32_t fence;		/* 1: publish with a real fence */
+	int spin;		/* 1: never sleep */
+	int same_clock;		/* the appliance's ticks are ours */
+	uint64_t forks;		/* of this process when opened */
+	int64_t attach_timeout;
+	uint64_t recycle;	/* bytes of a class that a thread keeps */
+	_Atomic uint32_t lost;	/* enum vine_status once the session is lost */
+	char label[32];
+
+	pthread_mutex_t lock;
+	struct vine_queue *queues;	/* all but the control queue */
+	uint32_t queue_count;
+	struct vine_accel_s *phys;
+	struct vine_accel_s *virt;
+	struct vine_proc_s *procs;
+
+	pthread_mutex_t ctl_lock;
+	struct vine_queue *control;
+	uint8_t *mailbox;
+
+	struct vine_heap heap;
+	_Atomic(struct vine_watch *) watch;
+	struct vine_session *next;	/* of all sessions of the process */
+};
+
+/*
+ * vine_session_control carries out a control task and waits for its answer.
+ * text (NULL: none) goes into the mailbox. Any thread. Returns 0 and the
+ * value, or the task's -errno, -ETIMEDOUT, -ECONNRESET.
+ */
+int vine_session_control(struct vine_session *session, enum vine_ctl op,
+			 uint64_t a, uint64_t b, uint64_t c, const char *text,
+			 uint64_t *value);
+
+/*
+ * vine_session_check looks whether the appliance still has the session, and if
+ * not ends every task in flight with the reason. Returns 0 or -ECONNRESET.
+ */
+int vine_session_check(struct vine_session *session);
+
+/* vine_session_usable returns 0, -ECHILD after fork, or -ECONNRESET. */
+int vine_session_usable(const struct vine_session *session);
+
+/* vine_session_alive tells whether the session with this id is open, and locks
+ * the list of sessions; vine_session_unlock_all unlocks it. */
+struct vine_session *vine_session_lock_all(uint64_t id);
+void vine_session_unlock_all(void);
+
+/* vine_session_forks counts the forks between this process and the first. */
+uint64_t vine_session_forks(void);
+
+#endif

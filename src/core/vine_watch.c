@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The watch thread and its hand-over with the user: `signaled` is set when the
+ * descriptor was written and cleared when the user has reaped. Lock order:
+ * watch->lock, then nothing.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "arch/spin/arch_bell.h"
+#include "core/vine_queue.h"
+#include "core/vine_session.h"
+#include "core/vine_wait.h"
+#include "core/vine_watch.h"
+
+struct vine_watch {
+	struct vine_session *session;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t go;
+	int fd;
+	int signaled;		/* the user has not reaped since */
+	int stop;
+};
+
+/* Up to VINE_WAIT_QUEUES queues of the session. */
+static uint32_t
+queues_of(struct vine_session *s, struct vine_queue **queues)
+{
+	uint32_t n = 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (struct vine_queue *q = s->queues; q && n < VINE_WAIT_QUEUES;
+	     q = q->next)
+		queues[n++] = q;
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+static int
+stopped(void *arg)
+{
+	struct vine_watch *w = arg;
+
+	return __atomic_load_n(&w->stop, __ATOMIC_ACQUIRE);
+}
+
+static int
+any_there(struct vine_session *s)
+{
+	struct vine_queue *q;
+	int there = 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (q = s->queues; q && !there; q = q->next)
+		there = vine_queue_peek(q);
+	pthread_mutex_unlock(&s->lock);
+	return there;
+}
+
+static void
+signal_fd(struct vine_watch *w)
+{
+	uint64_t one = 1;
+	ssize_t n;
+
+	pthread_mutex_lock(&w->lock);
+	if (!w->signaled) {
+		w->signaled = 1;
+		n = write(w->fd, &one, sizeof(one));
+		(void)n;	/* cannot fail: the counter is 0 or 1 */
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void *
+run(void *arg)
+{
+	struct vine_watch *w = arg;
+	struct vine_queue *queues[VINE_WAIT_QUEUES];
+
+	while (!stopped(w)) {
+		uint32_t n = queues_of(w->session, queues);
+
+		/* a queue that comes later is seen after this sleep; 64 of
+		 * them are slept on at a time */
+		vine_wait_sleep(queues, n, stopped, w,
+				n ? VINE_SLEEP_BUSY_MS * UINT64_C(1000000) :
+				UINT64_C(1000000));
+		vine_session_check(w->session);
+		if (!any_there(w->session))
+			continue;
+		signal_fd(w);
+		pthread_mutex_lock(&w->lock);
+		while (w->signaled && !w->stop)
+			pthread_cond_wait(&w->go, &w->lock);
+		pthread_mutex_unlock(&w->lock);
+	}
+	return NULL;
+}
+
+static int
+watch_new(struct vine_session *session, struct vine_watch **out)
+{
+	struct vine_watch *w = calloc(1, sizeof(*w));
+	sigset_t all, old;
+	int rc;
+
+	if (w == NULL)
+		return -ENOMEM;
+	w->session = session;
+	w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->fd < 0) {
+		rc = -errno;
+		free(w);
+		return rc;
+	}
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->go, NULL);
+	/* signals are for the application's threads */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&w->thread, NULL, run, w);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc) {
+		close(w->fd);
+		free(w);
+		return -rc;
+	}
+	*out = w;
+	return 0;
+}
+
+int
+vine_watch_start(struct vine_session *session, int *fd)
+{
+	struct vine_watch *w;
+	int rc = 0;
+
+	pthread_mutex_lock(&session->ctl_lock);
+	w = atomic_load(&session->watch);
+	if (w == NULL) {
+		rc = watch_new(session, &w);
+		if (rc == 0)
+			atomic_store(&session->watch, w);
+	}
+	pthread_mutex_unlock(&session->ctl_lock);
+	if (rc == 0)
+		*fd = w->fd;
+	return rc;
+}
+
+void
+vine_watch_stop(struct vine_session *session)
+{
+	struct vine_watch *w = atomic_load(&session->watch);
+
+	if (w == NULL)
+		return;
+	pthread_mutex_lock(&w->lock);
+	__atomic_store_n(&w->stop, 1, __ATOMIC_RELEASE);
+	pthread_cond_signal(&w->go);
+	pthread_mutex_unlock(&w->lock);
+	arch_bell_ring(&session->shm->bell, ~0u);
+	pthread_join(w->thread, NULL);
+	atomic_store(&session->watch, NULL);
+	close(w->fd);
+	pthread_mutex_destroy(&w->lock);
+	pthread_cond_destroy(&w->go);
+	free(w);
+}
+
+void
+vine_watch_clear(struct vine_session *session)
+{
+	struct vine_watch *w = atomic_load(&session->watch);
+	uint64_t count;
+	ssize_t n;
+
+	if (w == NULL)
+		return;
+	pthread_mutex_lock(&w->lock);
+	n = read(w->fd, &count, sizeof(count));
+	(void)n;	/* EAGAIN: it was not readable */
+	pthread_mutex_unlock(&w->lock);
+}
+
+void
+vine_watch_again(struct vine_session *session)
+{
+	struct vine_watch *w = atomic_load(&session->watch);
+
+	if (w == NULL)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->signaled = 0;
+	pthread_cond_signal(&w->go);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void
+vine_watch_signal(struct vine_session *session)
+{
+	struct vine_watch *w = atomic_load(&session->watch);
+
+	if (w)
+		signal_fd(w);
+}

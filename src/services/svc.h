@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Service: what stands behind a kind of accelerator in the appliance.
+ *
+ * A service is a folder of src/services with one ops table named
+ * svc_<folder>_ops. CMake makes the daemon's table of services from the
+ * folders; nothing else knows their names. Its config keys stand in the
+ * folder's keys.def, in the format of utils/config_keys.def.
+ *
+ * A service sees requests (vine_pipe.h): checked views, never an offset or a
+ * ring. It completes each request exactly once, either inside submit or later
+ * from a thread of its own; in the latter case it calls svc_hold before
+ * another thread can see the request.
+ */
+#ifndef VINE_SVC_H
+#define VINE_SVC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vine_pipe.h>
+
+struct utils_config;
+struct svc_host;	/* the appliance, as a service sees it */
+struct svc_accel;	/* one accelerator that a service offers */
+
+struct svc_ops {
+	size_t size;		/* sizeof(struct svc_ops) */
+	const char *name;	/* the folder's name */
+
+	/*
+	 * probe says whether the service can work on this machine with this
+	 * config. Returns 0, or -ENODEV: not here, which is no error, or
+	 * another negative errno, which ends the start of the appliance.
+	 * Main thread. Optional.
+	 */
+	int (*probe)(const struct utils_config *config);
+
+	/*
+	 * start makes the service ready and offers its accelerators and
+	 * procedures with svc_add_accel and svc_add_proc. *state is passed to
+	 * the other functions. On failure it has undone what it did and logged
+	 * why. Main thread, before any worker runs.
+	 */
+	int (*start)(struct svc_host *host, const struct utils_config *config,
+		     void **state);
+
+	/*
+	 * submit carries out a request or begins to. Worker thread; must not
+	 * block. Errors are completions.
+	 */
+	void (*submit)(void *state, struct vine_req *req);
+
+	/*
+	 * cancel asks the service to give up a request that it holds: if it
+	 * has not begun, the service completes it with VINE_STATUS_CANCELED
+	 * now or soon. The worker thread that submitted it. Optional.
+	 */
+	void (*cancel)(void *state, struct vine_req *req);
+
+	/*
+	 * stop ends the service: no request is outstanding, no worker runs.
+	 * Main thread.
+	 */
+	void (*stop)(void *state);
+
+	/*
+	 * reload looks at a config that was read again. Returns 0, or a
+	 * negative errno after logging what could not be changed. Main thread,
+	 * while workers run. Optional.
+	 */
+	int (*reload)(void *state, const struct utils_config *config);
+};
+
+/*
+ * svc_add_accel offers a physical accelerator on every segment, with the
+ * number of tasks that it executes at a time. Only in start. Returns 0, or
+ * -EINVAL, -EEXIST, -ENOSPC, -ENOMEM.
+ */
+int svc_add_accel(struct svc_host *host, vine_accel_type_e type,
+		  const char *name, uint32_t units);
+
+/*
+ * svc_add_proc offers a procedure on the service's accelerators of a type. ctx
+ * comes back with vine_req_ctx. Only in start. Returns as svc_add_accel.
+ */
+int svc_add_proc(struct svc_host *host, vine_accel_type_e type,
+		 const char *name, void *ctx);
+
+/*
+ * svc_allow_app_code lets applications register code for accelerators of the
+ * service's type. build turns a private copy of the code into a ctx for
+ * vine_req_ctx, or fails with -ENOEXEC and a log line; drop undoes it when the
+ * last user is gone. Both are called by a worker thread. Only in start.
+ */
+void svc_allow_app_code(struct svc_host *host, vine_accel_type_e type,
+			int (*build)(void *state, const char *name,
+				     const void *code, size_t size, void **ctx),
+			void (*drop)(void *state, void *ctx));
+
+/*
+ * svc_hold takes a lease on the request's data, so that it may outlive submit.
+ * Worker thread, inside submit, once.
+ */
+void svc_hold(struct vine_req *req);
+
+/*
+ * svc_req_word gives a service one pointer-sized word of its own in a request,
+ * NULL at first.
+ */
+void **svc_req_word(struct vine_req *req);
+
+/* svc_req_expired tells whether the request's deadline has passed. */
+int svc_req_expired(const struct vine_req *req);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs: the functions that measure, one for each row of vine_bench_table.def
+ * or for several that differ by a and b. The type is that of struct
+ * vine_bench.run; the table says what each measures.
+ */
+#ifndef VINE_BENCH_RUNS_H
+#define VINE_BENCH_RUNS_H
+
+#include "tools/vine_bench.h"
+
+#define VINE_BENCH_RUN(name) \
+	int vine_bench_run_##name(struct vine_bench_rig *rig, \
+				  const struct vine_bench *bench, \
+				  struct vine_bench_result *result)
+
+VINE_BENCH_RUN(line1);		/* vine_bench_line.c */
+VINE_BENCH_RUN(line2);
+VINE_BENCH_RUN(ring_rtt);	/* vine_bench_ring.c; a: slots */
+VINE_BENCH_RUN(ring_rate);	/* a: slots, b: window */
+VINE_BENCH_RUN(futex);		/* vine_bench_sleep.c; a: ms of pause */
+VINE_BENCH_RUN(sleep);
+VINE_BENCH_RUN(idle);
+VINE_BENCH_RUN(task_rtt);	/* vine_bench_task.c; a: task flags */
+VINE_BENCH_RUN(task_touch);
+VINE_BENCH_RUN(task_rate);	/* a: window, b: 1 where data is touched */
+VINE_BENCH_RUN(task_batch);	/* a: window */
+VINE_BENCH_RUN(queues);		/* vine_bench_queues.c; a: idle queues */
+VINE_BENCH_RUN(malloc_pair);	/* vine_bench_data.c; a: bytes, b: live */
+VINE_BENCH_RUN(malloc_random);
+VINE_BENCH_RUN(data_pair);
+VINE_BENCH_RUN(data_random);
+VINE_BENCH_RUN(hand_raw);	/* vine_bench_payload.c; a: bytes, b: sets */
+VINE_BENCH_RUN(hand_task);
+VINE_BENCH_RUN(read_local);	/* a: bytes */
+VINE_BENCH_RUN(read_task);
+
+#undef VINE_BENCH_RUN
+
+#endif
