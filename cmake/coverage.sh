@@ -20,8 +20,9 @@ lcov()
 }
 
 find "$build" -name '*.gcda' -delete
+status=0
 ctest --test-dir "$build" -j "$(nproc)" -LE slow --output-on-failure \
-	--no-tests=error
+	--no-tests=error || status=1
 lcov --capture --initial --directory "$build" \
 	--output-file "$build/initial.info"
 lcov --capture --directory "$build" \
@@ -55,3 +56,4 @@ END {
 		percent, all, minimum
 	exit percent < minimum
 }' "$build/coverage.info"
+exit $status

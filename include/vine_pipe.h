@@ -19,6 +19,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 typedef struct vine_pipe_s vine_pipe_s;
 typedef struct vine_accel_s vine_accel_s;
@@ -74,7 +75,6 @@ struct vine_pipe_opts {
 	size_t size;		/* sizeof(struct vine_pipe_opts) */
 	const char *config_file; /* NULL: $VINE_CONFIG, else ~/.vinetalk */
 	const char *config;	/* config text in place of a file */
-	const char *label;	/* shown by tools; NULL: the program's name */
 };
 
 /*
@@ -114,7 +114,8 @@ int vine_pipe_take(vine_pipe_s *pipe, int64_t timeout, struct vine_req **req);
 const char *vine_req_proc_name(const struct vine_req *req);
 void *vine_req_ctx(const struct vine_req *req);	/* of vine_pipe_add_proc */
 vine_accel_s *vine_req_accel(const struct vine_req *req); /* physical */
-const struct vine_view *vine_req_in(const struct vine_req *req, uint32_t *count);
+const struct vine_view *vine_req_in(const struct vine_req *req,
+				    uint32_t *count);
 const struct vine_view *vine_req_out(const struct vine_req *req,
 				     uint32_t *count);
 const void *vine_req_args(const struct vine_req *req, uint32_t *size);
@@ -133,6 +134,7 @@ void vine_req_execute(struct vine_req *req);
 void vine_req_complete(struct vine_req *req, enum vine_status status, int error,
 		       uint64_t value);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

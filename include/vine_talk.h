@@ -22,6 +22,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* Kinds of accelerator. */
 typedef enum vine_accel_type {
@@ -42,7 +43,7 @@ typedef enum vine_accel_state {
 /* Where data lives. Kept as a hint; all data here is shared, see vine_data. */
 typedef enum vine_data_alloc_place {
 	HostOnly = 1,		/* the CPU uses it */
-	AccelOnly = 2,		/* the accelerator uses it; no vine_data_deref */
+	AccelOnly = 2,		/* the accelerator uses it; no deref */
 	Both = 3		/* both use it */
 } vine_data_alloc_place_e;
 
@@ -52,7 +53,7 @@ typedef enum vine_task_state {
 	task_completed		/* it ended with its result */
 } vine_task_state_e;
 
-/* The objects; see <vine/accel.h>, <vine/proc.h>, <vine/data.h>, <vine/task.h> */
+/* The objects; <vine/accel.h> and its neighbours say more about each. */
 typedef struct vine_accel_s vine_accel;
 typedef struct vine_proc_s vine_proc;
 typedef struct vine_data_s vine_data;
@@ -61,7 +62,7 @@ typedef struct vine_task_s vine_task;
 /* Where an accelerator is. */
 typedef struct vine_accel_loc {
 	char name[48];		/* of the physical accelerator; "" if none */
-	uint64_t segment;	/* incarnation of the segment it is reached by */
+	uint64_t segment;	/* incarnation of its segment */
 	uint32_t index;		/* its place in the segment's directory */
 	int32_t numa_node;	/* -1: not known */
 } vine_accel_loc_s;
@@ -71,7 +72,7 @@ typedef struct vine_accel_stats {
 	uint64_t tasks_completed;
 	uint64_t tasks_failed;
 	uint64_t tasks_in_flight; /* taken, not completed */
-	uint64_t busy_ns;	/* time spent executing, summed over its units */
+	uint64_t busy_ns;	/* executing, summed over its units */
 	uint32_t units;		/* how many tasks it executes at a time */
 	uint32_t virtual_accels; /* open on it */
 } vine_accel_stats_s;
@@ -214,6 +215,7 @@ vine_task_state_e vine_task_wait(vine_task *task);
  */
 void vine_task_free(vine_task *task);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -10,7 +10,7 @@ build="gcc libc6-dev binutils make cmake ninja-build pkg-config"
 services="libssl-dev libzstd-dev libopenblas-dev libfftw3-dev"
 daemon="libsystemd-dev"
 examples="libpng-dev"
-tests="check zstd git lcov clang libclang-rt-14-dev valgrind spin mandoc"
+tests="check zstd git lcov clang llvm libclang-rt-14-dev valgrind spin mandoc"
 cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 packages="$build $services $daemon $examples $tests $cross"
 

@@ -13,6 +13,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /*
  * vine_accel_list_in writes up to `max` physical accelerators of `type` (ANY:
@@ -51,6 +52,7 @@ int vine_accel_close(vine_accel *vaccel);
  */
 const char *vine_accel_name(const vine_accel *accel);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -17,6 +17,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #define VINE_DATA_ALIGN 64	/* default alignment, bytes */
 
@@ -53,6 +54,7 @@ int vine_slice_of(vine_data *data, size_t offset, size_t length,
 /* vine_slice_ptr returns the address of a slice's first byte. */
 void *vine_slice_ptr(const struct vine_slice *slice);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

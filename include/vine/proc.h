@@ -11,6 +11,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /*
  * vine_proc_find writes the procedure of that name for accelerators of `type`
@@ -45,6 +46,7 @@ int vine_proc_release(vine_proc *proc);
 /* vine_proc_name returns the procedure's name; it lives as long as proc. */
 const char *vine_proc_name(const vine_proc *proc);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

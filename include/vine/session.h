@@ -26,6 +26,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #define VINE_FOREVER INT64_C(-1)
 
@@ -127,6 +128,7 @@ struct vine_session_info {
 int vine_session_info(struct vine_session *session,
 		      struct vine_session_info *info);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

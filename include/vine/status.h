@@ -12,6 +12,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 enum vine_status {
 	VINE_STATUS_OK = 0,		/* carried out */
@@ -20,9 +21,9 @@ enum vine_status {
 	VINE_STATUS_FAILED = 16,	/* the procedure reported an error */
 	VINE_STATUS_BAD_TASK = 17,	/* the descriptor was not valid */
 	VINE_STATUS_BAD_DATA = 18,	/* data outside the session's memory */
-	VINE_STATUS_BAD_PROC = 19,	/* no such procedure for the accelerator */
-	VINE_STATUS_REFUSED = 20,	/* not allowed by the operator's config */
-	VINE_STATUS_DEADLINE = 21,	/* the deadline passed before execution */
+	VINE_STATUS_BAD_PROC = 19,	/* no such procedure there */
+	VINE_STATUS_REFUSED = 20,	/* not allowed by the config */
+	VINE_STATUS_DEADLINE = 21,	/* the deadline passed before it */
 	VINE_STATUS_CANCELED = 22,	/* cancelled before it completed */
 	VINE_STATUS_BUSY = 23,		/* over a limit; try again later */
 
@@ -52,6 +53,7 @@ const char *vine_status_name(enum vine_status status);
  */
 int vine_status_errno(enum vine_status status);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -18,6 +18,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #define VINE_TASK_REFS_MAX 64	/* inputs plus outputs of a task */
 #define VINE_TASK_ARGS_MAX 1024	/* bytes of arguments of a task */
@@ -135,6 +136,7 @@ struct vine_task_result {
  */
 int vine_task_result(const vine_task *task, struct vine_task_result *result);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

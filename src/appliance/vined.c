@@ -161,7 +161,7 @@ do_segments(struct vined *v)
 
 	v->worker_count = workers_of(v->configs[0]);
 	for (size_t i = 0; i < v->count && rc == 0; i++) {
-		rc = vine_pipe_start(v->configs[i], v->worker_count, "vined",
+		rc = vine_pipe_start(v->configs[i], v->worker_count,
 				     &v->pipes[i]);
 		if (rc == 0)
 			rc = vined_host_offer(v->host, v->pipes[i]);

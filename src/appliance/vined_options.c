@@ -26,8 +26,8 @@ static const char help[] =
 	"  -h, --help          print this and exit\n"
 	"  -V, --version       print the version and exit\n"
 	"\n"
-	"Signals: TERM and INT finish what is in flight and stop; HUP reads the "
-	"configs\n"
+	"Signals: TERM and INT finish what is in flight and stop; HUP reads "
+	"the configs\n"
 	"again. Exit status: 0 stopped, 1 failed, 2 usage, 3 bad config. See "
 	"vined(8).\n";
 

@@ -198,6 +198,48 @@ vine_accel_name(const vine_accel *accel)
 	return accel->name;
 }
 
+static const struct vine_accel_s *
+physical(const struct vine_accel_s *accel)
+{
+	return accel->phys ? accel->phys : accel;
+}
+
+static const struct vine_accel_shm *
+entry_of(const struct vine_accel_s *accel)
+{
+	return vine_seg_accel(accel->session->seg,
+			      physical(accel)->handle & 0xffff);
+}
+
+void
+vine_accel_where(const struct vine_accel_s *accel, vine_accel_loc_s *location)
+{
+	memcpy(location->name, physical(accel)->name, sizeof(location->name));
+	location->segment = accel->session->seg->incarnation;
+	location->index = physical(accel)->handle & 0xffff;
+	location->numa_node = (int32_t)arch_load32(&entry_of(accel)->numa_node);
+}
+
+vine_accel_state_e
+vine_accel_look(const struct vine_accel_s *accel, vine_accel_stats_s *stats)
+{
+	const struct vine_accel_shm *shm = entry_of(accel);
+	uint64_t in_flight = arch_load64(&shm->in_flight);
+
+	if (arch_load_acquire32(&shm->handle) != physical(accel)->handle ||
+	    arch_load32(&shm->state) == 0)
+		return accel_failed;
+	if (stats) {
+		stats->tasks_completed = arch_load64(&shm->completed);
+		stats->tasks_failed = arch_load64(&shm->failed);
+		stats->tasks_in_flight = in_flight;
+		stats->busy_ns = arch_load64(&shm->busy_ns);
+		stats->units = arch_load32(&shm->units);
+		stats->virtual_accels = arch_load32(&shm->vaccels);
+	}
+	return in_flight ? accel_busy : accel_idle;
+}
+
 static void
 free_list(struct vine_accel_s *a)
 {

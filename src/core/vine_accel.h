@@ -39,6 +39,7 @@ struct vine_accel_s {
 	/* the appliance's end */
 	const struct vine_owner *owner;
 	uint32_t units;
+	uint32_t vaccels;	/* open on it */
 	_Atomic int dropped;
 	struct vine_accel_count count[VINE_BELLS_MAX]
 		__attribute__((aligned(64)));
@@ -52,6 +53,12 @@ int vine_accel_list_raw(struct vine_session *session, vine_accel_type_e type,
 int vine_accel_open_raw(struct vine_accel_s *accel, int priority,
 			struct vine_accel_s **vaccel);
 int vine_accel_close_raw(struct vine_accel_s *vaccel);
+
+/* vine_accel_where and vine_accel_look read what the directory says of it. */
+void vine_accel_where(const struct vine_accel_s *accel,
+		      vine_accel_loc_s *location);
+vine_accel_state_e vine_accel_look(const struct vine_accel_s *accel,
+				   vine_accel_stats_s *stats);
 
 /* vine_accel_free_all frees the application's accelerators of a session. */
 void vine_accel_free_all(struct vine_session *session);

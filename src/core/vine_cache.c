@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A shelf a class: a ring that is filled at one end and emptied at the other.
+ * The flag `busy` is taken by exchange and given back by a store; what cannot
+ * be kept, or is not there, is the heap's affair, a few pieces at a time.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +11,7 @@
 #include "core/vine_cache.h"
 #include "core/vine_session.h"
 
-#define BATCH 16u	/* pieces moved between a cache and the heap at a time */
+#define BATCH 16u	/* pieces moved from or to the heap at a time */
 
 static int
 lock(struct vine_cache *cache)

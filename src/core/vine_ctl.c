@@ -37,6 +37,8 @@ run_grant(struct ctl *c)
 	vine_pipe_sweep(c->pipe);
 	rc = vine_extents_grant(&c->pipe->extents, c->rec->serial,
 				c->rec->slot, 0, c->a, &off);
+	if (rc == -ENOMEM && c->pipe->extents.resting)
+		return -EAGAIN;	/* there may be enough in a moment */
 	if (rc)
 		return rc;
 	c->rec->granted += (c->a + VINE_PAGE - 1) & ~(uint64_t)(VINE_PAGE - 1);
@@ -300,15 +302,8 @@ vine_ctl_run(struct vine_lane *lane, struct vine_pq *pq,
 			rc = run(&c, vine_desc_proc(desc));
 		else
 			rc = -ECONNRESET;
-		if (rc >= 0 && pq->rec->state == VINE_REC_OPEN) {
-			struct vine_session_shm *s =
-				vine_seg_session(lane->pipe->seg,
-						 pq->rec->slot);
-
-			arch_store64(&s->granted, pq->rec->granted);
-			arch_store32(&s->queues, pq->rec->queues);
-			arch_store32(&s->vaccels, pq->rec->vaccels);
-		}
+		if (rc >= 0)
+			vine_door_tell(lane->pipe, pq->rec);
 		pthread_mutex_unlock(&lane->pipe->lock);
 	}
 	comp.status = rc < 0 ? VINE_STATUS_FAILED : VINE_STATUS_OK;

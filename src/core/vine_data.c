@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Allocation asks the calling thread's cache, which asks the heap, which asks
+ * the appliance. A large size asks the heap at once.
+ */
 #include <errno.h>
 
 #include "core/vine_data.h"
@@ -8,7 +12,7 @@
 #include "utils/utils_log.h"
 #include "utils/utils_trace.h"
 
-/* Classes that are powers of two have their pieces at multiples of their size. */
+/* Pieces of a class that is a power of two lie at multiples of their size. */
 static size_t
 size_for(size_t size, size_t align)
 {

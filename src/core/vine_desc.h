@@ -4,7 +4,7 @@
  *
  *   w0  sequence (32) | cookie (32)
  *   w1  accelerator handle (32) | procedure handle or control op (32)
- *   w2  inputs (8) | outputs (8) | args bytes (8) | flags (8) | deadline us (32)
+ *   w2  inputs (8) | outputs (8) | args (8) | flags (8) | deadline us (32)
  *   w3  issue tick
  *   w4  to w7: 32 bytes: references, then arguments
  *

@@ -120,7 +120,10 @@ vine_door_queue(struct vine_pipe_s *pipe, struct vine_rec *rec, int control)
 	pq->fence = rec->fence;
 	pq->control = (uint32_t)control;
 	pq->trace_id = pipe->seg->incarnation << 16 | pq->index;
+	vine_pipe_sweep(pipe);
 	rc = queue_rings(pipe, rec, pq, slots, control);
+	if (rc == -ENOMEM && pipe->extents.resting)
+		rc = -EAGAIN;	/* there may be enough in a moment */
 	if (rc == 0)
 		rc = vine_lane_add(pq->lane, pq);
 	if (rc) {
@@ -133,8 +136,8 @@ vine_door_queue(struct vine_pipe_s *pipe, struct vine_rec *rec, int control)
 	return pq->index;
 }
 
-static void
-tell_tools(struct vine_pipe_s *pipe, const struct vine_rec *rec)
+void
+vine_door_tell(struct vine_pipe_s *pipe, const struct vine_rec *rec)
 {
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
 
@@ -179,7 +182,7 @@ rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 	arch_store32(&s->queue, rec->control);
 	arch_store32(&s->fence, rec->fence);
 	arch_store64(&s->mailbox, rec->mailbox);
-	tell_tools(pipe, rec);
+	vine_door_tell(pipe, rec);
 	return 0;
 }
 
@@ -189,6 +192,10 @@ admit(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 	struct vine_lane *lane = &pipe->lanes[0];
 	int rc = rec_open(pipe, rec, nonce);
 
+	if (rc == -EAGAIN) {
+		lane->knocked = 1;
+		return;
+	}
 	if (rc) {
 		log_warn("segment %s session %u refused: %s", pipe->seg->name,
 			 rec->slot, strerror(-rc));
@@ -303,7 +310,7 @@ vine_door_finish(struct vine_pipe_s *pipe, struct vine_rec *rec)
 	rec->granted = 0;
 	rec->queues = 0;
 	rec->vaccels = 0;
-	tell_tools(pipe, rec);
+	vine_door_tell(pipe, rec);
 	pipe->recs_open--;
 	vine_lane_count(lane, rec->dead ? VINE_COUNT_SESSIONS_REAPED :
 			VINE_COUNT_SESSIONS_CLOSED, 1);

@@ -33,10 +33,14 @@ void vine_door_take_up(struct vine_pipe_s *pipe);
 
 /*
  * vine_door_queue makes a queue of a session: rings, directory entry, lane.
- * Under the lock. Returns its index, or -EDQUOT, -ENOMEM.
+ * Under the lock. Returns its index, or -EDQUOT, -ENOMEM, -EAGAIN where
+ * memory that rests might be enough.
  */
 int64_t vine_door_queue(struct vine_pipe_s *pipe, struct vine_rec *rec,
 			int control);
+
+/* vine_door_tell writes what a session holds into its slot, for tools. */
+void vine_door_tell(struct vine_pipe_s *pipe, const struct vine_rec *rec);
 
 /* vine_door_finish ends a closing session once no lane has a queue of it. */
 void vine_door_finish(struct vine_pipe_s *pipe, struct vine_rec *rec);

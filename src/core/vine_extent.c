@@ -166,7 +166,7 @@ vine_extents_sweep(struct vine_extents *x, uint64_t quiet)
 		struct vine_extent *e = &x->entries[i];
 		uint32_t page;
 
-		if (e->state != VINE_EXTENT_RESTING || e->epoch > quiet ||
+		if (e->state != VINE_EXTENT_RESTING || e->epoch >= quiet ||
 		    atomic_load_explicit(&e->holds, memory_order_acquire))
 			continue;
 		page = (uint32_t)((e->off - x->heap_off) / VINE_PAGE);

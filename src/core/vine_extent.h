@@ -30,7 +30,7 @@ struct vine_extent {
 	uint64_t len;
 	_Atomic uint32_t serial; /* of the holding session; 0: nobody's */
 	_Atomic uint32_t holds;	/* requests that hold it */
-	uint64_t epoch;		/* quiet point that RESTING waits for */
+	uint64_t epoch;		/* RESTING waits for a quiet point after it */
 	uint32_t state;		/* enum vine_extent_state */
 	uint32_t next_free;	/* index of the next FREE entry */
 };
@@ -53,9 +53,9 @@ int vine_extents_init(struct vine_extents *x, const struct vine_seg *seg);
 void vine_extents_fini(struct vine_extents *x);
 
 /*
- * vine_extents_grant gives `len` bytes, rounded up to pages, to a session. Rings
- * (queue not 0) come from the top of the heap, data from its bottom, so that
- * the middle stays whole. Returns 0, or -ENOMEM, or -EINVAL for len 0.
+ * vine_extents_grant gives `len` bytes, rounded up to pages, to a session.
+ * Rings (queue not 0) come from the top of the heap, data from its bottom, so
+ * that the middle stays whole. Returns 0, or -ENOMEM, or -EINVAL for len 0.
  */
 int vine_extents_grant(struct vine_extents *x, uint32_t serial, uint32_t slot,
 		       uint32_t queue, uint64_t len, vine_off_t *off);
@@ -76,11 +76,11 @@ int vine_extents_claim(struct vine_extents *x, uint32_t serial, uint32_t slot,
 int64_t vine_extents_return(struct vine_extents *x, uint32_t serial,
 			    vine_off_t off, uint64_t epoch);
 
-/* vine_extents_return_all takes back all that a session holds; returns bytes. */
+/* vine_extents_return_all takes back all of a session; returns bytes. */
 uint64_t vine_extents_return_all(struct vine_extents *x, uint32_t serial,
 				 uint64_t epoch);
 
-/* vine_extents_sweep frees what rests, has no holder, and waited for `quiet`. */
+/* vine_extents_sweep frees what rests since before `quiet` and is not held. */
 void vine_extents_sweep(struct vine_extents *x, uint64_t quiet);
 
 /*

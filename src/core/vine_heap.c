@@ -209,7 +209,7 @@ set_place(struct vine_heap *heap, struct vine_data_s *d, uint64_t at)
 	d->ptr = heap->session->seg->base + d->off;
 }
 
-/* Slabs hang in the list of their class, or, without a free piece, in `full`. */
+/* Slabs hang in the list of their class, or in `full`. */
 static void
 slab_link(struct vine_slab **list, struct vine_slab *slab)
 {

@@ -20,6 +20,7 @@
 /* Its address tells threads apart. */
 static _Thread_local char thread_mark;
 
+#define DOOR_NS 100000u		/* between two looks at the door */
 #define TICK_POLLS 1024u	/* looks between two looks at the clock */
 #define WATCH_QUEUES 1024u	/* queues looked at without a bell a tick */
 
@@ -199,7 +200,7 @@ on_ready(void *arg, uint32_t queue)
 	struct vine_pq *pq;
 
 	if (queue == VINE_READY_DOOR && lane->index == 0) {
-		vine_door_answer(pipe);
+		lane->knocked = 1;
 		return;
 	}
 	pq = queue < pipe->seg->layout.queues ?
@@ -210,6 +211,20 @@ on_ready(void *arg, uint32_t queue)
 		return;
 	}
 	activate(lane, pq);
+}
+
+/* Somebody knocked. Not more often than DOOR_NS: anybody can knock. */
+static uint32_t
+answer_door(struct vine_lane *lane)
+{
+	uint64_t now = utils_clock_ns();
+
+	if (now - lane->last_door < DOOR_NS)
+		return 0;
+	lane->last_door = now;
+	lane->knocked = 0;
+	vine_door_answer(lane->pipe);
+	return 1;
 }
 
 static uint32_t
@@ -387,11 +402,12 @@ vine_lane_poll(struct vine_lane *lane)
 
 	atomic_store_explicit(&lane->poller, &thread_mark,
 			      memory_order_relaxed);
-	/* QUIET-R1: nothing found before is used after; pairs with QUIET-A1 in
-	 * vine_pipe_sweep(). */
+	/* QUIET-R1: what was found before is not used after, and what was put
+	 * to rest before this epoch is not found any more; pairs with QUIET-A1
+	 * in vine_pipe_sweep(). */
 	atomic_store_explicit(&lane->quiet,
 			      atomic_load_explicit(&lane->pipe->epoch,
-						   memory_order_relaxed),
+						   memory_order_acquire),
 			      memory_order_release);
 	n = run_answers(lane);
 	if (n && lane->deferred)
@@ -399,6 +415,8 @@ vine_lane_poll(struct vine_lane *lane)
 	n += run_posts(lane);
 	if (vine_ready_any(&lane->ready))
 		n += vine_ready_collect(&lane->ready, on_ready, lane);
+	if (__builtin_expect(lane->knocked, 0))
+		n += answer_door(lane);
 	for (uint32_t i = 0; i < lane->active_count; i++) {
 		uint32_t got = visit(lane, lane->active[i]);
 
@@ -415,7 +433,8 @@ vine_lane_poll(struct vine_lane *lane)
 static int
 has_work(struct vine_lane *lane)
 {
-	if (atomic_load(&lane->posts) || atomic_load(&lane->answers) ||
+	if (lane->knocked || atomic_load(&lane->posts) ||
+	    atomic_load(&lane->answers) ||
 	    vine_ready_any(&lane->ready))
 		return 1;
 	for (uint32_t i = 0; i < lane->active_count; i++)
@@ -459,6 +478,7 @@ vine_lane_awake(struct vine_lane *lane, int slept)
 {
 	arch_store32(&lane->ready.bell->sleeping, 0);
 	atomic_store(&lane->asleep, 0);
+	atomic_store(&lane->quiet, atomic_load(&lane->pipe->epoch));
 	for (uint32_t i = 0; i < lane->active_count; i++)
 		arch_store32(&lane->active[i]->shm->armed, 0);
 	if (slept) {
@@ -514,8 +534,8 @@ reserve(struct vine_lane *lane)
 {
 	struct grow *g;
 
-	if (lane->reserved < lane->all_room) {
-		lane->reserved++;
+	if (atomic_load(&lane->reserved) < lane->all_room) {
+		atomic_fetch_add(&lane->reserved, 1);
 		return 0;
 	}
 	g = calloc(1, sizeof(*g));
@@ -531,7 +551,7 @@ reserve(struct vine_lane *lane)
 		return -ENOMEM;
 	}
 	lane->all_room = g->room;
-	lane->reserved++;
+	atomic_fetch_add(&lane->reserved, 1);
 	g->post.fn = grow_here;
 	vine_lane_post(lane, &g->post);
 	return 0;
@@ -566,7 +586,9 @@ vine_lane_remove(struct vine_lane *lane, struct vine_pq *pq)
 			break;
 		}
 	}
+	arch_store32(&pq->shm->state, 0);
 	atomic_store(&lane->pipe->queues[pq->index], NULL);
+	atomic_fetch_sub(&lane->reserved, 1);
 	free(pq);
 }
 

@@ -74,9 +74,11 @@ struct vine_lane {
 	struct vine_req *held;		/* list */
 	uint32_t held_count;
 	struct vine_post *deferred;
+	int knocked;			/* lane 0: somebody is at the door */
+	uint64_t last_door;
 	uint64_t last_tick;
 	uint32_t polls;
-	uint32_t reserved;		/* room promised; under the pipe's lock */
+	_Atomic uint32_t reserved;	/* places in `all` that are promised */
 	_Atomic(const char *) poller;	/* mark of the thread that polls */
 	struct utils_log_rate rate;
 	_Atomic(struct vine_post *) posts;

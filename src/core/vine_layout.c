@@ -46,7 +46,8 @@ vine_layout_plan(uint64_t size, uint32_t queue_slots,
 		return -EFBIG;
 	l.size = size;
 	l.queue_slots = queue_slots;
-	l.sessions = scale(size, 64 << 10, VINE_SESSIONS_MIN, VINE_SESSIONS_MAX);
+	l.sessions = scale(size, 64 << 10, VINE_SESSIONS_MIN,
+			   VINE_SESSIONS_MAX);
 	l.queues = scale(size, 32 << 10, VINE_QUEUES_MIN, VINE_QUEUES_MAX);
 	l.accels = scale(size, 64 << 10, VINE_ACCELS_MIN, VINE_ACCELS_MAX);
 	l.procs = scale(size, 128 << 10, VINE_PROCS_MIN, VINE_PROCS_MAX);
@@ -57,14 +58,16 @@ vine_layout_plan(uint64_t size, uint32_t queue_slots,
 	/* summary and leaves on lines of their own */
 	l.ready_stride = (l.summary_words * 8 + 63) / 64 * 64 +
 			 (l.ready_words * 8 + 63) / 64 * 64;
-	l.session_off = place(&next, l.sessions * sizeof(struct vine_session_shm));
+	l.session_off = place(&next,
+			      l.sessions * sizeof(struct vine_session_shm));
 	l.queue_off = place(&next, l.queues * sizeof(struct vine_queue_shm));
 	l.accel_off = place(&next, l.accels * sizeof(struct vine_accel_shm));
 	l.proc_off = place(&next, l.procs * sizeof(struct vine_proc_shm));
 	l.extent_off = place(&next, l.extents * sizeof(struct vine_extent_shm));
-	l.counter_off = place(&next,
-			      VINE_COUNTERS_MAX * sizeof(struct vine_counter_shm));
-	l.bell_off = place(&next, VINE_BELLS_MAX * sizeof(struct vine_bell_shm));
+	l.counter_off = place(&next, VINE_COUNTERS_MAX *
+			      sizeof(struct vine_counter_shm));
+	l.bell_off = place(&next,
+			   VINE_BELLS_MAX * sizeof(struct vine_bell_shm));
 	l.ready_off = place(&next, VINE_BELLS_MAX * l.ready_stride);
 	l.heap_off = next;
 	l.heap_size = size - next;

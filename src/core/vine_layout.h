@@ -172,7 +172,7 @@ struct vine_tref_shm {
 struct vine_accel_shm {
 	le32_t handle;		/* index | generation << 16; 0: free; DIR-R1 */
 	le32_t type;		/* vine_accel_type_e */
-	le32_t phys;		/* 0: physical; else the physical one's handle */
+	le32_t phys;		/* 0: physical; else the handle of its */
 	le32_t session;		/* of a virtual one */
 	le32_t units;
 	le32_t state;		/* 0 failed, 1 in service */

@@ -4,7 +4,6 @@
  * and then: counters for tools, memory that has rested, sessions of the dead.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +15,10 @@
 #include "utils/utils_config.h"
 #include "utils/utils_log.h"
 #include "utils/utils_trace.h"
+
+/* What vine_pipe_get gives out. */
+static pthread_mutex_t own_lock = PTHREAD_MUTEX_INITIALIZER;
+static vine_pipe_s *own_pipe;
 
 static const char *const counter_labels[] = {
 #define VINE_COUNTER(name, label) label,
@@ -81,12 +84,12 @@ take_office(struct vine_pipe_s *pipe)
 				    j < strlen(counter_labels[i]) ?
 				    (uint8_t)counter_labels[i][j] : 0);
 	}
-	if (pipe->generation > 1)
+	if (!pipe->seg->formed)
 		vine_door_take_up(pipe);
 }
 
 static int
-pipe_new(struct vine_seg *seg, uint32_t lanes, const char *label, int spin,
+pipe_new(struct vine_seg *seg, uint32_t lanes, int spin,
 	 struct vine_pipe_s **out)
 {
 	struct vine_pipe_s *pipe;
@@ -107,8 +110,6 @@ pipe_new(struct vine_seg *seg, uint32_t lanes, const char *label, int spin,
 	pipe->seg = seg;
 	pipe->spin = spin;
 	pipe->taken_last = &pipe->taken_first;
-	snprintf(pipe->label, sizeof(pipe->label), "%s",
-		 label ? label : program_invocation_short_name);
 	rc = tables_init(pipe, lanes);
 	if (rc) {
 		pipe_free(pipe);
@@ -123,19 +124,23 @@ pipe_new(struct vine_seg *seg, uint32_t lanes, const char *label, int spin,
 static int
 wants_spin(const struct utils_config *config)
 {
+#ifdef VINE_WAIT_BUILT_SPIN
+	if (!utils_config_is_set(config, UTILS_KEY_wait))
+		return 1;
+#endif
 	return strcmp(utils_config_str(config, UTILS_KEY_wait), "spin") == 0;
 }
 
 int
 vine_pipe_start(const struct utils_config *config, uint32_t lanes,
-		const char *label, vine_pipe_s **pipe)
+		vine_pipe_s **pipe)
 {
 	struct vine_seg *seg;
 	int rc = vine_seg_open(config, &seg);
 
 	if (rc)
 		return rc;
-	rc = pipe_new(seg, lanes, label, wants_spin(config), pipe);
+	rc = pipe_new(seg, lanes, wants_spin(config), pipe);
 	if (rc)
 		vine_seg_close(seg);
 	return rc;
@@ -233,8 +238,12 @@ vine_pipe_sweep(vine_pipe_s *pipe)
 {
 	uint64_t quiet = UINT64_MAX;
 
-	/* QUIET-A1: what rests was put to rest before this; a lane that sleeps
+	if (pipe->extents.resting == 0 && pipe->registry.resting == NULL)
+		return;
+	/* QUIET-A1: what rests was put to rest before this epoch begins, and a
+	 * lane that has seen it begin finds it no more. A lane that sleeps
 	 * holds nothing it found before, and looks anew when it wakes. */
+	atomic_fetch_add(&pipe->epoch, 1);
 	for (uint32_t i = 0; i < pipe->lane_count; i++) {
 		struct vine_lane *lane = &pipe->lanes[i];
 		uint64_t seen = atomic_load(&lane->quiet);
@@ -315,6 +324,10 @@ vine_pipe_exit(vine_pipe_s *pipe)
 
 	if (pipe == NULL)
 		return 0;
+	pthread_mutex_lock(&own_lock);
+	if (own_pipe == pipe)
+		own_pipe = NULL;
+	pthread_mutex_unlock(&own_lock);
 	seg = pipe->seg;
 	h = vine_seg_header(seg);
 	vine_pipe_drain(pipe);
@@ -358,7 +371,7 @@ vine_pipe_open(const struct vine_pipe_opts *opts, vine_pipe_s **pipe)
 				       &config);
 	if (rc)
 		return rc;
-	rc = vine_pipe_start(config, 1, opts ? opts->label : NULL, pipe);
+	rc = vine_pipe_start(config, 1, pipe);
 	utils_config_free(config);
 	if (rc)
 		return rc;
@@ -378,7 +391,7 @@ vine_pipe_init(void *mem, size_t size, size_t queue_size)
 		vine_seg_wrap(mem, size, slots, &seg);
 
 	if (rc == 0) {
-		rc = pipe_new(seg, 1, NULL, 0, &pipe);
+		rc = pipe_new(seg, 1, 0, &pipe);
 		if (rc)
 			vine_seg_close(seg);
 	}
@@ -391,9 +404,6 @@ vine_pipe_init(void *mem, size_t size, size_t queue_size)
 	vine_pipe_serve(pipe);
 	return pipe;
 }
-
-static pthread_mutex_t own_lock = PTHREAD_MUTEX_INITIALIZER;
-static vine_pipe_s *own_pipe;
 
 vine_pipe_s *
 vine_pipe_get(void)

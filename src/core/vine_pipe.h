@@ -52,8 +52,6 @@ struct vine_rec {
 
 struct vine_pipe_s {
 	struct vine_seg *seg;
-	int own_config;
-	char label[32];
 	uint64_t generation;
 	uint64_t boot_id;
 	uint32_t lane_count;
@@ -70,7 +68,7 @@ struct vine_pipe_s {
 	uint64_t last_reap;
 	uint64_t heartbeat;
 	int draining;			/* no new sessions */
-	_Atomic uint64_t epoch;		/* grows when something begins to rest */
+	_Atomic uint64_t epoch;		/* grows when something rests */
 	pthread_mutex_t lock;
 
 	/* the program's own accelerators (vine_pipe_take) */
@@ -86,7 +84,7 @@ struct utils_config;
  * what vine_pipe_open does for one. The owner keeps config.
  */
 int vine_pipe_start(const struct utils_config *config, uint32_t lanes,
-		    const char *label, vine_pipe_s **pipe);
+		    vine_pipe_s **pipe);
 
 /* vine_pipe_add_accel_of: vine_pipe_add_accel for an owner of its own. */
 int vine_pipe_add_accel_of(vine_pipe_s *pipe, vine_accel_type_e type,

@@ -177,13 +177,11 @@ vine_registry_drop_accel(struct vine_registry *r, struct vine_accel_s *accel)
 }
 
 static void
-count_vaccels(struct vine_registry *r, const struct vine_accel_s *phys, int by)
+count_vaccels(struct vine_registry *r, struct vine_accel_s *phys, int by)
 {
-	struct vine_accel_shm *shm =
-		vine_seg_accel(r->seg, phys->handle & 0xffff);
-
-	arch_store32(&shm->vaccels,
-		     arch_load32(&shm->vaccels) + (uint32_t)by);
+	phys->vaccels += (uint32_t)by;
+	arch_store32(&vine_seg_accel(r->seg, phys->handle & 0xffff)->vaccels,
+		     phys->vaccels);
 }
 
 int
@@ -347,7 +345,7 @@ vine_registry_sweep(struct vine_registry *r, uint64_t quiet)
 	while (*at) {
 		struct vine_proc_s *p = *at;
 
-		if (p->epoch > quiet ||
+		if (p->epoch >= quiet ||
 		    atomic_load_explicit(&p->holds, memory_order_acquire)) {
 			at = &p->next;
 			continue;

@@ -68,10 +68,11 @@ admit_table(struct vine_lane *lane, struct vine_pq *pq,
 {
 	struct vine_ref ref = vine_desc_ref(desc, 0);
 	const struct vine_table_shm *shm;
+	const le64_t *words;
 	struct vine_req_table *t = table_room(req);
 	struct vine_view view;
 	uint32_t in, out, args;
-	uint64_t need;
+	uint64_t need, refs;
 
 	if (t == NULL)
 		return VINE_STATUS_BUSY;
@@ -85,15 +86,15 @@ admit_table(struct vine_lane *lane, struct vine_pq *pq,
 	if (in > VINE_REFS_MAX || out > VINE_REFS_MAX - in ||
 	    args > VINE_ARGS_MAX)
 		return VINE_STATUS_BAD_TASK;
-	need = sizeof(*shm) + (uint64_t)(in + out) * sizeof(struct vine_tref_shm)
-		+ (args + 7) / 8 * 8;
+	refs = in + out;
+	need = sizeof(*shm) + refs * sizeof(struct vine_tref_shm) +
+		(args + 7) / 8 * 8;
 	if (need > ref.len)
 		return VINE_STATUS_BAD_TASK;
-	copy_words((uint64_t *)t->refs, (const le64_t *)(shm + 1),
-		   (uint64_t)(in + out) * 2);
-	copy_words(t->args, (const le64_t *)(shm + 1) + (uint64_t)(in + out) * 2,
-		   (args + 7) / 8);
-	for (uint32_t i = 0; i < in + out; i++)
+	words = (const le64_t *)(shm + 1);
+	copy_words((uint64_t *)t->refs, words, refs * 2);
+	copy_words(t->args, words + refs * 2, (args + 7) / 8);
+	for (uint64_t i = 0; i < refs; i++)
 		if (view_of(lane->pipe, pq, &t->refs[i], &t->views[i]) != 0)
 			return refuse_data(lane, pq, &t->refs[i], "data");
 	req->views = t->views;

@@ -144,12 +144,11 @@ vine_seg_check(const void *base, uint64_t bytes, const char *name,
 
 /* Is there anything in the first page? */
 static int
-is_blank(int fd, uint64_t off, const char *name)
+is_blank(int fd, uint64_t off)
 {
 	uint64_t page[VINE_PAGE / 8];
 	ssize_t n = pread(fd, page, sizeof(page), (off_t)off);
 
-	(void)name;
 	for (ssize_t i = 0; i < n / 8; i++)
 		if (page[i] != 0)
 			return 0;
@@ -172,7 +171,7 @@ may_reform(int fd, const struct want *w, uint64_t bytes)
 	struct vine_header_shm h;
 	struct vine_layout l;
 
-	if (bytes <= w->off || is_blank(fd, w->off, w->file))
+	if (bytes <= w->off || is_blank(fd, w->off))
 		return 0;
 	if (!read_header(fd, w->off, &h)) {
 		log_error("segment %s holds %" PRIu64 " bytes that are not a "
@@ -220,7 +219,7 @@ form_new(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 	}
 	rc = arch_shm_map(seg->fd, w->off, seg->layout.size, 0, &base);
 	if (rc) {
-		log_error("segment %s of %" PRIu64 " bytes cannot be mapped: %s",
+		log_error("segment %s cannot be mapped, %" PRIu64 " bytes: %s",
 			  w->file, seg->layout.size, strerror(-rc));
 		return rc;
 	}
@@ -248,7 +247,7 @@ join(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 		return rc;
 	rc = arch_shm_map(seg->fd, w->off, seg->layout.size, 0, &base);
 	if (rc) {
-		log_error("segment %s of %" PRIu64 " bytes cannot be mapped: %s",
+		log_error("segment %s cannot be mapped, %" PRIu64 " bytes: %s",
 			  w->file, seg->layout.size, strerror(-rc));
 		return rc;
 	}
@@ -278,7 +277,7 @@ form_or_join(struct vine_seg *seg, const struct want *w)
 	rc = arch_shm_use(seg->fd);
 	if (rc)
 		return rc;
-	blank = bytes <= w->off || is_blank(seg->fd, w->off, w->file);
+	blank = bytes <= w->off || is_blank(seg->fd, w->off);
 	if (alone && (w->trunc || blank))
 		rc = form_new(seg, w, bytes);
 	else
@@ -317,7 +316,7 @@ try_open(struct vine_seg *seg, const struct want *w)
 	return rc;
 }
 
-static int
+static void
 read_want(const struct utils_config *c, struct want *w)
 {
 	w->file = utils_config_str(c, UTILS_KEY_shm_file);
@@ -325,18 +324,11 @@ read_want(const struct utils_config *c, struct want *w)
 	w->off = utils_config_u64(c, UTILS_KEY_shm_off);
 	w->trunc = utils_config_bool(c, UTILS_KEY_shm_trunc);
 	w->slots = (uint32_t)utils_config_u64(c, UTILS_KEY_queue_slots);
-	w->mode = (mode_t)strtoul(utils_config_str(c, UTILS_KEY_shm_mode),
-				  NULL, 8);
+	w->mode = (mode_t)utils_config_u64(c, UTILS_KEY_shm_mode);
 	if (utils_config_bool(c, UTILS_KEY_shm_ivshmem)) {
 		w->off += VINE_PAGE;	/* VineTalk kept the first page free */
 		w->trunc = 0;
 	}
-	if (w->off % VINE_PAGE != 0) {
-		log_error("%s: shm_off %" PRIu64 ", expected a multiple of %u",
-			  utils_config_name(c), w->off, VINE_PAGE);
-		return -EINVAL;
-	}
-	return 0;
 }
 
 int
@@ -344,10 +336,9 @@ vine_seg_open(const struct utils_config *config, struct vine_seg **out)
 {
 	struct vine_seg *seg;
 	struct want w;
-	int rc = read_want(config, &w);
+	int rc;
 
-	if (rc)
-		return rc;
+	read_want(config, &w);
 	seg = calloc(1, sizeof(*seg));
 	if (seg == NULL)
 		return -ENOMEM;
@@ -384,7 +375,8 @@ vine_seg_wrap(void *mem, uint64_t size, uint32_t queue_slots,
 	seg->base = mem;
 	snprintf(seg->name, sizeof(seg->name), "at %p", mem);
 	rc = vine_layout_plan(size, queue_slots, &seg->layout);
-	if (rc == 0 && arch_cas32(&h->state, VINE_SEG_BLANK, VINE_SEG_FORMING)) {
+	if (rc == 0 &&
+	    arch_cas32(&h->state, VINE_SEG_BLANK, VINE_SEG_FORMING)) {
 		form(seg->base, &seg->layout);
 		seg->formed = 1;
 	} else if (rc == 0) {

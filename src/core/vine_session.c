@@ -28,6 +28,7 @@
 #include "utils/utils_log.h"
 #include "utils/utils_trace.h"
 
+#define AGAIN_TRIES 100			/* half a ms each */
 #define LOOK_NS UINT64_C(10000000)	/* between two looks while attaching */
 
 static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -430,7 +431,7 @@ vine_session_close(struct vine_session *session)
 	if (session->forks != forks)	/* a child has nothing to close */
 		return;
 	vine_watch_stop(session);
-	if (!session->lost)
+	if (!session->lost && is_served(session->seg))
 		settle(session);
 	if (detach(session) != 0 && !session->lost)
 		log_warn("segment %s session %u closed without an answer of "
@@ -513,8 +514,15 @@ vine_session_control(struct vine_session *session, enum vine_ctl op,
 		       strnlen(text, VINE_CTL_NAME - 1));
 	}
 	rc = control(session, op, operand, value);
+	/* memory that was given back is in use by a task until it ends */
+	for (int i = 0; rc == -EAGAIN && i < AGAIN_TRIES; i++) {
+		struct timespec nap = { 0, 500000 };
+
+		nanosleep(&nap, NULL);
+		rc = control(session, op, operand, value);
+	}
 	pthread_mutex_unlock(&session->ctl_lock);
-	return rc;
+	return rc == -EAGAIN ? -ENOMEM : rc;
 }
 
 int

@@ -139,20 +139,10 @@ vine_accel_location(vine_accel *accel)
 	UTILS_TRACE_BEGIN(t);
 	vine_accel_loc_s loc = { .numa_node = -1 };
 
-	if (accel && accel->session) {
-		const struct vine_accel_s *phys = accel->phys ? accel->phys :
-			accel;
-		const struct vine_accel_shm *shm =
-			vine_seg_accel(accel->session->seg,
-				       phys->handle & 0xffff);
-
-		memcpy(loc.name, phys->name, sizeof(loc.name));
-		loc.segment = accel->session->seg->incarnation;
-		loc.index = phys->handle & 0xffff;
-		loc.numa_node = (int32_t)arch_load32(&shm->numa_node);
-	} else {
+	if (accel && accel->session)
+		vine_accel_where(accel, &loc);
+	else
 		errno = EINVAL;
-	}
 	UTILS_TRACE_END(t, vine_accel_location, 0, accel);
 	return loc;
 }
@@ -169,29 +159,6 @@ vine_accel_type(vine_accel *accel)
 	return type;
 }
 
-static vine_accel_state_e
-accel_state(const struct vine_accel_s *accel, vine_accel_stats_s *stat)
-{
-	const struct vine_accel_s *phys = accel->phys ? accel->phys : accel;
-	const struct vine_accel_shm *shm =
-		vine_seg_accel(accel->session->seg, phys->handle & 0xffff);
-	vine_accel_stats_s st = {
-		.tasks_completed = arch_load64(&shm->completed),
-		.tasks_failed = arch_load64(&shm->failed),
-		.tasks_in_flight = arch_load64(&shm->in_flight),
-		.busy_ns = arch_load64(&shm->busy_ns),
-		.units = arch_load32(&shm->units),
-		.virtual_accels = arch_load32(&shm->vaccels),
-	};
-
-	if (arch_load_acquire32(&shm->handle) != phys->handle ||
-	    arch_load32(&shm->state) == 0)
-		return accel_failed;
-	if (stat)
-		*stat = st;
-	return st.tasks_in_flight ? accel_busy : accel_idle;
-}
-
 vine_accel_state_e
 vine_accel_stat(vine_accel *accel, vine_accel_stats_s *stat)
 {
@@ -201,7 +168,7 @@ vine_accel_stat(vine_accel *accel, vine_accel_stats_s *stat)
 	if (stat)
 		memset(stat, 0, sizeof(*stat));
 	if (accel && accel->session && !vine_session_usable(accel->session))
-		state = accel_state(accel, stat);
+		state = vine_accel_look(accel, stat);
 	else
 		errno = EINVAL;
 	UTILS_TRACE_END(t, vine_accel_stat, state, accel, stat);
@@ -427,7 +394,8 @@ vine_task_stat(vine_task *task, vine_task_stats_s *stats)
 		memset(stats, 0, sizeof(*stats));
 	if (task) {
 		/* nobody may be waiting: take in what is there */
-		if (!vine_task_is_done(task))
+		if (!vine_task_is_done(task) &&
+		    vine_session_usable(task->queue->session) == 0)
 			vine_queue_reap(task->queue);
 		state = state_of(task);
 	} else {

@@ -22,6 +22,7 @@
 #include "utils/utils_trace.h"
 
 #define TASK_BATCH 64u	/* tasks made at a time */
+#define EAGER_LOOKS 256	/* before a wait looks at clocks; about 0.3 us */
 
 _Static_assert(VINE_TASK_REFS_MAX == VINE_REFS_MAX, "limits.def differs");
 _Static_assert(VINE_TASK_ARGS_MAX == VINE_ARGS_MAX, "limits.def differs");
@@ -122,16 +123,16 @@ vine_task_wait_raw(struct vine_task_s *task, int64_t timeout)
 
 	if (vine_task_is_done(task))
 		return 0;
+	/* a child of fork does not even have the segment mapped */
+	if (vine_session_usable(queue->session) == -ECHILD)
+		return -ECHILD;
 	/* a short task is done within a few looks: no clock, no ladder */
-	for (int i = 0; i < 64; i++) {
+	for (int i = 0; i < EAGER_LOOKS; i++) {
 		if (vine_queue_peek(queue))
 			vine_queue_reap(queue);
 		if (vine_task_is_done(task))
 			return 0;
-		arch_pause();
 	}
-	if (vine_session_usable(queue->session) == -ECHILD)
-		return -ECHILD;
 	return vine_wait(&queue, 1, my_ladder(queue, &spare), done_one, task,
 			 timeout);
 }
@@ -216,7 +217,8 @@ body_table(struct vine_session *s, const struct vine_task_opts *o,
 {
 	uint32_t refs = o->in_count + o->out_count;
 	size_t size = sizeof(struct vine_table_shm) +
-		refs * sizeof(struct vine_tref_shm) + (o->args_size + 7) / 8 * 8;
+		refs * sizeof(struct vine_tref_shm) +
+		(o->args_size + 7) / 8 * 8;
 	struct vine_table_shm *t;
 	struct vine_tref_shm *at;
 	int rc = vine_data_make(s, size, VINE_DATA_ALIGN, &task->table);

@@ -184,7 +184,6 @@ pipe_process(const char *config)
 {
 	struct vine_pipe_opts opts = {
 		.size = sizeof(opts), .config_file = config,
-		.label = "vine-bench",
 	};
 	vine_accel_s *accel;
 	vine_pipe_s *pipe;

@@ -20,6 +20,8 @@
 #include "arch/arch_atomic.h"
 #include "utils/utils_clock.h"
 
+#define ARCH_LADDER_EAGER 256u	/* looks without a pause between them */
+
 /* One waiter's memory of how looking went. Zero it to begin. */
 struct arch_ladder {
 	uint64_t start;		/* ticks at the first look of this wait */
@@ -47,16 +49,20 @@ static inline int
 arch_ladder_step(struct arch_ladder *ladder)
 {
 	ladder->looks++;
-	arch_pause();
-	if (ladder->looks & 31)
+	if (ladder->looks & 31) {
+		/* a pause may take longer than a line takes to come, so the
+		 * first looks go without */
+		if (ladder->looks > ARCH_LADDER_EAGER)
+			arch_pause();
 		return 0;
+	}
 	return arch_ladder_step_slow(ladder);
 }
 
 /* arch_ladder_found tells that a look succeeded before a sleep was needed. */
 void arch_ladder_found(struct arch_ladder *ladder);
 
-/* arch_ladder_slept tells that looking was in vain; the next wait looks less. */
+/* arch_ladder_slept tells that looking was in vain: look less next time. */
 void arch_ladder_slept(struct arch_ladder *ladder);
 
 /* arch_ladder_wake_ns returns what a wake costs, as taken for the bound. */

@@ -196,7 +196,7 @@ svc_cpu_execute(struct vine_req *req)
 	vine_req_complete(req, VINE_STATUS_FAILED, -err, 0);
 }
 
-/* On a thread of the pool. task-path: execute */
+/* On a thread of the pool. */
 static void
 svc_cpu_run_held(struct vine_req *req)
 {

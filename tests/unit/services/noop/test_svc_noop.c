@@ -68,10 +68,10 @@ START_TEST(it_offers_one_accelerator_and_one_procedure)
 	ck_assert_str_eq(svc_noop_ops.name, "noop");
 	ck_assert_int_eq(svc_noop_ops.start(&host, NULL, &state), 0);
 	ck_assert_str_eq(host.accel, "noop");
-	ck_assert_int_eq(host.accel_type, CPU);
+	ck_assert_int_eq(host.accel_type, GPU_SOFT);
 	ck_assert_uint_eq(host.units, 1);
 	ck_assert_str_eq(host.proc, "noop");
-	ck_assert_int_eq(host.proc_type, CPU);
+	ck_assert_int_eq(host.proc_type, GPU_SOFT);
 	svc_noop_ops.stop(state);
 }
 END_TEST

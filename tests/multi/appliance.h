@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Appliance: the real vined as a child of a test, on a segment of its own.
+ *
+ * A program makes one folder for its configs and logs; the folder's name is
+ * part of the name of each of its segments, so that at the end everything can
+ * be taken away whatever happened to the cases. A vined dies with the process
+ * that started it. Only the C library and Check are used here: the tests of
+ * the application's API see no other header of this tree.
+ */
+#ifndef APPLIANCE_H
+#define APPLIANCE_H
+
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define APPLIANCE_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define APPLIANCE_SANITIZED 1
+#endif
+#endif
+#ifndef APPLIANCE_SANITIZED
+#define APPLIANCE_SANITIZED 0
+#endif
+
+#define APPLIANCE_PATIENCE_MS 30000	/* for what always comes */
+#define APPLIANCE_UNUSED __attribute__((unused))
+
+struct appliance {
+	pid_t pid;		/* 0: not running */
+	char name[128];		/* of the segment */
+	char config[256];	/* paths */
+	char log[256];
+};
+
+static char appliance_folder[128];
+
+/* appliance_path writes the path of a file in the program's folder. */
+APPLIANCE_UNUSED static void
+appliance_path(char *path, size_t size, const char *file)
+{
+	snprintf(path, size, "%s/%s", appliance_folder, file);
+}
+
+/* appliance_bin writes the path of a program of the build. */
+APPLIANCE_UNUSED static void
+appliance_bin(char *path, size_t size, const char *program)
+{
+	const char *bin = getenv("VINE_BIN_DIR");
+
+	snprintf(path, size, "%s/%s", bin ? bin : "bin", program);
+}
+
+/* appliance_nap sleeps for ms milliseconds. */
+APPLIANCE_UNUSED static void
+appliance_nap(long ms)
+{
+	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+
+	while (nanosleep(&t, &t) != 0 && errno == EINTR)
+		;
+}
+
+/* appliance_now returns milliseconds of a clock that only goes forward. */
+APPLIANCE_UNUSED static int64_t
+appliance_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* appliance_write makes a file of the folder out of a text. */
+APPLIANCE_UNUSED static void
+appliance_write(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_ge(fputs(text, file), 0);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+/* appliance_logged tells whether the log has `text` from byte `from` on. */
+APPLIANCE_UNUSED static int
+appliance_logged(const struct appliance *a, long from, const char *text)
+{
+	static char all[1 << 20];
+	FILE *file = fopen(a->log, "r");
+	size_t n = 0;
+
+	if (file) {
+		if (fseek(file, from, SEEK_SET) == 0)
+			n = fread(all, 1, sizeof(all) - 1, file);
+		fclose(file);
+	}
+	all[n] = '\0';
+	return strstr(all, text) != NULL;
+}
+
+/* appliance_log_size returns where the next line of the log will stand. */
+APPLIANCE_UNUSED static long
+appliance_log_size(const struct appliance *a)
+{
+	struct stat st;
+
+	return stat(a->log, &st) == 0 ? (long)st.st_size : 0;
+}
+
+/* appliance_await waits until the log has `text`. */
+APPLIANCE_UNUSED static void
+appliance_await(const struct appliance *a, long from, const char *text)
+{
+	int64_t end = appliance_now() + APPLIANCE_PATIENCE_MS;
+
+	while (!appliance_logged(a, from, text)) {
+		ck_assert_msg(appliance_now() < end,
+			      "%s has no line with \"%s\"", a->log, text);
+		appliance_nap(2);
+	}
+}
+
+/*
+ * appliance_plan names the segment and the files of appliance `tag` and writes
+ * its config: the segment, small and private, then `more`.
+ */
+APPLIANCE_UNUSED static void
+appliance_plan(struct appliance *a, const char *tag, const char *more)
+{
+	char text[4096];
+
+	memset(a, 0, sizeof(*a));
+	snprintf(a->name, sizeof(a->name), "%s-%s",
+		 strrchr(appliance_folder, '/') + 1, tag);
+	snprintf(a->config, sizeof(a->config), "%s/%s.conf", appliance_folder,
+		 tag);
+	snprintf(a->log, sizeof(a->log), "%s/%s.log", appliance_folder, tag);
+	snprintf(text, sizeof(text),
+		 "shm_file %s\nworkers 2\ncpu_threads 2\n%s", a->name, more);
+	appliance_write(a->config, text);
+}
+
+/* appliance_spawn starts vined with arguments, a NULL behind the last. */
+APPLIANCE_UNUSED static void
+appliance_spawn(struct appliance *a, char *const argv[])
+{
+	pid_t parent = getpid();
+	char path[4096];
+	int fd;
+
+	appliance_bin(path, sizeof(path), "vined");
+	a->pid = fork();
+	ck_assert_int_ge(a->pid, 0);
+	if (a->pid > 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(126);
+	fd = open(a->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	dup2(fd, STDERR_FILENO);
+	dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+	setpgid(0, 0);		/* out of reach of Check's signals */
+	unsetenv("JOURNAL_STREAM");
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+	execv(path, argv);
+	_exit(127);
+}
+
+/* appliance_run starts vined on the planned config and waits until it serves */
+APPLIANCE_UNUSED static void
+appliance_run(struct appliance *a)
+{
+	char *argv[] = { "vined", "--config", a->config, NULL };
+	long from = appliance_log_size(a);
+
+	appliance_spawn(a, argv);
+	appliance_await(a, from, "serving segment ");
+}
+
+/* appliance_start plans and runs. */
+APPLIANCE_UNUSED static void
+appliance_start(struct appliance *a, const char *tag, const char *more)
+{
+	appliance_plan(a, tag, more);
+	appliance_run(a);
+}
+
+/* appliance_wait returns the exit status, or 128 and the signal. */
+APPLIANCE_UNUSED static int
+appliance_wait(struct appliance *a)
+{
+	int64_t end = appliance_now() + APPLIANCE_PATIENCE_MS;
+	int status = 0;
+
+	while (waitpid(a->pid, &status, WNOHANG) == 0) {
+		ck_assert_msg(appliance_now() < end, "vined does not end");
+		appliance_nap(2);
+	}
+	a->pid = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) :
+		128 + WTERMSIG(status);
+}
+
+/* appliance_stop sends a signal and returns how vined ended. */
+APPLIANCE_UNUSED static int
+appliance_stop(struct appliance *a, int sig)
+{
+	ck_assert_int_eq(kill(a->pid, sig), 0);
+	return appliance_wait(a);
+}
+
+/* appliance_have tells whether there is a vined to test. */
+APPLIANCE_UNUSED static int
+appliance_have(void)
+{
+	char path[4096];
+
+	appliance_bin(path, sizeof(path), "vined");
+	return access(path, X_OK) == 0;
+}
+
+/* appliance_open makes the program's folder; before anything else. */
+APPLIANCE_UNUSED static void
+appliance_open(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(appliance_folder, sizeof(appliance_folder), "%s/vine-XXXXXX",
+		 tmp && tmp[0] == '/' && strlen(tmp) < 80 ? tmp : "/tmp");
+	if (mkdtemp(appliance_folder) == NULL) {
+		perror(appliance_folder);
+		exit(1);
+	}
+}
+
+static void
+appliance_sweep(const char *folder, const char *prefix)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *e;
+	char path[4096];
+
+	while (dir && (e = readdir(dir)) != NULL) {
+		if (strncmp(e->d_name, prefix, strlen(prefix)) != 0 ||
+		    strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+		unlink(path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* appliance_close takes the folder and all segments of the program away. */
+APPLIANCE_UNUSED static void
+appliance_close(void)
+{
+	char prefix[160];
+
+	snprintf(prefix, sizeof(prefix), "%s-",
+		 strrchr(appliance_folder, '/') + 1);
+	appliance_sweep("/dev/shm", prefix);
+	appliance_sweep(appliance_folder, "");
+	rmdir(appliance_folder);
+}
+
+/* appliance_main runs a suite of one case and returns main's result. */
+APPLIANCE_UNUSED static int
+appliance_main(const char *name, TCase *tcase)
+{
+	Suite *suite = suite_create(name);
+	SRunner *runner;
+	int failed;
+
+	if (!appliance_have()) {
+		fprintf(stderr, "skipped: there is no vined\n");
+		return 77;
+	}
+	appliance_open();
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	appliance_close();
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif
