@@ -3,7 +3,7 @@
  * Compress file: has an appliance compress a file of any size, piece by piece,
  * with several pieces in flight.
  *
- *	cc -std=c11 -o compress-file compress-file.c -lvine
+ *	cc -o compress-file compress-file.c -lvine
  *	./compress-file big.tar big.tar.zst
  *	zstd -d -c big.tar.zst | cmp - big.tar
  *

@@ -3,7 +3,7 @@
  * Filter image: reads a PNG, has an appliance make it gray and find its edges,
  * and writes a PNG. Says on stdout how long each step took.
  *
- *	cc -std=c11 -o filter-image filter-image.c -lvine -lpng
+ *	cc -o filter-image filter-image.c -lvine -lpng
  *	./filter-image picture.png edges.png
  *
  * No pixel is copied between this program and the appliance: libpng decodes

@@ -3,7 +3,7 @@
  * Hash file: has an appliance take the SHA-256 of files, many at a time, and
  * prints what sha256sum would.
  *
- *	cc -std=c11 -o hash-file hash-file.c -lvine
+ *	cc -o hash-file hash-file.c -lvine
  *	./hash-file /usr/bin/[a-f]* | sha256sum -c --quiet
  *
  * A task is independent of every other one: there is no state between two, so
@@ -31,7 +31,7 @@ static const char help[] =
 	"usage: hash-file FILE...\n"
 	"\n"
 	"Prints the SHA-256 of files, which an appliance computes, as\n"
-	"sha256sum does. A file must fit the segment (shm_size of the config).\n"
+	"sha256sum does. A file must fit the segment (shm_size).\n"
 	"\n"
 	"exit codes: 0 done, 1 a file failed, 2 usage, 3 no appliance\n";
 

@@ -3,7 +3,7 @@
  * Hello: about the smallest program of the native API. It has an appliance take
  * the SHA-256 of its arguments, put together with a blank between them.
  *
- *	cc -std=c11 -o hello hello.c -lvine
+ *	cc -o hello hello.c -lvine
  *	./hello hello world
  *
  * Five things happen in every program: open a session, find a procedure and an

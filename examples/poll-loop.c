@@ -2,7 +2,7 @@
 /*
  * Poll loop: tasks in a program that has an event loop of its own.
  *
- *	cc -std=c11 -o poll-loop poll-loop.c -lvine
+ *	cc -o poll-loop poll-loop.c -lvine
  *	ls | ./poll-loop
  *
  * One thread, one epoll, three sources: lines come on stdin, each is given to
@@ -30,7 +30,7 @@ enum { LINE = 4096, DIGEST = 32, IN_FLIGHT_MAX = 64 };
 static const char help[] =
 	"usage: poll-loop\n"
 	"\n"
-	"Reads lines from stdin and prints the SHA-256 of each in the order in\n"
+	"Reads lines from stdin, prints the SHA-256 of each in the order in\n"
 	"which an appliance answers; says once a second on stderr how many\n"
 	"there were. Lines longer than 4096 bytes are cut into several.\n"
 	"\n"

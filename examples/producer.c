@@ -7,7 +7,7 @@
  * is consumer.c, or vined: both offer "add". Which segment the two meet on says
  * the config ($VINE_CONFIG, else ~/.vinetalk).
  *
- *	cc -std=c11 -o producer producer.c -lvine -pthread
+ *	cc -o producer producer.c -lvine -pthread
  *
  * Exit codes: 0 all threads got "VineTalk", 1 one did not, 2 wrong usage, 3 no
  * appliance.

@@ -102,7 +102,8 @@ int vine_pipe_add_proc(vine_pipe_s *pipe, vine_accel_type_e type,
 		       const char *name, void *ctx, vine_proc_s **proc);
 
 /*
- * vine_pipe_take waits for a task and gives it out as a request whose views
+ * vine_pipe_take, at its first call, opens the pipe for applications: add
+ * before it what they should find. It waits for a task and gives it out as a request whose views
  * have been checked. Bad tasks are refused on the way and never seen. The
  * caller owns *req until vine_req_complete. timeout is in ns: 0 looks once, -1
  * waits without limit. Returns 0, or -ETIMEDOUT, -EINTR (a signal came),

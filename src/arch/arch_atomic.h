@@ -132,6 +132,24 @@ arch_compiler_fence(void)
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
+/* Hints: a line that will be read, or written, soon. Any address will do. */
+static inline void
+arch_prefetch(const void *p)
+{
+	__builtin_prefetch(p, 0, 3);
+}
+
+static inline void
+arch_prefetch_write(const void *p)
+{
+#if defined(__x86_64__)
+	/* the builtin would fetch it for reading on baseline x86-64 */
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)p));
+#else
+	__builtin_prefetch(p, 1, 3);
+#endif
+}
+
 /* A hint that this is a spin loop. */
 static inline void
 arch_pause(void)

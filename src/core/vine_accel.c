@@ -166,7 +166,7 @@ vine_accel_close_raw(struct vine_accel_s *vaccel)
 		*at = vaccel->next;
 	pthread_mutex_unlock(&s->lock);
 	free(vaccel);
-	return rc;
+	return rc == -EINVAL ? 0 : rc;	/* its physical one was withdrawn */
 }
 
 int

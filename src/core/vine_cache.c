@@ -1,30 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A shelf a class: a ring that is filled at one end and emptied at the other.
- * The flag `busy` is taken by exchange and given back by a store; what cannot
- * be kept, or is not there, is the heap's affair, a few pieces at a time.
+ * What cannot be kept, or is not there, is the heap's affair, a few pieces at a
+ * time.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/arch_atomic.h"
 #include "core/vine_cache.h"
 #include "core/vine_session.h"
 
 #define BATCH 16u	/* pieces moved from or to the heap at a time */
-
-static int
-lock(struct vine_cache *cache)
-{
-	return atomic_exchange_explicit(&cache->busy, 1,
-					memory_order_acquire) == 0;
-}
-
-static void
-unlock(struct vine_cache *cache)
-{
-	atomic_store_explicit(&cache->busy, 0, memory_order_release);
-}
 
 void
 vine_cache_init(struct vine_cache *cache, struct vine_heap *heap)
@@ -60,14 +46,14 @@ refill(struct vine_cache *cache, uint32_t cls, struct vine_data_s **item)
 	if (n < 0)
 		return n;
 	*item = items[0];
-	if (n > 1 && (shelf->ring == NULL || !lock(cache))) {
+	if (n > 1 && (shelf->ring == NULL || !arch_bias_enter(&cache->bias))) {
 		vine_heap_put(cache->heap, items + 1, (uint32_t)n - 1);
 		return 0;
 	}
 	for (int i = 1; i < n; i++)
 		shelf->ring[shelf->last++ & (VINE_CACHE_SLOTS - 1)] = items[i];
 	if (n > 1)
-		unlock(cache);
+		arch_bias_leave(&cache->bias);
 	return 0;
 }
 
@@ -77,17 +63,17 @@ vine_cache_get(struct vine_cache *cache, uint32_t cls,
 {
 	struct vine_shelf *shelf = &cache->shelves[cls];
 
-	if (__builtin_expect(lock(cache), 1)) {
+	if (__builtin_expect(arch_bias_enter(&cache->bias), 1)) {
 		if (__builtin_expect(shelf->first != shelf->last, 1)) {
 			*item = shelf->ring[shelf->first++ &
 					    (VINE_CACHE_SLOTS - 1)];
-			unlock(cache);
+			arch_bias_leave(&cache->bias);
 			return 0;
 		}
 		if (shelf->ring == NULL && shelf->limit)
 			shelf->ring = malloc(VINE_CACHE_SLOTS *
 					     sizeof(*shelf->ring));
-		unlock(cache);
+		arch_bias_leave(&cache->bias);
 	}
 	return refill(cache, cls, item);
 }
@@ -99,7 +85,7 @@ vine_cache_put(struct vine_cache *cache, struct vine_data_s *item)
 	struct vine_data_s *out[BATCH];
 	uint32_t n = 0, batch = batch_of(shelf);
 
-	if (__builtin_expect(lock(cache), 1)) {
+	if (__builtin_expect(arch_bias_enter(&cache->bias), 1)) {
 		if (shelf->ring == NULL) {
 			out[n++] = item;
 		} else {
@@ -110,7 +96,7 @@ vine_cache_put(struct vine_cache *cache, struct vine_data_s *item)
 			shelf->ring[shelf->last++ & (VINE_CACHE_SLOTS - 1)] =
 				item;
 		}
-		unlock(cache);
+		arch_bias_leave(&cache->bias);
 	} else {
 		out[n++] = item;
 	}
@@ -121,8 +107,7 @@ vine_cache_put(struct vine_cache *cache, struct vine_data_s *item)
 void
 vine_cache_empty(struct vine_cache *cache, struct vine_data_s **items)
 {
-	while (!lock(cache))
-		arch_pause();
+	arch_bias_take(&cache->bias);
 	for (uint32_t c = 0; c < VINE_HEAP_CLASSES; c++) {
 		struct vine_shelf *s = &cache->shelves[c];
 
@@ -134,7 +119,7 @@ vine_cache_empty(struct vine_cache *cache, struct vine_data_s **items)
 			*items = d;
 		}
 	}
-	unlock(cache);
+	arch_bias_give(&cache->bias);
 }
 
 void

@@ -8,8 +8,8 @@
  * VINE_CACHE_SLOTS pieces.
  *
  * A cache belongs to its thread, but one that runs out of memory may empty all
- * caches of the session; so a flag guards each. It is never waited for by the
- * owner: finding it taken he goes to the heap.
+ * caches of the session, so a bias guards each. The owner never waits: finding
+ * it taken he goes to the heap.
  */
 #ifndef VINE_CACHE_H
 #define VINE_CACHE_H
@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "arch/spin/arch_bias.h"
 #include "core/vine_heap.h"
 
 #define VINE_CACHE_SLOTS 256u	/* a power of two */
@@ -30,7 +31,7 @@ struct vine_shelf {
 };
 
 struct vine_cache {
-	_Atomic uint32_t busy;
+	struct arch_bias bias;
 	struct vine_heap *heap;
 	struct vine_shelf shelves[VINE_HEAP_CLASSES];
 };
@@ -44,7 +45,10 @@ int vine_cache_get(struct vine_cache *cache, uint32_t cls,
 /* vine_cache_put keeps a piece or gives some to the heap. Never fails. */
 void vine_cache_put(struct vine_cache *cache, struct vine_data_s *item);
 
-/* vine_cache_empty moves all a cache has into `items`, linked by next. */
+/*
+ * vine_cache_empty moves all a cache has into `items`, linked by next. Any
+ * thread but the owner, under the heap's lock; or the owner as he leaves.
+ */
 void vine_cache_empty(struct vine_cache *cache, struct vine_data_s **items);
 
 /* vine_cache_fini empties and frees a cache. */

@@ -95,6 +95,7 @@ refer(struct ctl *c, struct vine_proc_s *proc)
 
 	if (!(c->rec->proc_refs[i / 8] & bit)) {
 		c->rec->proc_refs[i / 8] |= bit;
+		c->rec->procs += proc->code != NULL;
 		vine_registry_use(&c->pipe->registry, proc);
 	}
 	return proc->handle;
@@ -175,8 +176,6 @@ run_proc_add(struct ctl *c)
 			rc = -EDQUOT;
 		else
 			rc = proc_build(c, code, size, &proc);
-		if (rc == 0)
-			c->rec->procs++;
 	}
 	free(code);
 	return rc ? rc : refer(c, proc);
@@ -193,6 +192,7 @@ run_proc_put(struct ctl *c)
 	if (proc == NULL || !(c->rec->proc_refs[i / 8] & bit))
 		return -EINVAL;
 	c->rec->proc_refs[i / 8] &= (uint8_t)~bit;
+	c->rec->procs -= proc->code != NULL;
 	vine_registry_unuse(&c->pipe->registry, proc, vine_pipe_rest(c->pipe));
 	vine_pipe_sweep(c->pipe);
 	return 0;
@@ -225,10 +225,11 @@ cancel_here(struct vine_lane *lane, struct vine_post *post)
 			if (owner->cancel)
 				owner->cancel(owner->state, r);
 		} else if (r == NULL) {	/* not taken yet, or long gone */
-			pq->cancel[pq->cancels % VINE_CANCELS_PENDING] =
-				x->cookie;
-			if (pq->cancels < VINE_CANCELS_PENDING)
-				pq->cancels++;
+			struct vine_cancel c = { x->cookie, pq->sub.pos };
+
+			if (pq->cancels == VINE_CANCELS_PENDING)
+				pq->cancels--;	/* the last gives way */
+			pq->cancel[pq->cancels++] = c;
 		}
 	}
 	free(x);

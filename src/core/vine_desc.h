@@ -29,7 +29,8 @@ enum vine_desc_flag {
 	VINE_DESC_IDEMPOTENT = 1u << 0,
 	VINE_DESC_TABLE = 1u << 1,
 	VINE_DESC_NOSTAMP = 1u << 2,
-	VINE_DESC_FLAGS_ALL = 7u,
+	VINE_DESC_STREAM = 1u << 3,	/* hint: many are in flight */
+	VINE_DESC_FLAGS_ALL = 15u,
 };
 
 #define VINE_DESC_BODY 32u
@@ -108,29 +109,54 @@ vine_desc_w2(uint32_t in, uint32_t out, uint32_t args, uint32_t flags,
 	       (uint64_t)deadline_us << 32;
 }
 
-/* vine_desc_put_ref packs reference i into a body of VINE_DESC_BODY bytes. */
-static inline void
-vine_desc_put_ref(uint8_t *body, uint32_t i, uint64_t off, uint64_t len)
-{
-	uint32_t parts[3] = {
-		(uint32_t)off, (uint32_t)len,
-		(uint32_t)(off >> 32 & 0xffff) |
-			(uint32_t)(len >> 32 & 0xffff) << 16,
-	};
+/*
+ * vine_desc_body packs up to two references into words 4 to 7. By value, so
+ * that the words stay in registers until they are stored into the slot: a word
+ * that was put together in memory and is then loaded whole stalls the core.
+ */
+struct vine_body {
+	uint64_t w[4];
+};
 
-	memcpy(body + i * VINE_DESC_REF, parts, sizeof(parts));
+static inline struct vine_body
+vine_desc_body(uint32_t refs, struct vine_ref a, struct vine_ref b)
+{
+	struct vine_body body = { { 0 } };
+
+	if (refs > 0) {
+		body.w[0] = (uint32_t)a.off | a.len << 32;
+		body.w[1] = (a.off >> 32 & 0xffff) |
+			    (a.len >> 32 & 0xffff) << 16;
+	}
+	if (refs > 1) {
+		body.w[1] |= b.off << 32;
+		body.w[2] = (uint32_t)b.len | (b.off >> 32 & 0xffff) << 32 |
+			    (b.len >> 32 & 0xffff) << 48;
+	}
+	return body;
 }
 
+/* vine_desc_args puts arguments behind `refs` references. */
+static inline struct vine_body
+vine_desc_args(struct vine_body body, uint32_t refs, const void *args,
+	       uint32_t size)
+{
+	memcpy((uint8_t *)body.w + refs * VINE_DESC_REF, args, size);
+	return body;
+}
+
+/* vine_desc_ref unpacks reference i, 0 or 1. */
 static inline struct vine_ref
 vine_desc_ref(const struct vine_desc *d, uint32_t i)
 {
-	uint32_t parts[3];
-
-	memcpy(parts, (const uint8_t *)&d->w[4] + i * VINE_DESC_REF,
-	       sizeof(parts));
+	if (i == 0)
+		return (struct vine_ref){
+			.off = (uint32_t)d->w[4] | (d->w[5] & 0xffff) << 32,
+			.len = d->w[4] >> 32 | (d->w[5] >> 16 & 0xffff) << 32,
+		};
 	return (struct vine_ref){
-		.off = parts[0] | (uint64_t)(parts[2] & 0xffff) << 32,
-		.len = parts[1] | (uint64_t)(parts[2] >> 16) << 32,
+		.off = d->w[5] >> 32 | (d->w[6] >> 32 & 0xffff) << 32,
+		.len = (uint32_t)d->w[6] | d->w[6] >> 48 << 32,
 	};
 }
 

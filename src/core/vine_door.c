@@ -476,8 +476,11 @@ vine_door_take_up(struct vine_pipe_s *pipe)
 		struct vine_session_shm *s = vine_seg_session(pipe->seg, i);
 		struct vine_rec *rec = &pipe->recs[i];
 
+		uint32_t state = arch_load32(&s->state);
+
+		/* OPEN where the appliance was killed, LOST where it left */
 		if (arch_load32(&s->claim) == 0 ||
-		    arch_load32(&s->state) != VINE_SESSION_OPEN)
+		    (state != VINE_SESSION_OPEN && state != VINE_SESSION_LOST))
 			continue;
 		rec->state = VINE_REC_LOST;
 		rec->serial = ++pipe->next_serial;

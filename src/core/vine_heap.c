@@ -32,6 +32,7 @@ vine_heap_init(struct vine_heap *heap, struct vine_session *session)
 	heap->extents = calloc(pages, sizeof(*heap->extents));
 	if (heap->extents == NULL || vine_runs_init(&heap->runs, pages) != 0) {
 		free(heap->extents);
+		memset(heap, 0, sizeof(*heap));
 		return -ENOMEM;
 	}
 	pthread_mutex_init(&heap->lock, NULL);
@@ -53,6 +54,8 @@ free_slabs(struct vine_slab *slab)
 void
 vine_heap_fini(struct vine_heap *heap)
 {
+	if (heap->session == NULL)	/* it was never made */
+		return;
 	for (uint32_t i = 0; i < heap->block_count; i++)
 		free(heap->blocks[i]);
 	free(heap->blocks);

@@ -117,6 +117,18 @@ dispatch(struct vine_req *req)
 	owner->submit(owner->state, req);
 }
 
+/*
+ * Reading the counter costs as much as the rest of admitting. A task that is
+ * taken right after another was answered is taken at the tick of that answer.
+ */
+static inline uint64_t
+take_tick(struct vine_lane *lane)
+{
+	uint64_t tick = lane->answered;
+
+	return tick ? tick : utils_clock_ticks();
+}
+
 static void
 run_task(struct vine_lane *lane, struct vine_pq *pq,
 	 const struct vine_desc *desc)
@@ -138,10 +150,11 @@ run_task(struct vine_lane *lane, struct vine_pq *pq,
 	req->complete = 0;
 	req->accel = NULL;
 	req->word = NULL;
-	req->take = req->flags & VINE_DESC_NOSTAMP ? 0 : utils_clock_ticks();
+	req->take = req->flags & VINE_DESC_NOSTAMP ? 0 : take_tick(lane);
 	pq->in_flight++;
 	VINE_STOP(take, req);
 	status = vine_req_admit(lane, pq, desc, req);
+	lane->answered = 0;	/* a submit that answers sets it */
 	if (status != VINE_STATUS_OK) {
 		req->in_count = 0;
 		req->out_count = 0;
@@ -155,18 +168,33 @@ run_task(struct vine_lane *lane, struct vine_pq *pq,
 	dispatch(req);
 }
 
+/*
+ * A slot that we look at while its producer fills it costs both sides a line
+ * each time. Where one task after the other comes, the next look is put off a
+ * little, so that several come for one line; a task on its own is not delayed.
+ */
 static uint32_t
 visit(struct vine_lane *lane, struct vine_pq *pq)
 {
 	struct vine_desc desc;
 	uint32_t n = 0;
 
+	if (pq->skip) {
+		pq->skip--;
+		return 0;
+	}
+	lane->answered = 0;
 	while (n < VINE_VISIT_BUDGET && vine_ring_pop(&pq->sub, &desc)) {
 		n++;
+		if (n + VINE_RING_AHEAD_READ <= pq->last)
+			vine_ring_expect(&pq->sub);
 		if (pq->control)
 			vine_ctl_run(lane, pq, &desc);
 		else
 			run_task(lane, pq, &desc);
+		/* a ring may be shorter than a visit */
+		if (pq->sub.pos - pq->taken > pq->sub.mask / 4)
+			publish_taken(pq);
 	}
 	if (n == 0) {
 		pq->looks++;
@@ -175,9 +203,10 @@ visit(struct vine_lane *lane, struct vine_pq *pq)
 		return 0;
 	}
 	pq->looks = 0;
+	pq->last = n;
+	if (vine_desc_flags(&desc) & VINE_DESC_STREAM)
+		pq->skip = VINE_STREAM_SKIP;
 	vine_lane_count(lane, VINE_COUNT_TAKEN, n);
-	if (pq->sub.pos - pq->taken > pq->sub.mask / 4)
-		publish_taken(pq);
 	return n;
 }
 
@@ -206,11 +235,10 @@ on_ready(void *arg, uint32_t queue)
 	pq = queue < pipe->seg->layout.queues ?
 		atomic_load_explicit(&pipe->queues[queue],
 				     memory_order_acquire) : NULL;
-	if (pq == NULL || pq->lane != lane) {
+	if (pq == NULL || pq->lane != lane)
 		vine_lane_count(lane, VINE_COUNT_BAD_READY, 1);
-		return;
-	}
-	activate(lane, pq);
+	else if (pq->added)	/* else add_here() will look at it */
+		activate(lane, pq);
 }
 
 /* Somebody knocked. Not more often than DOOR_NS: anybody can knock. */
@@ -499,6 +527,7 @@ add_here(struct vine_lane *lane, struct vine_post *post)
 	struct vine_pq *pq = ((struct add *)post)->pq;
 
 	pq->place = lane->all_count;
+	pq->added = 1;
 	lane->all[lane->all_count++] = pq;
 	/* armed from the start; what came before this is found by this look */
 	if (vine_ring_peek(&pq->sub))

@@ -31,6 +31,12 @@ enum vine_count {
 	VINE_COUNT_MAX
 };
 
+/* A task that was cancelled before it was taken. */
+struct vine_cancel {
+	uint32_t cookie;
+	uint32_t pos;		/* of the ring then: it lies within a lap */
+};
+
 /* A queue, as its lane knows it. */
 struct vine_pq {
 	struct vine_ring sub;
@@ -45,10 +51,13 @@ struct vine_pq {
 	uint32_t in_flight;		/* taken, not answered */
 	uint32_t taken;			/* published so far */
 	uint32_t looks;			/* in vain, since the last task */
+	uint32_t last;			/* tasks of the last visit with any */
+	uint32_t skip;			/* looks to leave out, see visit() */
 	uint32_t active;
+	uint32_t added;			/* 1: in the lane's list of all */
 	uint32_t control;		/* 1: the session's control queue */
 	uint32_t cancels;		/* how many of cancel[] are used */
-	uint32_t cancel[VINE_CANCELS_PENDING];
+	struct vine_cancel cancel[VINE_CANCELS_PENDING];
 	uint32_t place;			/* in the lane's list of all */
 	uint64_t completed;
 	uint64_t trace_id;		/* names the queue in traces */
@@ -77,6 +86,7 @@ struct vine_lane {
 	int knocked;			/* lane 0: somebody is at the door */
 	uint64_t last_door;
 	uint64_t last_tick;
+	uint64_t answered;		/* tick of this visit's last answer */
 	uint32_t polls;
 	_Atomic uint32_t reserved;	/* places in `all` that are promised */
 	_Atomic(const char *) poller;	/* mark of the thread that polls */

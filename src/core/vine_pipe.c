@@ -103,6 +103,13 @@ pipe_new(struct vine_seg *seg, uint32_t lanes, int spin,
 			  seg->name);
 		return -EBUSY;
 	}
+	/* memory has no locks: the word itself must do */
+	if (seg->fd < 0 && !arch_cas32(&vine_seg_header(seg)->appliance,
+				       VINE_APPLIANCE_NONE,
+				       VINE_APPLIANCE_DRAINING)) {
+		log_error("segment %s has an appliance", seg->name);
+		return -EBUSY;
+	}
 	pipe = calloc(1, sizeof(*pipe));
 	if (pipe == NULL)
 		return -ENOMEM;
@@ -151,6 +158,7 @@ vine_pipe_serve(vine_pipe_s *pipe)
 {
 	struct vine_header_shm *h = vine_seg_header(pipe->seg);
 
+	pipe->serving = 1;
 	pipe->draining = 0;
 	/* SERVE-R1: accelerators and procedures are in the directory before
 	 * anybody is told; pairs with SERVE-A1 in vine_session.c. */
@@ -377,7 +385,6 @@ vine_pipe_open(const struct vine_pipe_opts *opts, vine_pipe_s **pipe)
 		return rc;
 	(*pipe)->program.state = *pipe;
 	(*pipe)->program.submit = program_submit;
-	vine_pipe_serve(*pipe);
 	return 0;
 }
 
@@ -401,7 +408,6 @@ vine_pipe_init(void *mem, size_t size, size_t queue_size)
 	}
 	pipe->program.state = pipe;
 	pipe->program.submit = program_submit;
-	vine_pipe_serve(pipe);
 	return pipe;
 }
 
@@ -518,6 +524,8 @@ vine_pipe_take(vine_pipe_s *pipe, int64_t timeout, struct vine_req **req)
 	uint64_t start = utils_clock_ns();
 	struct arch_ladder ladder;
 
+	if (!pipe->serving)	/* the program has added what it offers */
+		vine_pipe_serve(pipe);
 	arch_ladder_init(&ladder, pipe->spin);
 	atomic_store(&lane->asleep, 0);
 	for (;;) {
@@ -587,7 +595,6 @@ vine_req_args(const struct vine_req *req, uint32_t *size)
 void
 vine_req_execute(struct vine_req *req)
 {
-	if (!(req->flags & VINE_DESC_NOSTAMP))
-		req->execute = utils_clock_ticks();
+	req->execute = utils_clock_ticks();
 	VINE_STOP(execute, req);
 }

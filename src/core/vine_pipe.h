@@ -38,7 +38,7 @@ struct vine_rec {
 	uint64_t granted;	/* bytes */
 	uint32_t queues;
 	uint32_t vaccels;
-	uint32_t procs;		/* registered by it */
+	uint32_t procs;		/* held by it, of applications */
 	uint32_t control;	/* index of its control queue */
 	uint32_t strikes;	/* how often its claim looked abandoned */
 	int dead;		/* its process is gone */
@@ -67,6 +67,7 @@ struct vine_pipe_s {
 	uint32_t next_queue;
 	uint64_t last_reap;
 	uint64_t heartbeat;
+	int serving;			/* sessions are admitted */
 	int draining;			/* no new sessions */
 	_Atomic uint64_t epoch;		/* grows when something rests */
 	pthread_mutex_t lock;

@@ -68,24 +68,15 @@ vine_queue_bind(struct vine_session *session, uint32_t index,
 	return 0;
 }
 
-static void
-free_list(struct vine_task_s *task)
-{
-	struct vine_task_s *next;
-
-	for (; task; task = next) {
-		next = task->next;
-		free(task);
-	}
-}
-
 void
 vine_queue_free(struct vine_queue *q)
 {
-	for (uint32_t i = 0; q->flight && i < q->places; i++)
-		free(q->flight[i]);
-	free_list(q->free_tasks);
-	free_list(atomic_load(&q->freed));
+	struct vine_task_block *b, *next;
+
+	for (b = q->blocks; b; b = next) {
+		next = b->next;
+		free(b);
+	}
 	pthread_mutex_destroy(&q->sleep_lock);
 	free(q->credits);
 	free(q->flight);
@@ -122,12 +113,13 @@ obtain(struct vine_session *s, struct vine_queue **out)
 	s->queues = q;
 	s->queue_count++;
 	pthread_mutex_unlock(&s->lock);
+	vine_watch_poke(s);
 	*out = q;
 	return 0;
 }
 
 int
-vine_queue_mine(struct vine_session *session, struct vine_queue **queue)
+vine_queue_mine_slow(struct vine_session *session, struct vine_queue **queue)
 {
 	struct vine_thread *t = vine_thread_of(session, session->id);
 	int rc;
@@ -181,28 +173,29 @@ vine_queue_room(struct vine_queue *queue)
 	return has_room(queue);
 }
 
-/* task-path 1 issue: the descriptor is filled in place */
-void
-vine_queue_put(struct vine_queue *queue, struct vine_task_s *task,
-	       const uint64_t words[8])
+static inline int
+owner_is_me(const struct vine_queue *q)
 {
-	uint32_t place = queue->credits[queue->credit_head++ &
-					(queue->places - 1)];
-	struct vine_desc_shm *slot = vine_ring_slot(&queue->sub);
+	const struct vine_thread *t = vine_thread_last;
 
-	/* the upper half tells a late completion of an earlier lap apart */
-	task->cookie = place | queue->sub.pos << 16;
-	queue->flight[place] = task;
-	for (int i = 1; i < 8; i++)
-		arch_store64(&slot->w[i], words[i]);
-	UTILS_TRACE_POINT(publish, queue->trace_id, task->cookie,
-			  utils_clock_ticks());
-	vine_ring_push(&queue->sub, task->cookie);
+	return __builtin_expect(t != NULL && t->queue == q, 1);
 }
 
-/* Take completions in; their callbacks are left in a list. Token held. */
+int
+vine_queue_enter_slow(struct vine_queue *queue)
+{
+	/* another thread: from now on the owner uses atomics too */
+	if (!atomic_load_explicit(&queue->bias.taken, memory_order_acquire))
+		arch_bias_take(&queue->bias);
+	return 0;
+}
+
+/*
+ * Take completions in; their callbacks are left in a list. The token is held,
+ * or, where `alone` is set, the bias.
+ */
 static uint32_t
-take_in(struct vine_queue *q, struct vine_task_s **calls)
+take_in(struct vine_queue *q, struct vine_task_s **calls, int alone)
 {
 	uint32_t tail = atomic_load_explicit(&q->credit_tail,
 					     memory_order_relaxed);
@@ -210,6 +203,9 @@ take_in(struct vine_queue *q, struct vine_task_s **calls)
 	uint32_t n = 0;
 
 	while (vine_cring_pop(&q->comp, &comp)) {
+		arch_prefetch(&q->comp.slots[(q->comp.pos +
+					      2 * VINE_RING_AHEAD_READ) &
+					     q->comp.mask]);
 		uint32_t place = comp.cookie & (q->places - 1);
 		struct vine_task_s *task = q->flight[place];
 
@@ -222,13 +218,12 @@ take_in(struct vine_queue *q, struct vine_task_s **calls)
 		q->credits[tail++ & (q->places - 1)] = (uint16_t)place;
 		UTILS_TRACE_POINT(reap, q->trace_id, task->cookie,
 				  utils_clock_ticks());
+		vine_task_finish(task, &comp);
 		if (task->cb) {
 			task->next = *calls;
 			*calls = task;
-			vine_task_finish(task, &comp);
 		} else {
-			vine_task_finish(task, &comp);
-			vine_task_unref(task);
+			vine_task_unref_in(task, alone);
 		}
 		n++;
 	}
@@ -275,11 +270,16 @@ vine_queue_take(struct vine_queue *queue)
 	struct vine_task_s *calls = NULL;
 	uint32_t n;
 
-	if (!token_take(queue))
-		return 0;
-	n = take_in(queue, &calls);
-	token_give(queue);
-	if (calls)
+	if (__builtin_expect(vine_queue_enter(queue), 1)) {
+		n = take_in(queue, &calls, 1);
+		vine_queue_leave(queue);
+	} else {
+		if (!token_take(queue))
+			return 0;
+		n = take_in(queue, &calls, 0);
+		token_give(queue);
+	}
+	if (__builtin_expect(calls != NULL, 0))
 		run_calls(calls);
 	return n;
 }
@@ -290,7 +290,8 @@ vine_queue_reap(struct vine_queue *queue)
 	uint32_t n = vine_queue_take(queue);
 
 	/* who polls the descriptor must learn of what we took in for him */
-	if (n && __builtin_expect(queue->session->watch != NULL, 0))
+	if (n && __builtin_expect(queue->session->watch != NULL, 0) &&
+	    queue != queue->session->control)
 		vine_watch_signal(queue->session);
 	return n;
 }
@@ -300,6 +301,11 @@ vine_queue_quiet(struct vine_queue *queue)
 {
 	int quiet;
 
+	if (vine_queue_enter(queue)) {
+		quiet = !vine_cring_peek(&queue->comp);
+		vine_queue_leave(queue);
+		return quiet;
+	}
 	if (!token_take(queue))
 		return 0;
 	quiet = !vine_cring_peek(&queue->comp);
@@ -316,9 +322,12 @@ vine_queue_fail(struct vine_queue *queue, uint32_t status)
 	};
 	struct vine_task_s *calls = NULL;
 
+	if (!atomic_load(&queue->bias.taken) && !owner_is_me(queue))
+		arch_bias_take(&queue->bias);
+	atomic_store(&queue->bias.taken, 1);
 	while (!token_take(queue))
 		arch_pause();
-	take_in(queue, &calls);
+	take_in(queue, &calls, 0);
 	for (uint32_t i = 0; i < queue->places; i++) {
 		struct vine_task_s *task = queue->flight[i];
 
@@ -326,13 +335,12 @@ vine_queue_fail(struct vine_queue *queue, uint32_t status)
 			continue;
 		/* the place is not given back: the queue is of no more use */
 		queue->flight[i] = NULL;
+		vine_task_finish(task, &comp);
 		if (task->cb) {
 			task->next = calls;
 			calls = task;
-			vine_task_finish(task, &comp);
 		} else {
-			vine_task_finish(task, &comp);
-			vine_task_unref(task);
+			vine_task_unref_in(task, 0);
 		}
 	}
 	token_give(queue);

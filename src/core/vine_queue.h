@@ -7,6 +7,10 @@
  * waited for. A credit is a place in the completion ring and in the table of
  * tasks in flight: the issuer takes one, the reaper gives it back, so neither
  * can overflow.
+ *
+ * Mostly the owner reaps what he issued, and frees it. He does so without a
+ * locked instruction (arch_bias.h) until another thread first waits for, reaps
+ * or frees a task of his; from then on both use the token and counts.
  */
 #ifndef VINE_QUEUE_H
 #define VINE_QUEUE_H
@@ -15,11 +19,16 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "arch/spin/arch_bias.h"
 #include "arch/spin/arch_ladder.h"
 #include "core/vine_ready.h"
 #include "core/vine_ring.h"
+#include "core/vine_session.h"
+#include "core/vine_thread.h"
+#include "utils/utils_clock.h"
+#include "utils/utils_trace.h"
 
-struct vine_session;
+struct vine_task_block;
 struct vine_task_s;
 
 struct vine_queue {
@@ -31,9 +40,11 @@ struct vine_queue {
 	uint32_t credit_head;
 	uint32_t credit_seen;		/* credit_tail as we last saw it */
 	uint32_t index;
+	uint32_t last_cookie;		/* for the trace of a ring */
 	struct vine_ready ready;
 	struct arch_ladder ladder;
 	struct vine_task_s *free_tasks;
+	struct vine_task_block *blocks;	/* of all tasks */
 	uint16_t *credits;		/* ring of free places */
 	struct vine_task_s **flight;	/* by place */
 	uint32_t places;
@@ -41,8 +52,14 @@ struct vine_queue {
 	struct vine_queue *next;	/* of the session's */
 	int owned;			/* a thread has it; session->lock */
 
+	/*
+	 * As long as no other thread has reaped or freed a task of this queue,
+	 * the owner holds the bias, and what follows is his too.
+	 */
+	struct arch_bias bias __attribute__((aligned(64)));
+
 	/* the reaper's: */
-	_Atomic uint32_t token __attribute__((aligned(64)));
+	_Atomic uint32_t token;
 	_Atomic uint32_t head;		/* next completion */
 	_Atomic uint32_t credit_tail;
 	struct vine_cring comp;
@@ -59,7 +76,20 @@ struct vine_queue {
  * appliance for one at the first call. Returns 0, or -EDQUOT, -ENOMEM,
  * -ETIMEDOUT, -ECONNRESET, -ECHILD.
  */
-int vine_queue_mine(struct vine_session *session, struct vine_queue **queue);
+int vine_queue_mine_slow(struct vine_session *session,
+			 struct vine_queue **queue);
+
+static inline int
+vine_queue_mine(struct vine_session *session, struct vine_queue **queue)
+{
+	const struct vine_thread *t = vine_thread_last;
+
+	if (__builtin_expect(t == NULL || t->session_id != session->id ||
+			     t->queue == NULL, 0))
+		return vine_queue_mine_slow(session, queue);
+	*queue = t->queue;
+	return 0;
+}
 
 /* vine_queue_bind makes the private half of queue `index`. */
 int vine_queue_bind(struct vine_session *session, uint32_t index,
@@ -75,12 +105,52 @@ void vine_queue_release(struct vine_queue *queue);
  */
 int vine_queue_room(struct vine_queue *queue);
 
+/* vine_queue_has_room tells whether they are, by what the owner knows. */
+static inline int
+vine_queue_has_room(const struct vine_queue *queue)
+{
+	return queue->sub.pos - queue->taken <= queue->sub.mask &&
+	       queue->credit_head != queue->credit_seen;
+}
+
+/* vine_queue_next_cookie returns what vine_queue_put will return next. */
+static inline uint32_t
+vine_queue_next_cookie(const struct vine_queue *queue)
+{
+	/* the upper half tells a late completion of an earlier lap apart */
+	return queue->credits[queue->credit_head & (queue->places - 1)] |
+	       queue->sub.pos << 16;
+}
+
 /*
- * vine_queue_put issues a task whose words 1 to 7 the caller has; there must be
- * room. It is published, but nobody is woken: vine_queue_knock. The owner.
+ * vine_queue_put issues a task, given words 1 to 7 of its descriptor; there
+ * must be room. It is published, but nobody is woken: vine_queue_knock. Returns
+ * the cookie that the completion will carry. The owner.
  */
-void vine_queue_put(struct vine_queue *queue, struct vine_task_s *task,
-		    const uint64_t words[8]);
+static inline uint32_t
+vine_queue_put(struct vine_queue *queue, struct vine_task_s *task,
+	       uint64_t w1, uint64_t w2, uint64_t w3, struct vine_body body)
+{
+	uint32_t cookie = vine_queue_next_cookie(queue);
+	struct vine_desc_shm *slot = vine_ring_slot(&queue->sub);
+
+	queue->credit_head++;
+	queue->last_cookie = cookie;
+	queue->flight[cookie & (queue->places - 1)] = task;
+	vine_ring_reserve(&queue->sub);
+	/* in place: a copy of a slot that was just put together stalls */
+	arch_store64(&slot->w[1], w1);
+	arch_store64(&slot->w[2], w2);
+	arch_store64(&slot->w[3], w3);
+	arch_store64(&slot->w[4], body.w[0]);
+	arch_store64(&slot->w[5], body.w[1]);
+	arch_store64(&slot->w[6], body.w[2]);
+	arch_store64(&slot->w[7], body.w[3]);
+	vine_ring_push(&queue->sub, cookie);
+	UTILS_TRACE_POINT(publish, queue->trace_id, cookie,
+			  utils_clock_ticks());
+	return cookie;
+}
 
 /* vine_queue_knock wakes the appliance if it does not look at this queue. */
 static inline void
@@ -91,8 +161,44 @@ vine_queue_knock(struct vine_queue *queue, int fence)
 	/* ARM-A1: the slot before this look; pairs with ARM-R1 in
 	 * retire_idle(), whose barrier stands in for a fence here. */
 	arch_compiler_fence();
-	if (__builtin_expect(arch_load32(&queue->shm->armed) != 0, 0))
+	if (__builtin_expect(arch_load32(&queue->shm->armed) != 0, 0)) {
+		UTILS_TRACE_POINT(ring, queue->trace_id, queue->last_cookie,
+				  utils_clock_ticks());
 		vine_ready_ring(&queue->ready, queue->index);
+	}
+}
+
+/*
+ * vine_queue_enter lets the owner of the bias in: 1, until vine_queue_leave; 0:
+ * the caller is another thread, or another thread has come, and atomics are
+ * due.
+ */
+int vine_queue_enter_slow(struct vine_queue *queue);
+
+static inline int
+vine_queue_enter(struct vine_queue *queue)
+{
+	const struct vine_thread *t = vine_thread_last;
+
+	if (__builtin_expect(t != NULL && t->queue == queue, 1))
+		return arch_bias_enter(&queue->bias);
+	return vine_queue_enter_slow(queue);
+}
+
+static inline void
+vine_queue_leave(struct vine_queue *queue)
+{
+	arch_bias_leave(&queue->bias);
+}
+
+/* vine_queue_streams tells whether many tasks are in flight. The owner. */
+static inline int
+vine_queue_streams(const struct vine_queue *queue)
+{
+	uint32_t tail = atomic_load_explicit(&queue->credit_tail,
+					     memory_order_relaxed);
+
+	return queue->credit_head + queue->places - tail >= VINE_STREAM_MIN;
 }
 
 /* vine_queue_peek tells whether a completion may be there. Any thread. */

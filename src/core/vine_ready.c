@@ -37,7 +37,7 @@ vine_ready_ring(const struct vine_ready *ready, uint32_t queue)
 		arch_or64(&ready->summary[word / 64],
 			  UINT64_C(1) << (word & 63));
 	/* SLEEP-R1: the bits above before the look below; the or is a full
-	 * fence. Pairs with SLEEP-A1 in vine_lane_sleep(). */
+	 * fence. Pairs with SLEEP-A1 in vine_lane_arm(). */
 	if (arch_load32(&ready->bell->sleeping) == 0 ||
 	    arch_xchg32(&ready->bell->sleeping, 0) == 0)
 		return 0;

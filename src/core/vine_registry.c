@@ -145,7 +145,7 @@ vine_registry_add_accel(struct vine_registry *r, vine_accel_type_e type,
 	arch_store32(&shm->numa_node, UINT32_MAX);
 	arch_store32(&shm->vaccels, 0);
 	put_name(shm->name, name, sizeof(shm->name));
-	/* DIR-R1: pairs with DIR-A1 in vine_accel_sync(). */
+	/* DIR-R1: pairs with DIR-A1 in accel_at(). */
 	arch_store_release32(&shm->handle, handle);
 	*out = a;
 	return 0;

@@ -17,7 +17,7 @@
 #include "utils/utils_trace.h"
 
 /* One reference becomes one view. */
-static int
+static inline __attribute__((always_inline)) int
 view_of(const struct vine_pipe_s *pipe, const struct vine_pq *pq,
 	const struct vine_ref *ref, struct vine_view *view)
 {
@@ -163,13 +163,22 @@ refuse(struct vine_lane *lane, const struct vine_pq *pq,
 static int
 was_canceled(struct vine_pq *pq, uint32_t cookie)
 {
-	for (uint32_t i = 0; i < pq->cancels; i++) {
-		if (pq->cancel[i] == cookie) {
+	uint32_t i = 0;
+	int found = 0;
+
+	while (i < pq->cancels) {
+		const struct vine_cancel *c = &pq->cancel[i];
+		int old = pq->sub.pos - c->pos > pq->sub.mask + 1;
+
+		/* a cookie comes again later: an old one is not meant */
+		if (old || c->cookie == cookie) {
+			found |= !old;
 			pq->cancel[i] = pq->cancel[--pq->cancels];
-			return 1;
+		} else {
+			i++;
 		}
 	}
-	return 0;
+	return found;
 }
 
 /* task-path 5 admit */
@@ -299,7 +308,7 @@ count_accel(struct vine_req *req, enum vine_status status)
 		&c->failed;
 
 	atomic_store_explicit(n, *n + 1, memory_order_relaxed);
-	if (req->complete > req->execute)
+	if (req->execute && req->complete > req->execute)
 		atomic_store_explicit(&c->busy_ticks, c->busy_ticks +
 				      req->complete - req->execute,
 				      memory_order_relaxed);
@@ -327,14 +336,19 @@ vine_req_answer(struct vine_req *req, enum vine_status status, int error,
 	if (req->held)
 		unhold(req);
 	if (!(req->flags & VINE_DESC_NOSTAMP)) {
-		if (req->complete == 0)
+		if (req->complete == 0) {
 			req->complete = utils_clock_ticks();
+			req->lane->answered = req->complete;
+		}
 		if (req->execute == 0)
 			req->execute = req->take;
 		comp.take = stamp(req, req->take);
 		comp.execute = stamp(req, req->execute);
 		comp.complete = stamp(req, req->complete);
 	}
+	if (req->execute == 0)	/* at once, without a word */
+		UTILS_TRACE_POINT(execute, pq->trace_id, req->cookie,
+				  req->take);
 	VINE_STOP(complete, req);
 	vine_cring_push(&pq->comp, &comp);
 	pq->in_flight--;

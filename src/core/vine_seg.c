@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,67 @@ vine_seg_boot_id(void)
 	return hash ? hash : 1;
 }
 
+/*
+ * A child of fork has the descriptors of its parent, and with them its locks:
+ * they would outlive the parent. So the child closes its copies at once.
+ */
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct vine_seg *all;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void
+before_fork(void)
+{
+	pthread_mutex_lock(&all_lock);
+}
+
+static void
+after_fork(void)
+{
+	pthread_mutex_unlock(&all_lock);
+}
+
+static void
+in_child(void)
+{
+	for (struct vine_seg *s = all; s; s = s->next) {
+		if (s->fd >= 0)
+			close(s->fd);
+		s->fd = -1;
+	}
+	all = NULL;
+	pthread_mutex_init(&all_lock, NULL);
+}
+
+static void
+watch_forks(void)
+{
+	pthread_atfork(before_fork, after_fork, in_child);
+}
+
+static void
+list_add(struct vine_seg *seg)
+{
+	pthread_once(&fork_once, watch_forks);
+	pthread_mutex_lock(&all_lock);
+	seg->next = all;
+	all = seg;
+	pthread_mutex_unlock(&all_lock);
+}
+
+static void
+list_remove(struct vine_seg *seg)
+{
+	struct vine_seg **at = &all;
+
+	pthread_mutex_lock(&all_lock);
+	while (*at && *at != seg)
+		at = &(*at)->next;
+	if (*at)
+		*at = seg->next;
+	pthread_mutex_unlock(&all_lock);
+}
+
 static void
 form(uint8_t *base, const struct vine_layout *l)
 {
@@ -91,14 +153,11 @@ vine_seg_check(const void *base, uint64_t bytes, const char *name,
 	       struct vine_layout *layout)
 {
 	const struct vine_header_shm *h = base;
-	uint32_t major, minor, incompat, ro, id, slots;
+	uint32_t state, major, minor, incompat, ro, id, slots;
 	uint64_t magic, size;
 
 	/* SEG-A1: see form(). */
-	if (arch_load_acquire32(&h->state) != VINE_SEG_READY) {
-		log_error("segment %s is not formed", name);
-		return -EPROTO;
-	}
+	state = arch_load_acquire32(&h->state);
 	magic = arch_load64(&h->magic);
 	major = __atomic_load_n(&h->abi_major.v, __ATOMIC_RELAXED);
 	minor = __atomic_load_n(&h->abi_minor.v, __ATOMIC_RELAXED);
@@ -110,6 +169,10 @@ vine_seg_check(const void *base, uint64_t bytes, const char *name,
 	if (magic != VINE_MAGIC) {
 		log_error("segment %s magic %#" PRIx64 ", expected %#" PRIx64
 			  ": not a libvine segment", name, magic, VINE_MAGIC);
+		return -EPROTO;
+	}
+	if (state != VINE_SEG_READY) {
+		log_error("segment %s is not formed, state %u", name, state);
 		return -EPROTO;
 	}
 	if (major != VINE_ABI_MAJOR) {
@@ -142,14 +205,14 @@ vine_seg_check(const void *base, uint64_t bytes, const char *name,
 	return 0;
 }
 
-/* Is there anything in the first page? */
+/* Is there nothing in the page at `off`, or in what there is of it? */
 static int
 is_blank(int fd, uint64_t off)
 {
-	uint64_t page[VINE_PAGE / 8];
+	uint8_t page[VINE_PAGE];
 	ssize_t n = pread(fd, page, sizeof(page), (off_t)off);
 
-	for (ssize_t i = 0; i < n / 8; i++)
+	for (ssize_t i = 0; i < n; i++)
 		if (page[i] != 0)
 			return 0;
 	return 1;
@@ -161,6 +224,17 @@ read_header(int fd, uint64_t off, struct vine_header_shm *h)
 	return pread(fd, h, sizeof(*h), (off_t)off) == sizeof(*h);
 }
 
+/* Did whoever formed it die before it was ready? */
+static int
+is_half_formed(int fd, uint64_t off)
+{
+	struct vine_header_shm h;
+
+	return read_header(fd, off, &h) &&
+	       arch_load64(&h.magic) == VINE_MAGIC &&
+	       arch_load32(&h.state) != VINE_SEG_READY;
+}
+
 /*
  * A left-over object that is to be formed anew must be one of ours: what is
  * foreign, or of another version, may be precious.
@@ -170,18 +244,19 @@ may_reform(int fd, const struct want *w, uint64_t bytes)
 {
 	struct vine_header_shm h;
 	struct vine_layout l;
+	/* an object that ends before our place is judged by its beginning */
+	uint64_t at = bytes <= w->off ? 0 : w->off;
 
-	if (bytes <= w->off || is_blank(fd, w->off))
+	if (is_blank(fd, at))
 		return 0;
-	if (!read_header(fd, w->off, &h)) {
+	if (at != w->off || !read_header(fd, w->off, &h)) {
 		log_error("segment %s holds %" PRIu64 " bytes that are not a "
 			  "libvine segment; remove it or name another",
 			  w->file, bytes);
 		return -EPROTO;
 	}
-	if (arch_load64(&h.magic) == VINE_MAGIC &&
-	    arch_load32(&h.state) == VINE_SEG_BLANK)
-		return 0;	/* its former died at it */
+	if (is_half_formed(fd, w->off))
+		return 0;
 	return vine_seg_check(&h, bytes - w->off, w->file, &l);
 }
 
@@ -197,8 +272,9 @@ form_new(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 		if (rc)
 			return rc;
 		bytes = w->off + w->size;
-		/* to nothing first: what was there is gone, and given back */
-		if (ftruncate(seg->fd, 0) != 0 ||
+		/* without it first: what was there is gone, and given back;
+		 * what lies before our place is not ours */
+		if (ftruncate(seg->fd, (off_t)w->off) != 0 ||
 		    ftruncate(seg->fd, (off_t)bytes) != 0) {
 			rc = -errno;
 			log_error("segment %s cannot be given %" PRIu64
@@ -277,7 +353,8 @@ form_or_join(struct vine_seg *seg, const struct want *w)
 	rc = arch_shm_use(seg->fd);
 	if (rc)
 		return rc;
-	blank = bytes <= w->off || is_blank(seg->fd, w->off);
+	blank = bytes <= w->off || is_blank(seg->fd, w->off) ||
+		is_half_formed(seg->fd, w->off);
 	if (alone && (w->trunc || blank))
 		rc = form_new(seg, w, bytes);
 	else
@@ -345,11 +422,13 @@ vine_seg_open(const struct utils_config *config, struct vine_seg **out)
 	snprintf(seg->name, sizeof(seg->name), "%s", w.file);
 	seg->mapper = arch_shm_mapper_of(w.file);
 	seg->keep = !w.trunc;
+	list_add(seg);
 	rc = -ESTALE;
 	/* ESTALE: the last user removed the name between open and lock */
 	for (int i = 0; i < OPEN_TRIES && rc == -ESTALE; i++)
 		rc = try_open(seg, &w);
 	if (rc) {
+		list_remove(seg);
 		free(seg);
 		return rc;
 	}
@@ -396,6 +475,7 @@ vine_seg_close(struct vine_seg *seg)
 {
 	int last = 0;
 
+	list_remove(seg);
 	if (seg->fd >= 0) {
 		arch_shm_unmap(seg->base, seg->layout.size);
 		/* a name that another attach holds on to stays: it is theirs */

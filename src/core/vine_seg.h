@@ -28,6 +28,7 @@ struct vine_seg {
 	int fd;			/* -1: the caller's memory */
 	int keep;		/* 1: do not remove the object */
 	int formed;		/* 1: this open formed it */
+	struct vine_seg *next;	/* of the process's */
 };
 
 /*

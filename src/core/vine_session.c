@@ -15,6 +15,7 @@
 
 #include "arch/shm/arch_shm.h"
 #include "arch/spin/arch_bell.h"
+#include "arch/spin/arch_bias.h"
 #include "core/vine_accel.h"
 #include "core/vine_proc.h"
 #include "core/vine_queue.h"
@@ -34,13 +35,13 @@
 static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct vine_session *all;
 static uint64_t next_id;
-static uint64_t forks;
+uint64_t vine_session_forked;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 static void
 in_child(void)
 {
-	forks++;
+	vine_session_forked++;
 	pthread_mutex_init(&all_lock, NULL);
 }
 
@@ -48,12 +49,6 @@ static void
 watch_forks(void)
 {
 	pthread_atfork(NULL, NULL, in_child);
-}
-
-uint64_t
-vine_session_forks(void)
-{
-	return forks;
 }
 
 struct vine_session *
@@ -71,14 +66,6 @@ void
 vine_session_unlock_all(void)
 {
 	pthread_mutex_unlock(&all_lock);
-}
-
-int
-vine_session_usable(const struct vine_session *session)
-{
-	if (__builtin_expect(session->forks != forks, 0))
-		return -ECHILD;
-	return __builtin_expect(session->lost != 0, 0) ? -ECONNRESET : 0;
 }
 
 /* Is an appliance there to answer? */
@@ -119,19 +106,19 @@ claim(struct vine_session *s)
 	struct vine_seg *seg = s->seg;
 	uint32_t tag = (uint32_t)s->nonce | 1;
 	uint32_t n = seg->layout.sessions;
-	uint32_t from = (uint32_t)(s->nonce >> 32) % n;
 
-	for (uint32_t i = 0; i < n; i++) {
-		/* begin with the first slots: their lines are warm */
-		uint32_t slot = i < 8 ? i : (from + i) % n;
+	for (uint32_t slot = 0; slot < n; slot++) {
 		uint32_t byte = ARCH_SHM_BYTE_SESSION + slot;
 		struct vine_session_shm *shm = vine_seg_session(seg, slot);
 
 		if (arch_load32(&shm->claim) != 0 ||
 		    !arch_cas32(&shm->claim, 0, tag))
 			continue;
-		if (seg->fd >= 0 && arch_shm_lock(seg->fd, byte, 0) != 0)
-			continue;	/* another of this file's: leave it */
+		if (seg->fd >= 0 && arch_shm_lock(seg->fd, byte, 0) != 0) {
+			/* somebody dead, or about to be: not this one */
+			arch_cas32(&shm->claim, tag, 0);
+			continue;
+		}
 		if (arch_load32(&shm->claim) == tag) {
 			s->slot = slot;
 			s->shm = shm;
@@ -290,10 +277,11 @@ session_new(const struct vine_session_opts *o, const struct utils_config *c)
 	if (s == NULL)
 		return NULL;
 	pthread_once(&fork_once, watch_forks);
+	arch_bias_register();
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->ctl_lock, NULL);
 	s->nonce = vine_seg_random();
-	s->forks = forks;
+	s->forks = vine_session_forked;
 	s->spin = wants_spin(o, c);
 	s->recycle = utils_config_u64(c, UTILS_KEY_recycle_size);
 	s->attach_timeout = o && o->attach_timeout ? o->attach_timeout :
@@ -428,8 +416,8 @@ vine_session_close(struct vine_session *session)
 	if (session == NULL)
 		return;
 	unlist(session);
-	if (session->forks != forks)	/* a child has nothing to close */
-		return;
+	if (session->forks != vine_session_forked)
+		return;	/* a child has nothing to close */
 	vine_watch_stop(session);
 	if (!session->lost && is_served(session->seg))
 		settle(session);
@@ -441,19 +429,38 @@ vine_session_close(struct vine_session *session)
 	utils_trace_stop();
 }
 
+/* VINE_STATUS_OK, or with what the tasks of a session that is gone end. */
+static enum vine_status
+look(const struct vine_session *s)
+{
+	if (arch_load_acquire32(&s->shm->state) != VINE_SESSION_OPEN ||
+	    arch_load64(&s->shm->echo) != s->nonce)
+		return VINE_STATUS_SESSION_LOST;
+	/* an appliance that was killed has not said so, but holds no lock */
+	if (s->seg->fd >= 0 &&
+	    !arch_shm_locked(s->seg->fd, ARCH_SHM_BYTE_APPLIANCE))
+		return VINE_STATUS_APPLIANCE_LOST;
+	return VINE_STATUS_OK;
+}
+
+int
+vine_session_is_gone(const struct vine_session *session)
+{
+	return session->lost || look(session) != VINE_STATUS_OK;
+}
+
 int
 vine_session_check(struct vine_session *s)
 {
-	uint32_t state;
-
 	if (s->lost == 0) {
-		state = arch_load_acquire32(&s->shm->state);
-		if (state == VINE_SESSION_OPEN &&
-		    arch_load64(&s->shm->echo) == s->nonce)
+		enum vine_status status = look(s);
+
+		if (status == VINE_STATUS_OK)
 			return 0;
-		atomic_store(&s->lost, VINE_STATUS_SESSION_LOST);
-		log_error("segment %s session %u was ended by the appliance",
-			  s->seg->name, s->slot);
+		atomic_store(&s->lost, status);
+		log_error("segment %s session %u: %s", s->seg->name, s->slot,
+			  status == VINE_STATUS_SESSION_LOST ?
+			  "ended by the appliance" : "the appliance is gone");
 	}
 	for (struct vine_queue *q = s->queues; q; q = q->next)
 		vine_queue_fail(q, s->lost);
@@ -469,27 +476,40 @@ done_task(void *arg)
 }
 
 static int
+done_room(void *arg)
+{
+	struct vine_queue *q = arg;
+
+	return vine_queue_room(q) || q->session->lost;
+}
+
+static int
 control(struct vine_session *s, enum vine_ctl op, const uint64_t operand[3],
 	uint64_t *value)
 {
 	struct vine_queue *q = s->control;
-	uint64_t w[8] = { 0 };
+	struct vine_body body = { { operand[0], operand[1], operand[2], 0 } };
 	struct vine_task_s *task;
 	int rc;
 
-	if (!vine_queue_room(q))
-		return -ETIMEDOUT;	/* earlier ones were never answered */
+	/* full: earlier ones were not answered in time, and may be now */
+	rc = vine_wait(&q, 1, &q->ladder, done_room, q, s->attach_timeout);
+	if (rc)
+		return rc;
+	if (s->lost)
+		return -ECONNRESET;
 	task = vine_task_new(q);
 	if (task == NULL)
 		return -ENOMEM;
 	task->cb = NULL;
-	w[1] = (uint64_t)op << 32;
-	w[2] = vine_desc_w2(0, 0, 0, VINE_DESC_NOSTAMP, 0);
-	memcpy(&w[4], operand, 3 * sizeof(*operand));
-	vine_queue_put(q, task, w);
+	task->cookie = vine_queue_put(q, task, (uint64_t)op << 32,
+				      vine_desc_w2(0, 0, 0, VINE_DESC_NOSTAMP,
+						   0), 0, body);
 	vine_queue_knock(q, s->fence);
 	rc = vine_wait(&q, 1, &q->ladder, done_task, task, s->attach_timeout);
-	if (rc == 0 && task->status != VINE_STATUS_OK)
+	if (rc == 0 && s->lost)
+		rc = -ECONNRESET;
+	else if (rc == 0 && task->status != VINE_STATUS_OK)
 		rc = task->error ? -(int)task->error : -EPROTO;
 	if (rc == 0 && value)
 		*value = task->value;
@@ -532,6 +552,9 @@ vine_session_reap(struct vine_session *session)
 	int rc = vine_session_usable(session);
 	uint32_t n = 0;
 
+	/* the watch saw that the session is gone: its tasks end here */
+	if (rc != -ECHILD && session->watch && vine_session_is_gone(session))
+		rc = vine_session_check(session);
 	if (rc == 0) {
 		struct vine_queue *q;
 

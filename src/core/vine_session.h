@@ -8,6 +8,7 @@
 #ifndef VINE_CORE_SESSION_H
 #define VINE_CORE_SESSION_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -69,15 +70,26 @@ int vine_session_control(struct vine_session *session, enum vine_ctl op,
  */
 int vine_session_check(struct vine_session *session);
 
+/* How often this process was forked off since the library was loaded. */
+extern uint64_t vine_session_forked;
+
 /* vine_session_usable returns 0, -ECHILD after fork, or -ECONNRESET. */
-int vine_session_usable(const struct vine_session *session);
+static inline int
+vine_session_usable(const struct vine_session *session)
+{
+	if (__builtin_expect(session->forks != vine_session_forked, 0))
+		return -ECHILD;
+	return __builtin_expect(atomic_load_explicit(&session->lost,
+						     memory_order_relaxed) != 0,
+				0) ? -ECONNRESET : 0;
+}
+
+/* vine_session_is_gone only looks whether it has. */
+int vine_session_is_gone(const struct vine_session *session);
 
 /* vine_session_alive tells whether the session with this id is open, and locks
  * the list of sessions; vine_session_unlock_all unlocks it. */
 struct vine_session *vine_session_lock_all(uint64_t id);
 void vine_session_unlock_all(void);
-
-/* vine_session_forks counts the forks between this process and the first. */
-uint64_t vine_session_forks(void);
 
 #endif

@@ -308,7 +308,7 @@ vine_data_free(vine_data *data)
 {
 	UTILS_TRACE_BEGIN(t);
 
-	if (data && data->session->forks == vine_session_forks())
+	if (data && data->session->forks == vine_session_forked)
 		vine_data_drop(data);
 	UTILS_TRACE_END(t, vine_data_free, 0, data);
 }
@@ -436,7 +436,7 @@ vine_task_free(vine_task *task)
 {
 	UTILS_TRACE_BEGIN(t);
 
-	if (task && task->queue->session->forks == vine_session_forks())
+	if (task && task->queue->session->forks == vine_session_forked)
 		vine_task_unref(task);
 	UTILS_TRACE_END(t, vine_task_free, 0, task);
 }

@@ -21,11 +21,26 @@
 #include "utils/utils_clock.h"
 #include "utils/utils_trace.h"
 
-#define TASK_BATCH 64u	/* tasks made at a time */
+#define STREAM_PAUSES 4
 #define EAGER_LOOKS 256	/* before a wait looks at clocks; about 0.3 us */
 
 _Static_assert(VINE_TASK_REFS_MAX == VINE_REFS_MAX, "limits.def differs");
 _Static_assert(VINE_TASK_ARGS_MAX == VINE_ARGS_MAX, "limits.def differs");
+
+/* A block of them; it is freed with the queue, and so are tasks in use. */
+static struct vine_task_s *
+more_tasks(struct vine_queue *queue)
+{
+	struct vine_task_block *b = calloc(1, sizeof(*b));
+
+	if (b == NULL)
+		return NULL;
+	b->next = queue->blocks;
+	queue->blocks = b;
+	for (uint32_t i = 0; i + 1 < VINE_TASK_BLOCK; i++)
+		b->tasks[i].next = &b->tasks[i + 1];
+	return &b->tasks[0];
+}
 
 struct vine_task_s *
 vine_task_new(struct vine_queue *queue)
@@ -35,16 +50,8 @@ vine_task_new(struct vine_queue *queue)
 	if (task == NULL)
 		task = atomic_exchange_explicit(&queue->freed, NULL,
 						memory_order_acquire);
-	for (uint32_t i = 0; task == NULL && i < TASK_BATCH; i++) {
-		struct vine_task_s *t = calloc(1, sizeof(*t));
-
-		if (t == NULL)
-			break;
-		t->next = queue->free_tasks;
-		queue->free_tasks = t;
-	}
 	if (task == NULL)
-		task = queue->free_tasks;
+		task = more_tasks(queue);
 	if (task == NULL)
 		return NULL;
 	queue->free_tasks = task->next;
@@ -77,11 +84,33 @@ put_back(struct vine_task_s *task)
 }
 
 void
+vine_task_unref_in(struct vine_task_s *task, int alone)
+{
+	uint32_t refs;
+
+	if (alone) {
+		refs = atomic_load_explicit(&task->refs, memory_order_relaxed);
+		atomic_store_explicit(&task->refs, refs - 1,
+				      memory_order_relaxed);
+	} else {
+		refs = atomic_fetch_sub_explicit(&task->refs, 1,
+						 memory_order_acq_rel);
+	}
+	if (refs == 1)
+		put_back(task);
+}
+
+void
 vine_task_unref(struct vine_task_s *task)
 {
-	if (atomic_fetch_sub_explicit(&task->refs, 1,
-				      memory_order_acq_rel) == 1)
-		put_back(task);
+	struct vine_queue *queue = task->queue;
+
+	if (vine_queue_enter(queue)) {
+		vine_task_unref_in(task, 1);
+		vine_queue_leave(queue);
+	} else {
+		vine_task_unref_in(task, 0);
+	}
 }
 
 void
@@ -132,6 +161,10 @@ vine_task_wait_raw(struct vine_task_s *task, int64_t timeout)
 			vine_queue_reap(queue);
 		if (vine_task_is_done(task))
 			return 0;
+		/* of a stream, let some come: see visit() of vine_lane.c */
+		if (vine_queue_streams(queue))
+			for (int j = 0; j < STREAM_PAUSES; j++)
+				arch_pause();
 	}
 	return vine_wait(&queue, 1, my_ladder(queue, &spare), done_one, task,
 			 timeout);
@@ -153,51 +186,60 @@ room(struct vine_queue *queue, uint32_t flags)
 	if (flags & VINE_TASK_NOWAIT)
 		return -EAGAIN;
 	vine_queue_knock(queue, queue->session->fence);
-	return vine_wait(&queue, 1, &queue->ladder, done_room, queue,
-			 VINE_FOREVER);
+	vine_wait(&queue, 1, &queue->ladder, done_room, queue, VINE_FOREVER);
+	return queue->session->lost ? -ECONNRESET : 0;
 }
 
-/* Is every slice inside its data, and of this session? */
+/* Is the slice inside its data, and of this session? */
+static inline int
+good_slice(const struct vine_session *s, const struct vine_slice *slice)
+{
+	const struct vine_data_s *d = slice->data;
+
+	return d != NULL && d->session == s && slice->length <= d->size &&
+	       slice->offset <= d->size - slice->length;
+}
+
 static int
 check_slices(const struct vine_session *s, const struct vine_slice *slices,
 	     uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		const struct vine_data_s *d = slices[i].data;
-
-		if (d == NULL || d->session != s ||
-		    slices[i].length > d->size ||
-		    slices[i].offset > d->size - slices[i].length)
+	for (uint32_t i = 0; i < count; i++)
+		if (!good_slice(s, &slices[i]))
 			return -EINVAL;
-	}
 	return 0;
 }
 
-/* Does it all go into the descriptor? */
-static int
-fits(const struct vine_task_opts *o)
+static inline struct vine_ref
+ref_of(const struct vine_slice *slice)
 {
-	uint32_t refs = o->in_count + o->out_count;
-
-	return refs <= VINE_DESC_REFS_MAX &&
-	       o->args_size <= VINE_DESC_BODY - refs * VINE_DESC_REF;
+	return (struct vine_ref){ slice->data->off + slice->offset,
+				  slice->length };
 }
 
-static void
-body_inline(const struct vine_task_opts *o, uint64_t w[8])
+/* Everything fits the descriptor. */
+static inline int
+body_inline(const struct vine_session *s, const struct vine_task_opts *o,
+	    uint32_t refs, struct vine_body *body)
 {
-	uint8_t *body = (uint8_t *)&w[4];
-	uint32_t n = 0;
+	const struct vine_slice *first = o->in_count ? o->in : o->out;
+	const struct vine_slice *second = o->in_count == 1 ? o->out : first + 1;
+	struct vine_ref none = { 0, 0 };
 
-	for (uint32_t i = 0; i < o->in_count; i++, n++)
-		vine_desc_put_ref(body, n, o->in[i].data->off +
-				  o->in[i].offset, o->in[i].length);
-	for (uint32_t i = 0; i < o->out_count; i++, n++)
-		vine_desc_put_ref(body, n, o->out[i].data->off +
-				  o->out[i].offset, o->out[i].length);
-	if (o->args_size)
-		memcpy(body + n * VINE_DESC_REF, o->args, o->args_size);
-	w[2] = vine_desc_w2(o->in_count, o->out_count, o->args_size, 0, 0);
+	if (refs == 0) {
+		*body = vine_desc_body(0, none, none);
+		return 0;
+	}
+	if (!good_slice(s, first))
+		return -EINVAL;
+	if (refs == 1) {
+		*body = vine_desc_body(1, ref_of(first), none);
+		return 0;
+	}
+	if (!good_slice(s, second))
+		return -EINVAL;
+	*body = vine_desc_body(2, ref_of(first), ref_of(second));
+	return 0;
 }
 
 static void
@@ -211,18 +253,23 @@ table_refs(struct vine_tref_shm *refs, const struct vine_slice *slices,
 	}
 }
 
+/* The descriptor names a table in the session's memory. */
 static int
 body_table(struct vine_session *s, const struct vine_task_opts *o,
-	   struct vine_task_s *task, uint64_t w[8])
+	   uint32_t refs, struct vine_task_s *task, struct vine_body *body)
 {
-	uint32_t refs = o->in_count + o->out_count;
+	struct vine_ref none = { 0, 0 };
 	size_t size = sizeof(struct vine_table_shm) +
 		refs * sizeof(struct vine_tref_shm) +
 		(o->args_size + 7) / 8 * 8;
 	struct vine_table_shm *t;
 	struct vine_tref_shm *at;
-	int rc = vine_data_make(s, size, VINE_DATA_ALIGN, &task->table);
+	int rc = check_slices(s, o->in, o->in_count);
 
+	if (rc == 0)
+		rc = check_slices(s, o->out, o->out_count);
+	if (rc == 0)
+		rc = vine_data_make(s, size, VINE_DATA_ALIGN, &task->table);
 	if (rc)
 		return rc;
 	t = vine_data_at(task->table);
@@ -234,31 +281,38 @@ body_table(struct vine_session *s, const struct vine_task_opts *o,
 	table_refs(at + o->in_count, o->out, o->out_count);
 	if (o->args_size)
 		memcpy(at + refs, o->args, o->args_size);
-	vine_desc_put_ref((uint8_t *)&w[4], 0, task->table->off, size);
-	w[2] = vine_desc_w2(1, 0, 0, VINE_DESC_TABLE, 0);
+	*body = vine_desc_body(1, (struct vine_ref){ task->table->off, size },
+			       none);
 	return 0;
 }
 
-static int
+static inline int
 check_opts(const struct vine_task_opts *o)
 {
-	struct vine_session *s;
-
 	if (o == NULL || o->size != sizeof(*o) || o->accel == NULL ||
 	    o->proc == NULL || o->accel->session == NULL ||
 	    o->accel->session != o->proc->session)
 		return -EINVAL;
-	s = o->accel->session;
 	if (o->in_count > VINE_REFS_MAX ||
 	    o->out_count > VINE_REFS_MAX - o->in_count ||
 	    o->args_size > VINE_ARGS_MAX || (o->args_size && !o->args) ||
 	    (o->flags & ~(VINE_TASK_IDEMPOTENT | VINE_TASK_NOWAIT |
 			  VINE_TASK_NOSTAMP)))
 		return -EINVAL;
-	if (check_slices(s, o->in, o->in_count) != 0 ||
-	    check_slices(s, o->out, o->out_count) != 0)
-		return -EINVAL;
 	return 0;
+}
+
+/* The flags of enum vine_task_flag and those of enum vine_desc_flag. */
+_Static_assert((int)VINE_TASK_IDEMPOTENT == (int)VINE_DESC_IDEMPOTENT,
+	       "differ");
+_Static_assert((int)VINE_TASK_NOSTAMP == (int)VINE_DESC_NOSTAMP, "differ");
+
+static inline uint32_t
+desc_flags(const struct vine_queue *q, const struct vine_task_opts *o)
+{
+	uint32_t flags = o->flags & (VINE_DESC_IDEMPOTENT | VINE_DESC_NOSTAMP);
+
+	return vine_queue_streams(q) ? flags | VINE_DESC_STREAM : flags;
 }
 
 /* us, at least 1, at most what 32 bits hold (71 minutes) */
@@ -270,47 +324,64 @@ deadline_us(uint64_t ns)
 	return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
 }
 
-/* Issue without waking the appliance. */
-static int
-issue(struct vine_queue *q, const struct vine_task_opts *o,
-      struct vine_task_s **out)
+/* A task with the user's part filled in, and its descriptor's body. */
+static inline int
+prepare(struct vine_queue *q, const struct vine_task_opts *o,
+	struct vine_task_s **out, struct vine_body *body, uint64_t *w2)
 {
-	struct vine_session *s = q->session;
-	struct vine_task_s *task;
-	uint64_t w[8];
-	uint32_t flags = 0;
+	uint32_t refs = o->in_count + o->out_count;
+	struct vine_task_s *task = vine_task_new(q);
+	uint64_t flags = desc_flags(q, o);
 	int rc;
 
-	rc = room(q, o->flags);
-	if (rc)
-		return rc;
-	if (s->lost)
-		return -ECONNRESET;
-	task = vine_task_new(q);
 	if (task == NULL)
 		return -ENOMEM;
 	task->user = o->user;
 	task->cb = o->cb;
 	task->cb_user = o->cb_user;
-	if (fits(o)) {
-		body_inline(o, w);
+	if (__builtin_expect(refs <= VINE_DESC_REFS_MAX && o->args_size <=
+			     VINE_DESC_BODY - refs * VINE_DESC_REF, 1)) {
+		rc = body_inline(q->session, o, refs, body);
+		if (o->args_size)
+			*body = vine_desc_args(*body, refs, o->args,
+					       o->args_size);
+		*w2 = o->in_count | o->out_count << 8 | o->args_size << 16 |
+			flags << 24;
 	} else {
-		rc = body_table(s, o, task, w);
-		if (rc) {
-			put_back(task);
-			return rc;
-		}
+		rc = body_table(q->session, o, refs, task, body);
+		*w2 = 1 | (flags | VINE_DESC_TABLE) << 24;
 	}
-	if (o->flags & VINE_TASK_IDEMPOTENT)
-		flags |= VINE_DESC_IDEMPOTENT;
-	if (o->flags & VINE_TASK_NOSTAMP)
-		flags |= VINE_DESC_NOSTAMP;
-	w[1] = o->accel->handle | (uint64_t)o->proc->handle << 32;
-	w[2] |= vine_desc_w2(0, 0, 0, flags, deadline_us(o->deadline_ns));
-	task->issue = flags & VINE_DESC_NOSTAMP && !o->deadline_ns ? 0 :
+	if (__builtin_expect(rc != 0, 0))
+		put_back(task);
+	*out = task;
+	return rc;
+}
+
+/* task-path 1 issue, but for waking the appliance */
+static inline int
+issue(struct vine_queue *q, const struct vine_task_opts *o,
+      struct vine_task_s **out)
+{
+	struct vine_task_s *task;
+	struct vine_body body;
+	uint64_t w2;
+	int rc = 0;
+
+	if (__builtin_expect(!vine_queue_has_room(q), 0))
+		rc = room(q, o->flags);
+	if (rc == 0)
+		rc = prepare(q, o, &task, &body, &w2);
+	if (__builtin_expect(rc != 0, 0))
+		return rc;
+	if (o->deadline_ns)
+		w2 |= (uint64_t)deadline_us(o->deadline_ns) << 32;
+	task->issue = o->flags & VINE_TASK_NOSTAMP && !o->deadline_ns ? 0 :
 		utils_clock_ticks();
-	w[3] = task->issue;
-	vine_queue_put(q, task, w);
+	UTILS_TRACE_POINT(issue, q->trace_id, vine_queue_next_cookie(q),
+			  task->issue);
+	task->cookie = vine_queue_put(q, task, o->accel->handle |
+				      (uint64_t)o->proc->handle << 32, w2,
+				      task->issue, body);
 	*out = task;
 	return 0;
 }
@@ -328,10 +399,8 @@ vine_task_issue_raw(const struct vine_task_opts *opts, size_t count,
 	rc = check_opts(&opts[0]);
 	if (rc == 0)
 		rc = vine_queue_mine(opts[0].accel->session, &q);
-	if (rc)
-		return rc;
-	if (vine_session_usable(q->session) != 0)
-		return vine_session_usable(q->session);
+	if (rc == 0)
+		rc = vine_session_usable(q->session);
 	while (n < count && rc == 0) {
 		if (n > 0)
 			rc = check_opts(&opts[n]);
@@ -417,7 +486,17 @@ done_all(void *arg)
 	return set->next == set->count;
 }
 
-/* The distinct queues of the tasks that are not done. */
+/* Take in what has come for any of the tasks. */
+static void
+reap_set(const struct set *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->tasks[i] && !vine_task_is_done(set->tasks[i]) &&
+		    vine_queue_peek(set->tasks[i]->queue))
+			vine_queue_reap(set->tasks[i]->queue);
+}
+
+/* Up to VINE_WAIT_QUEUES distinct queues of the tasks that are not done. */
 static uint32_t
 queues_of(const struct set *set, struct vine_queue **queues)
 {
@@ -460,9 +539,12 @@ wait_set(struct set *set, int (*done)(void *arg), int64_t timeout)
 			left = waited < (uint64_t)timeout ?
 				timeout - (int64_t)waited : 0;
 		}
-		/* more queues than one wait watches: take turns */
-		if (n == VINE_WAIT_QUEUES && (left < 0 || left > 1000000))
-			left = 1000000;
+		/* more queues than one wait watches: look at all in turn */
+		if (n == VINE_WAIT_QUEUES) {
+			reap_set(set);
+			if (left < 0 || left > 1000000)
+				left = 1000000;
+		}
 		rc = vine_wait(queues, n, my_ladder(queues[0], &spare), done,
 			       set, left);
 		if (rc == 0)

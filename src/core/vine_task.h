@@ -38,11 +38,25 @@ struct vine_task_s {
 	struct vine_task_s *next;
 };
 
+#define VINE_TASK_BLOCK 32u	/* tasks made at a time */
+
+/* They live until their queue is freed, whether they were freed or not. */
+struct vine_task_block {
+	struct vine_task_block *next;
+	struct vine_task_s tasks[VINE_TASK_BLOCK];
+};
+
 /* vine_task_new returns a task of the queue, or NULL. The queue's owner. */
 struct vine_task_s *vine_task_new(struct vine_queue *queue);
 
 /* vine_task_unref drops a reference. Any thread. */
 void vine_task_unref(struct vine_task_s *task);
+
+/*
+ * vine_task_unref_in is the same by who reaps the task's queue: alone, inside
+ * the queue's bias, or with its token.
+ */
+void vine_task_unref_in(struct vine_task_s *task, int alone);
 
 /* vine_task_is_done tells whether a task has completed. */
 static inline int

@@ -17,6 +17,8 @@
 #include "core/vine_wait.h"
 #include "core/vine_watch.h"
 
+#define SLEEP_NS (VINE_SLEEP_IDLE_MS * UINT64_C(1000000))
+
 struct vine_watch {
 	struct vine_session *session;
 	pthread_t thread;
@@ -84,15 +86,17 @@ run(void *arg)
 	struct vine_queue *queues[VINE_WAIT_QUEUES];
 
 	while (!stopped(w)) {
+		uint32_t seen = arch_load32(&w->session->shm->bell);
 		uint32_t n = queues_of(w->session, queues);
 
-		/* a queue that comes later is seen after this sleep; 64 of
-		 * them are slept on at a time */
-		vine_wait_sleep(queues, n, stopped, w,
-				n ? VINE_SLEEP_BUSY_MS * UINT64_C(1000000) :
-				UINT64_C(1000000));
-		vine_session_check(w->session);
-		if (!any_there(w->session))
+		/* 64 queues are slept on at a time; a new one rings */
+		if (n)
+			vine_wait_sleep(queues, n, stopped, w, SLEEP_NS);
+		else
+			arch_bell_wait(&w->session->shm->bell, seen, ~0u,
+				       SLEEP_NS);
+		if (stopped(w) || (!any_there(w->session) &&
+				   !vine_session_is_gone(w->session)))
 			continue;
 		signal_fd(w);
 		pthread_mutex_lock(&w->lock);
@@ -200,6 +204,13 @@ vine_watch_again(struct vine_session *session)
 	w->signaled = 0;
 	pthread_cond_signal(&w->go);
 	pthread_mutex_unlock(&w->lock);
+}
+
+void
+vine_watch_poke(struct vine_session *session)
+{
+	if (atomic_load(&session->watch))
+		arch_bell_ring(&session->shm->bell, ~0u);
 }
 
 void

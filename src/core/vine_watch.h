@@ -20,6 +20,9 @@ void vine_watch_clear(struct vine_session *session);
 /* vine_watch_again lets the watch go on, after a reap. */
 void vine_watch_again(struct vine_session *session);
 
+/* vine_watch_poke has the watch look again: there is a new queue. */
+void vine_watch_poke(struct vine_session *session);
+
 /*
  * vine_watch_signal makes the descriptor readable: another thread than the
  * user's took completions in.

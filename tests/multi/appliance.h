@@ -153,7 +153,8 @@ appliance_plan(struct appliance *a, const char *tag, const char *more)
 		 tag);
 	snprintf(a->log, sizeof(a->log), "%s/%s.log", appliance_folder, tag);
 	snprintf(text, sizeof(text),
-		 "shm_file %s\nworkers 2\ncpu_threads 2\n%s", a->name, more);
+		 "shm_file %s\ntrace 0\nworkers 2\ncpu_threads 2\n%s",
+		 a->name, more);
 	appliance_write(a->config, text);
 }
 

@@ -17,6 +17,7 @@
 #include "utils/utils_clock.h"
 
 #define LOCK_BASE (INT64_C(1) << 62)
+#define PAUSE_MAX_NS UINT64_C(40000000)
 
 static const struct arch_shm_mapper *const mappers[] = {
 	&arch_shm_file,
@@ -70,11 +71,11 @@ int
 arch_shm_lock(int fd, uint32_t byte, int64_t timeout_ns)
 {
 	uint64_t start = utils_clock_ns();
-	long pause_ns = 50000;
+	uint64_t pause_ns = 50000, jitter = start;
 
 	for (;;) {
 		struct flock lock = byte_lock(F_WRLCK, byte);
-		struct timespec pause = { 0, pause_ns };
+		struct timespec pause;
 
 		if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
 			return 0;
@@ -82,8 +83,14 @@ arch_shm_lock(int fd, uint32_t byte, int64_t timeout_ns)
 			return -errno;
 		if (utils_clock_ns() - start >= (uint64_t)timeout_ns)
 			return -EBUSY;
+		/* a thousand that wait must not all look all the time, nor all
+		 * at the same time */
+		jitter = jitter * UINT64_C(6364136223846793005) + 1;
+		pause.tv_sec = 0;
+		pause.tv_nsec = (long)(pause_ns / 2 +
+				       (jitter >> 33) % pause_ns);
 		nanosleep(&pause, NULL);
-		if (pause_ns < 4000000)
+		if (pause_ns < PAUSE_MAX_NS)
 			pause_ns += pause_ns / 2;
 	}
 }
@@ -115,10 +122,11 @@ arch_shm_use(int fd)
 int
 arch_shm_alone(int fd)
 {
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-		return 0;
-	/* nobody else changes these locks while we hold the attach byte, so
-	 * going back to shared cannot be overtaken */
+	int alone = flock(fd, LOCK_EX | LOCK_NB) == 0;
+
+	/* a conversion that fails drops the lock that was there. Nobody else
+	 * changes these locks while we hold the attach byte, so going back to
+	 * shared cannot be overtaken. */
 	flock(fd, LOCK_SH | LOCK_NB);
-	return 1;
+	return alone;
 }

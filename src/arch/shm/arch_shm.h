@@ -60,8 +60,8 @@ int arch_shm_locked(int fd, uint32_t byte);
 
 /*
  * Users of an object each hold a shared flock. arch_shm_use takes it;
- * arch_shm_alone tells whether no other user is left, and changes nothing. Both
- * only under ARCH_SHM_BYTE_ATTACH.
+ * arch_shm_alone tells whether there is no other user; the caller is one
+ * afterwards. Both only under ARCH_SHM_BYTE_ATTACH.
  */
 int arch_shm_use(int fd);
 int arch_shm_alone(int fd);

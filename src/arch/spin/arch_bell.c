@@ -88,6 +88,14 @@ arch_bell_wait_any(const struct arch_bell_seen *words, uint32_t count,
 	struct timespec at;
 	int rc;
 
+	if (count == 0) {
+		struct timespec nap = {
+			.tv_sec = (time_t)(timeout_ns / 1000000000u),
+			.tv_nsec = (long)(timeout_ns % 1000000000u),
+		};
+
+		return nanosleep(&nap, NULL) == 0 ? -ETIMEDOUT : -errno;
+	}
 	if (count == 1)
 		return arch_bell_wait(words[0].word, words[0].seen, ~0u,
 				      timeout_ns);

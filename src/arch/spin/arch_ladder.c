@@ -64,8 +64,9 @@ arch_ladder_found(struct arch_ladder *ladder)
 {
 	uint64_t full = budget_of_machine();
 
-	if (ladder->looks > 32 && ladder->budget < full)
-		ladder->budget *= 2;
+	if (ladder->looks <= 32)
+		return;
+	ladder->budget = ladder->budget < full / 2 ? ladder->budget * 2 : full;
 }
 
 void

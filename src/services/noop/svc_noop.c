@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Noop: an accelerator "noop" of type GPU_SOFT whose procedure "noop" does nothing.
- * It takes any inputs, outputs and arguments, touches none of them and answers
- * at once with value 0. It measures what a task costs on its road and serves
- * as the shortest example of a service.
+ * Noop: an accelerator "noop" of type GPU_SOFT whose procedure "noop" does
+ * nothing. It takes any inputs, outputs and arguments, touches none of them
+ * and answers at once with value 0. It measures what a task costs on its road
+ * and serves as the shortest example of a service.
  *
  * A procedure belongs to a type of accelerator and applications pick any of a
  * type, so services that share a type must share their procedures. Noop offers

@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of vine_seg: forming, joining, refusing, leaving.
+ *
+ * tests/golden/segment-v1.bin is the first page of a segment of layout version
+ * 1.0, of 1 MiB and with 16 slots. Every libvine of that major version must
+ * take it up.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "rig.h"
+#include "core/vine_seg.h"
+#include "utils/utils_config.h"
+
+static char name[96];
+
+static int
+open_text(const char *text, struct vine_seg **seg)
+{
+	struct utils_config *config;
+	int rc;
+
+	ck_assert_int_eq(utils_config_parse(text, "test", &config), 0);
+	rc = vine_seg_open(config, seg);
+	utils_config_free(config);
+	return rc;
+}
+
+static int
+open_with(const char *more, struct vine_seg **seg)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "shm_file %s\n%s", name, more);
+	return open_text(text, seg);
+}
+
+static struct vine_seg *
+opened(const char *more)
+{
+	struct vine_seg *seg = NULL;
+
+	ck_assert_int_eq(open_with(more, &seg), 0);
+	return seg;
+}
+
+static int
+exists(void)
+{
+	int fd = shm_open(name, O_RDONLY, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static uint64_t
+size_of_object(void)
+{
+	struct stat st = { 0 };
+	int fd = shm_open(name, O_RDONLY, 0);
+
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	close(fd);
+	return (uint64_t)st.st_size;
+}
+
+/* An object with these bytes at its start. */
+static void
+make(const void *bytes, size_t count, uint64_t size)
+{
+	int fd = shm_open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
+	ck_assert_int_eq(pwrite(fd, bytes, count, 0), (ssize_t)count);
+	close(fd);
+}
+
+static void
+unchanged(const void *bytes, size_t count, uint64_t size)
+{
+	char found[8192];
+	int fd = shm_open(name, O_RDONLY, 0);
+
+	ck_assert_uint_eq(size_of_object(), size);
+	ck_assert_int_eq(pread(fd, found, count, 0), (ssize_t)count);
+	ck_assert_mem_eq(found, bytes, count);
+	close(fd);
+}
+
+static void
+golden(uint8_t page[4096])
+{
+	const char *root = getenv("VINE_SRC_DIR");
+	char path[4096];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/tests/golden/segment-v1.bin",
+		 root ? root : ".");
+	f = fopen(path, "rb");
+	ck_assert_msg(f != NULL, "%s: %s", path, strerror(errno));
+	ck_assert_uint_eq(fread(page, 1, 4096, f), 4096);
+	fclose(f);
+}
+
+START_TEST(the_first_forms_and_the_second_joins)
+{
+	struct vine_seg *a, *b;
+
+	rig_name(name);
+	a = opened("shm_size 2M\nqueue_slots 32\n");
+	ck_assert_int_eq(a->formed, 1);
+	ck_assert_uint_eq(a->layout.size, 2 * RIG_MIB);
+	b = opened("shm_size 8M\nqueue_slots 64\n");
+	ck_assert_int_eq(b->formed, 0);
+	ck_assert_uint_eq(b->layout.size, 2 * RIG_MIB);
+	ck_assert_uint_eq(b->layout.queue_slots, 32);
+	ck_assert_uint_eq(a->incarnation, b->incarnation);
+	ck_assert_uint_ne(a->incarnation, 0);
+	ck_assert_uint_eq(size_of_object(), 2 * RIG_MIB);
+	ck_assert_int_eq(vine_seg_close(a), 0);
+	ck_assert(exists());
+	ck_assert_int_eq(vine_seg_close(b), 1);
+	ck_assert(!exists());
+}
+END_TEST
+
+START_TEST(a_live_segment_is_never_truncated)
+{
+	struct vine_seg *a, *b;
+
+	rig_name(name);
+	a = opened("shm_size 4M\n");
+	memset(a->base + a->layout.heap_off, 0x5a, a->layout.heap_size);
+	b = opened("shm_size 1M\n");
+	for (uint64_t i = 0; i < a->layout.heap_size; i++)
+		rig_check(a->base[a->layout.heap_off + i] == 0x5a);
+	vine_seg_close(a);
+	vine_seg_close(b);
+}
+END_TEST
+
+START_TEST(what_the_dead_left_is_formed_anew)
+{
+	struct vine_seg *a;
+	uint64_t before;
+	int go[2];
+	pid_t pid;
+
+	rig_name(name);
+	ck_assert_int_eq(pipe(go), 0);
+	pid = fork();
+	if (pid == 0) {
+		a = opened("shm_size 4M\n");
+		memset(a->base + a->layout.heap_off, 0x5a, 4096);
+		if (write(go[1], &a->incarnation, 8) == 8)
+			pause();
+		_exit(1);
+	}
+	ck_assert_int_eq(read(go[0], &before, 8), 8);
+	kill(pid, SIGKILL);
+	rig_child_ended(pid);
+	ck_assert(exists());
+	a = opened("shm_size 2M\n");
+	ck_assert_int_eq(a->formed, 1);
+	ck_assert_uint_ne(a->incarnation, before);
+	ck_assert_uint_eq(a->layout.size, 2 * RIG_MIB);
+	for (uint64_t i = 0; i < a->layout.heap_size; i++)
+		rig_check(a->base[a->layout.heap_off + i] == 0);
+	vine_seg_close(a);
+}
+END_TEST
+
+START_TEST(without_trunc_it_is_taken_up_and_never_removed)
+{
+	struct vine_seg *a = NULL;
+	uint64_t before;
+
+	rig_name(name);
+	ck_assert_int_eq(open_with("shm_trunc 0\n", &a), -ENOENT);
+	make("", 0, 2 * RIG_MIB);
+	a = opened("shm_trunc 0\nshm_size 64M\n");
+	ck_assert_int_eq(a->formed, 1);
+	ck_assert_uint_eq(a->layout.size, 2 * RIG_MIB);
+	before = a->incarnation;
+	a->base[a->layout.heap_off] = 7;
+	ck_assert_int_eq(vine_seg_close(a), 1);
+	ck_assert(exists());
+	a = opened("shm_trunc 0\n");
+	ck_assert_int_eq(a->formed, 0);
+	ck_assert_uint_eq(a->incarnation, before);
+	ck_assert_int_eq(a->base[a->layout.heap_off], 7);
+	vine_seg_close(a);
+	shm_unlink(name);
+}
+END_TEST
+
+START_TEST(off_leaves_what_is_before_it_alone)
+{
+	struct vine_seg *a;
+	uint8_t first[8192];
+
+	rig_name(name);
+	memset(first, 0x77, sizeof(first));
+	make(first, sizeof(first), 8192 + 2 * RIG_MIB);
+	a = opened("shm_trunc 0\nshm_off 8K\n");
+	ck_assert_int_eq(a->formed, 1);
+	ck_assert_uint_eq(a->layout.size, 2 * RIG_MIB);
+	memset(a->base, 1, 4096);
+	vine_seg_close(a);
+	unchanged(first, sizeof(first), 8192 + 2 * RIG_MIB);
+	shm_unlink(name);
+}
+END_TEST
+
+START_TEST(ivshmem_leaves_the_first_page_alone)
+{
+	struct vine_seg *a;
+	uint8_t first[4096];
+
+	rig_name(name);
+	memset(first, 0x77, sizeof(first));
+	make(first, sizeof(first), 2 * RIG_MIB);
+	a = opened("shm_ivshmem 1\n");
+	ck_assert_int_eq(a->formed, 1);
+	ck_assert_uint_eq(a->layout.size, 2 * RIG_MIB - 4096);
+	vine_seg_close(a);
+	unchanged(first, sizeof(first), 2 * RIG_MIB);
+	shm_unlink(name);
+}
+END_TEST
+
+static void
+refuse_foreign(const void *bytes, size_t count, uint64_t size,
+	       const char *more)
+{
+	struct vine_seg *a = NULL;
+	int rc;
+
+	rig_name(name);
+	make(bytes, count, size);
+	rig_listen();
+	rc = open_with(more, &a);
+	ck_assert_msg(rc == -EPROTO, "%zu foreign bytes of %llu with %s: "
+		      "returned %d", count, (unsigned long long)size, more, rc);
+	ck_assert_msg(strstr(rig_log, name), "not named: %s", rig_log);
+	unchanged(bytes, count, size);
+	shm_unlink(name);
+}
+
+START_TEST(foreign_contents_are_refused_and_left_as_they_are)
+{
+	uint8_t page[4096];
+
+	memset(page, 0xa5, sizeof(page));
+	refuse_foreign(page, sizeof(page), 2 * RIG_MIB, "shm_size 2M\n");
+	refuse_foreign(page, sizeof(page), 2 * RIG_MIB, "shm_trunc 0\n");
+	refuse_foreign(page, sizeof(page), 4096, "shm_size 2M\n");
+	refuse_foreign(page, 100, 100, "shm_size 2M\n");
+}
+END_TEST
+
+START_TEST(a_foreign_file_of_a_few_bytes_is_refused)
+{
+	refuse_foreign("abcde", 5, 5, "shm_size 2M\n");
+	refuse_foreign("hello, world\n", 13, 13, "shm_size 2M\n");
+}
+END_TEST
+
+START_TEST(a_foreign_file_that_is_shorter_than_off_is_refused)
+{
+	uint8_t page[4096];
+
+	memset(page, 0xa5, sizeof(page));
+	refuse_foreign(page, sizeof(page), 4096,
+		       "shm_size 2M\nshm_off 64K\n");
+}
+END_TEST
+
+/* a header of ours behind bytes of another's */
+START_TEST(bytes_before_off_survive_forming_anew)
+{
+	uint8_t first[8192];
+	struct vine_seg *a;
+
+	rig_name(name);
+	memset(first, 0x77, sizeof(first));
+	make(first, sizeof(first), 8192 + 2 * RIG_MIB);
+	a = opened("shm_size 2M\nshm_off 8K\n");
+	unchanged(first, sizeof(first), 8192 + 2 * RIG_MIB);
+	vine_seg_close(a);
+}
+END_TEST
+
+/* --- the golden header and what is wrong with it --- */
+
+static int
+open_page(const uint8_t page[4096], uint64_t size, const char *more,
+	  struct vine_seg **seg)
+{
+	rig_name(name);
+	make(page, 4096, size);
+	rig_listen();
+	return open_with(more, seg);
+}
+
+START_TEST(a_segment_of_abi_1_is_taken_up)
+{
+	uint8_t page[4096];
+	struct vine_seg *a = NULL;
+
+	golden(page);
+	ck_assert_int_eq(open_page(page, RIG_MIB, "shm_trunc 0\n", &a), 0);
+	ck_assert_int_eq(a->formed, 0);
+	ck_assert_uint_eq(a->layout.size, RIG_MIB);
+	ck_assert_uint_eq(a->layout.queue_slots, 16);
+	ck_assert_uint_eq(a->incarnation, UINT64_C(0x0123456789abcdef));
+	vine_seg_close(a);
+	shm_unlink(name);
+}
+END_TEST
+
+START_TEST(a_segment_formed_today_looks_like_the_golden_one)
+{
+	uint8_t page[4096];
+	struct vine_seg *a;
+
+	golden(page);
+	rig_name(name);
+	a = opened("shm_size 1M\nqueue_slots 16\n");
+	memcpy(page + offsetof(struct vine_header_shm, incarnation),
+	       &a->incarnation, 8);
+	ck_assert_mem_eq(a->base, page, 4096);
+	for (uint64_t i = 4096; i < a->layout.heap_off; i++)
+		rig_check(a->base[i] == 0);
+	vine_seg_close(a);
+}
+END_TEST
+
+static void
+refuse_broken(size_t at, size_t len, uint64_t value, const char *one,
+	      const char *two)
+{
+	uint8_t page[4096], before[4096];
+	struct vine_seg *a = NULL;
+	int rc;
+
+	golden(page);
+	memcpy(page + at, &value, len);
+	memcpy(before, page, sizeof(before));
+	for (int trunc = 0; trunc < 2; trunc++) {
+		rc = open_page(page, RIG_MIB, trunc ? "shm_size 1M\n" :
+			       "shm_trunc 0\n", &a);
+		ck_assert_msg(rc == -EPROTO, "offset %zu value %#llx trunc %d:"
+			      " returned %d", at, (unsigned long long)value,
+			      trunc, rc);
+		ck_assert_msg(strstr(rig_log, one) && strstr(rig_log, two),
+			      "offset %zu: log does not name \"%s\" and \"%s\""
+			      ": %s", at, one, two, rig_log);
+		unchanged(before, 4096, RIG_MIB);
+		shm_unlink(name);
+	}
+}
+
+#define BREAK(member, len, value, one, two) \
+	refuse_broken(offsetof(struct vine_header_shm, member), len, value, \
+		      one, two)
+
+START_TEST(a_newer_major_version_is_refused_naming_both)
+{
+	BREAK(abi_major, 2, 2, "2.0", "1.0");
+	BREAK(abi_major, 2, 0xffff, "65535.0", "1.0");
+	BREAK(abi_major, 2, 0, "0.0", "1.0");
+}
+END_TEST
+
+START_TEST(unknown_incompatible_features_are_refused_naming_both)
+{
+	BREAK(incompat, 4, 1, "1.0", "0x1");
+	BREAK(incompat, 4, 0x80000000u, "1.0", "0x80000000");
+	BREAK(ro_compat, 4, 4, "1.0", "0x4");
+}
+END_TEST
+
+START_TEST(every_broken_header_is_refused)
+{
+	BREAK(magic, 8, 0x1122334455667788u, "0x1122334455667788", "magic");
+	BREAK(layout_id, 4, 0xdeadbeef, "0xdeadbeef", "layout id");
+	BREAK(size, 8, 2 * RIG_MIB, "2097152", "1048576");
+	BREAK(size, 8, UINT64_MAX, "18446744073709551615", "1048576");
+	BREAK(size, 8, 4096, "4096", "1048576");
+	BREAK(size, 8, 0, " 0 bytes", "1048576");
+	BREAK(queue_slots, 4, 17, "17 slots", "1048576");
+	BREAK(queue_slots, 4, 0, " 0 slots", "1048576");
+	BREAK(queue_slots, 4, UINT32_MAX, "4294967295 slots", "1048576");
+}
+END_TEST
+
+START_TEST(a_newer_minor_version_and_compatible_features_are_taken_up)
+{
+	uint8_t page[4096];
+	struct vine_seg *a = NULL;
+
+	golden(page);
+	page[offsetof(struct vine_header_shm, abi_minor)] = 9;
+	memset(page + offsetof(struct vine_header_shm, compat), 0xff, 4);
+	ck_assert_int_eq(open_page(page, RIG_MIB, "shm_trunc 0\n", &a), 0);
+	vine_seg_close(a);
+	shm_unlink(name);
+}
+END_TEST
+
+START_TEST(a_truncated_object_is_refused)
+{
+	uint8_t page[4096];
+	struct vine_seg *a = NULL;
+
+	golden(page);
+	ck_assert_int_eq(open_page(page, RIG_MIB - 4096, "shm_trunc 0\n", &a),
+			 -EPROTO);
+	shm_unlink(name);
+	ck_assert_int_eq(open_page(page, 4096, "shm_trunc 0\n", &a), -EPROTO);
+	shm_unlink(name);
+	rig_name(name);
+	make(page, 100, 100);
+	ck_assert_int_eq(open_with("shm_trunc 0\n", &a), -EPROTO);
+	make("", 0, 0);
+	ck_assert_int_eq(open_with("shm_trunc 0\n", &a), -ENOSPC);
+	make("", 0, 65536);
+	ck_assert_int_eq(open_with("shm_trunc 0\n", &a), -ENOSPC);
+	shm_unlink(name);
+}
+END_TEST
+
+/* whoever formed it died between two of the stores */
+START_TEST(a_half_formed_header_is_formed_again)
+{
+	uint8_t page[4096];
+	struct vine_seg *a = NULL;
+
+	for (int trunc = 0; trunc < 2; trunc++) {
+		golden(page);
+		memset(page + offsetof(struct vine_header_shm, state), 0, 4);
+		memset(page + 24, 0, 4096 - 24);
+		ck_assert_msg(open_page(page, RIG_MIB, trunc ?
+					"shm_size 1M\n" : "shm_trunc 0\n",
+					&a) == 0, "trunc %d: %s", trunc,
+			      rig_log);
+		ck_assert_int_eq(a->formed, 1);
+		vine_seg_close(a);
+		shm_unlink(name);
+	}
+}
+END_TEST
+
+START_TEST(a_directory_or_a_device_is_no_segment)
+{
+	struct vine_seg *a = NULL;
+
+	rig_listen();
+	ck_assert_int_lt(open_text("shm_file /tmp\n", &a), 0);
+	ck_assert_int_eq(open_text("shm_file /dev/zero\n", &a), -EINVAL);
+	ck_assert_int_eq(open_text("shm_file /nonexistent/x\n", &a), -ENOENT);
+}
+END_TEST
+
+START_TEST(at_gives_no_pointer_outside_the_segment)
+{
+	struct vine_seg seg = { .base = (uint8_t *)4096 };
+	uint64_t seed = 5;
+
+	seg.layout.size = RIG_MIB;
+	ck_assert_ptr_eq(vine_seg_at(&seg, 0, RIG_MIB, 4096), seg.base);
+	ck_assert_ptr_null(vine_seg_at(&seg, 0, RIG_MIB + 1, 1));
+	ck_assert_ptr_null(vine_seg_at(&seg, 1, RIG_MIB, 1));
+	ck_assert_ptr_null(vine_seg_at(&seg, UINT64_MAX, 1, 1));
+	ck_assert_ptr_null(vine_seg_at(&seg, 1, UINT64_MAX, 1));
+	ck_assert_ptr_null(vine_seg_at(&seg, 8, 8, 16));
+	for (int i = 0; i < 1000000; i++) {
+		uint64_t off = rig_random(&seed) >> (i % 64);
+		uint64_t len = rig_random(&seed) >> (i * 7 % 64);
+		int inside = (unsigned __int128)off + len <= RIG_MIB;
+
+		rig_check((vine_seg_at(&seg, off, len, 1) != NULL) == inside);
+	}
+}
+END_TEST
+
+/* --- memory of the caller's --- */
+
+START_TEST(memory_of_the_caller_is_formed_once)
+{
+	struct vine_seg *a, *b;
+	void *mem = mmap(NULL, 2 * RIG_MIB, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_int_eq(vine_seg_wrap(mem, 2 * RIG_MIB, 64, &a), 0);
+	ck_assert_int_eq(a->formed, 1);
+	ck_assert_int_eq(vine_seg_wrap(mem, 2 * RIG_MIB, 128, &b), 0);
+	ck_assert_int_eq(b->formed, 0);
+	ck_assert_uint_eq(b->layout.queue_slots, 64);
+	ck_assert_uint_eq(a->incarnation, b->incarnation);
+	vine_seg_close(a);
+	vine_seg_close(b);
+	rig_listen();
+	ck_assert_int_eq(vine_seg_wrap(NULL, RIG_MIB, 64, &a), -EINVAL);
+	ck_assert_int_eq(vine_seg_wrap((char *)mem + 8, RIG_MIB, 64, &a),
+			 -EINVAL);
+	ck_assert_int_eq(vine_seg_wrap(mem, 4096, 64, &a), -ENOSPC);
+	ck_assert_int_eq(vine_seg_wrap(mem, RIG_MIB, 64, &a), -EPROTO);
+	memset(mem, 0xa5, 4096);
+	ck_assert_int_eq(vine_seg_wrap(mem, 2 * RIG_MIB, 64, &a), -EPROTO);
+}
+END_TEST
+
+/* --- many first attaches at a time --- */
+
+#define CROWD 1000u
+
+struct outcome {
+	_Atomic uint32_t go;
+	_Atomic uint32_t ready;
+	_Atomic uint32_t formed;
+	_Atomic uint32_t opened;
+	_Atomic uint32_t left;
+	_Atomic uint32_t differ;
+	_Atomic uint64_t incarnation;
+	_Atomic int error;
+};
+
+static void
+attach_and_leave(struct outcome *o)
+{
+	struct vine_seg *seg = NULL;
+	uint64_t none = 0;
+	int rc;
+
+	o->ready++;
+	while (!o->go)
+		rig_nap(1000000);
+	rc = open_with("shm_size 1M\n", &seg);
+	if (rc) {
+		o->error = rc;
+		_exit(1);
+	}
+	o->formed += (uint32_t)seg->formed;
+	if (!atomic_compare_exchange_strong(&o->incarnation, &none,
+					    seg->incarnation) &&
+	    none != seg->incarnation)
+		o->differ++;
+	o->opened++;
+	/* nobody leaves before all are there, or it would be formed again */
+	while (o->opened < CROWD && o->error == 0)
+		rig_nap(2000000);
+	vine_seg_close(seg);
+	o->left++;
+	_exit(0);
+}
+
+START_TEST(of_a_thousand_first_attaches_exactly_one_forms)
+{
+	struct outcome *o = mmap(NULL, sizeof(*o), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint32_t failed = 0;
+
+	rig_name(name);
+	for (uint32_t i = 0; i < CROWD; i++) {
+		pid_t pid = fork();
+
+		ck_assert_int_ge(pid, 0);
+		if (pid == 0)
+			attach_and_leave(o);
+	}
+	rig_await(o->ready == CROWD);
+	o->go = 1;
+	for (uint32_t i = 0; i < CROWD; i++) {
+		int status;
+
+		if (wait(&status) < 0 || status != 0)
+			failed++;
+	}
+	ck_assert_msg(failed == 0, "%u of %u failed, the last error is %d",
+		      failed, CROWD, o->error);
+	ck_assert_uint_eq(o->opened, CROWD);
+	ck_assert_uint_eq(o->left, CROWD);
+	ck_assert_uint_eq(o->formed, 1);
+	ck_assert_uint_eq(o->differ, 0);
+	ck_assert(!exists());
+}
+END_TEST
+
+/* Attaches and leaves without end: the name comes and goes. */
+START_TEST(coming_and_going_never_fails)
+{
+	uint32_t failed = 0;
+
+	rig_name(name);
+	for (int i = 0; i < 8; i++) {
+		if (fork() == 0) {
+			for (int j = 0; j < 150; j++) {
+				struct vine_seg *seg = NULL;
+
+				if (open_with("shm_size 1M\n", &seg) != 0 ||
+				    seg->layout.size != RIG_MIB)
+					_exit(1);
+				vine_seg_close(seg);
+			}
+			_exit(0);
+		}
+	}
+	for (int i = 0; i < 8; i++) {
+		int status;
+
+		if (wait(&status) < 0 || status != 0)
+			failed++;
+	}
+	ck_assert_uint_eq(failed, 0);
+	ck_assert(!exists());
+}
+END_TEST
+
+/* A fork shares the descriptor, and with it every lock of the object. */
+START_TEST(a_child_that_lives_on_does_not_keep_others_out)
+{
+	struct vine_seg *a, *stays, *b = NULL;
+	pid_t pid;
+	int rc;
+
+	rig_name(name);
+	stays = opened("shm_size 1M\n");
+	a = opened("shm_size 1M\n");
+	pid = fork();
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	vine_seg_close(a);
+	rig_listen();
+	rc = open_with("shm_size 1M\n", &b);
+	kill(pid, SIGKILL);
+	rig_child_ended(pid);
+	ck_assert_msg(rc == 0, "returned %d: %s", rc, rig_log);
+	vine_seg_close(b);
+	vine_seg_close(stays);
+	shm_unlink(name);
+}
+END_TEST
+
+static const struct rig_case cases[] = {
+	RIG_CASE(the_first_forms_and_the_second_joins),
+	RIG_CASE(a_live_segment_is_never_truncated),
+	RIG_CASE(what_the_dead_left_is_formed_anew),
+	RIG_CASE(without_trunc_it_is_taken_up_and_never_removed),
+	RIG_CASE(off_leaves_what_is_before_it_alone),
+	RIG_CASE(ivshmem_leaves_the_first_page_alone),
+	RIG_CASE(foreign_contents_are_refused_and_left_as_they_are),
+	RIG_CASE(a_foreign_file_of_a_few_bytes_is_refused),
+	RIG_CASE(a_foreign_file_that_is_shorter_than_off_is_refused),
+	RIG_CASE(bytes_before_off_survive_forming_anew),
+	RIG_CASE(a_segment_of_abi_1_is_taken_up),
+	RIG_CASE(a_segment_formed_today_looks_like_the_golden_one),
+	RIG_CASE(a_newer_major_version_is_refused_naming_both),
+	RIG_CASE(unknown_incompatible_features_are_refused_naming_both),
+	RIG_CASE(every_broken_header_is_refused),
+	RIG_CASE(a_newer_minor_version_and_compatible_features_are_taken_up),
+	RIG_CASE(a_truncated_object_is_refused),
+	RIG_CASE(a_half_formed_header_is_formed_again),
+	RIG_CASE(a_directory_or_a_device_is_no_segment),
+	RIG_CASE(at_gives_no_pointer_outside_the_segment),
+	RIG_CASE(memory_of_the_caller_is_formed_once),
+	RIG_CASE(of_a_thousand_first_attaches_exactly_one_forms),
+	RIG_CASE(coming_and_going_never_fails),
+	RIG_CASE(a_child_that_lives_on_does_not_keep_others_out),
+};
+
+RIG_MAIN("vine_seg", cases)
