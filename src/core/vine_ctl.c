@@ -211,10 +211,10 @@ static void
 cancel_here(struct vine_lane *lane, struct vine_post *post)
 {
 	struct cancel *x = (struct cancel *)post;
-	struct vine_pq *pq = atomic_load(&lane->pipe->queues[x->queue]);
+	struct vine_pq *pq = vine_lane_queue(lane, x->queue);
 	struct vine_req *r;
 
-	if (pq && pq->lane == lane && pq->serial == x->serial) {
+	if (pq && pq->serial == x->serial) {
 		for (r = lane->held; r; r = r->held_next)
 			if (r->pq == pq && r->cookie == x->cookie)
 				break;
@@ -238,11 +238,11 @@ cancel_here(struct vine_lane *lane, struct vine_post *post)
 static int64_t
 run_cancel(struct ctl *c)
 {
-	struct vine_pq *pq = c->a < c->pipe->seg->layout.queues ?
-		atomic_load(&c->pipe->queues[c->a]) : NULL;
+	uint32_t at = c->a < c->pipe->seg->layout.queues ?
+		atomic_load(&c->pipe->queue_lanes[c->a]) : 0;
 	struct cancel *x;
 
-	if (pq == NULL || pq->rec != c->rec)
+	if (at == 0)
 		return -EINVAL;
 	x = calloc(1, sizeof(*x));
 	if (x == NULL)
@@ -251,7 +251,7 @@ run_cancel(struct ctl *c)
 	x->serial = c->rec->serial;
 	x->queue = (uint32_t)c->a;
 	x->cookie = (uint32_t)c->b;
-	vine_lane_post(pq->lane, &x->post);
+	vine_lane_post(&c->pipe->lanes[at - 1], &x->post);
 	return 0;
 }
 

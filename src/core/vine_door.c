@@ -131,6 +131,7 @@ vine_door_queue(struct vine_pipe_s *pipe, struct vine_rec *rec, int control)
 		return rc;
 	}
 	rec->queues++;
+	atomic_store(&pipe->queue_lanes[pq->index], pq->lane->index + 1);
 	atomic_store_explicit(&pipe->queues[pq->index], pq,
 			      memory_order_release);
 	return pq->index;
@@ -350,7 +351,8 @@ look_at(struct vine_pipe_s *pipe, struct vine_rec *rec)
 			admit(pipe, rec, nonce);
 		break;
 	case VINE_REC_OPEN:
-		if (request == VINE_REQUEST_DETACH && nonce == rec->nonce)
+		/* or it gave up before our answer, and the slot is another's */
+		if (request == VINE_REQUEST_DETACH || nonce != rec->nonce)
 			rec_close(pipe, rec, 0);
 		break;
 	case VINE_REC_LOST:

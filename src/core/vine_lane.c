@@ -221,21 +221,30 @@ activate(struct vine_lane *lane, struct vine_pq *pq)
 	arch_store32(&pq->shm->armed, 0);
 }
 
+struct vine_pq *
+vine_lane_queue(struct vine_lane *lane, uint32_t queue)
+{
+	struct vine_pipe_s *pipe = lane->pipe;
+
+	/* another lane may be freeing it: do not even look at those */
+	if (queue >= pipe->seg->layout.queues ||
+	    atomic_load(&pipe->queue_lanes[queue]) != lane->index + 1)
+		return NULL;
+	return atomic_load(&pipe->queues[queue]);
+}
+
 static void
 on_ready(void *arg, uint32_t queue)
 {
 	struct vine_lane *lane = arg;
-	struct vine_pipe_s *pipe = lane->pipe;
 	struct vine_pq *pq;
 
 	if (queue == VINE_READY_DOOR && lane->index == 0) {
 		lane->knocked = 1;
 		return;
 	}
-	pq = queue < pipe->seg->layout.queues ?
-		atomic_load_explicit(&pipe->queues[queue],
-				     memory_order_acquire) : NULL;
-	if (pq == NULL || pq->lane != lane)
+	pq = vine_lane_queue(lane, queue);
+	if (pq == NULL)
 		vine_lane_count(lane, VINE_COUNT_BAD_READY, 1);
 	else if (pq->added)	/* else add_here() will look at it */
 		activate(lane, pq);
@@ -295,20 +304,28 @@ run_deferred(struct vine_lane *lane)
 	}
 }
 
+static void
+drop(struct vine_post *post)
+{
+	if (post->drop)
+		post->drop(post);
+	free(post);
+}
+
 void
 vine_lane_drop_posts(struct vine_lane *lane)
 {
 	struct vine_post *p = lane->deferred, *next;
 
-	for (; p; p = next) {	/* each is one block from malloc */
+	for (; p; p = next) {
 		next = p->next;
-		free(p);
+		drop(p);
 	}
 	lane->deferred = NULL;
 	p = atomic_exchange(&lane->posts, NULL);
 	for (; p; p = next) {
 		next = p->next;
-		free(p);
+		drop(p);
 	}
 }
 
@@ -535,6 +552,12 @@ add_here(struct vine_lane *lane, struct vine_post *post)
 	free(post);
 }
 
+static void
+add_drop(struct vine_post *post)
+{
+	free(((struct add *)post)->pq);
+}
+
 struct grow {
 	struct vine_post post;
 	struct vine_pq **all;
@@ -555,6 +578,13 @@ grow_here(struct vine_lane *lane, struct vine_post *post)
 	lane->all = g->all;
 	lane->active = g->active;
 	free(g);
+}
+
+static void
+grow_drop(struct vine_post *post)
+{
+	free(((struct grow *)post)->all);
+	free(((struct grow *)post)->active);
 }
 
 /* Room for one more queue, made here so that the lane never allocates. */
@@ -582,6 +612,7 @@ reserve(struct vine_lane *lane)
 	lane->all_room = g->room;
 	atomic_fetch_add(&lane->reserved, 1);
 	g->post.fn = grow_here;
+	g->post.drop = grow_drop;
 	vine_lane_post(lane, &g->post);
 	return 0;
 }
@@ -598,6 +629,7 @@ vine_lane_add(struct vine_lane *lane, struct vine_pq *pq)
 	}
 	a->pq = pq;
 	a->post.fn = add_here;
+	a->post.drop = add_drop;
 	vine_lane_post(lane, &a->post);
 	return 0;
 }
@@ -616,7 +648,9 @@ vine_lane_remove(struct vine_lane *lane, struct vine_pq *pq)
 		}
 	}
 	arch_store32(&pq->shm->state, 0);
+	/* the lane's number goes last: until then nobody takes the index */
 	atomic_store(&lane->pipe->queues[pq->index], NULL);
+	atomic_store(&lane->pipe->queue_lanes[pq->index], 0);
 	atomic_fetch_sub(&lane->reserved, 1);
 	free(pq);
 }

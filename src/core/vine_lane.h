@@ -67,6 +67,7 @@ struct vine_pq {
 struct vine_post {
 	struct vine_post *next;
 	void (*fn)(struct vine_lane *lane, struct vine_post *post);
+	void (*drop)(struct vine_post *post); /* if it is never called; NULL */
 };
 
 struct vine_lane {
@@ -154,6 +155,9 @@ vine_lane_wake_peer(struct vine_pq *pq)
 	if (__builtin_expect(waiting != 0 && waiting != pq->rung, 0))
 		vine_lane_wake_peer_slow(pq, waiting);
 }
+
+/* vine_lane_queue returns a queue of the lane. The lane's thread. */
+struct vine_pq *vine_lane_queue(struct vine_lane *lane, uint32_t queue);
 
 /* vine_lane_post has fn called in the lane's thread. Any thread. */
 void vine_lane_post(struct vine_lane *lane, struct vine_post *post);

@@ -33,9 +33,11 @@ tables_init(struct vine_pipe_s *pipe, uint32_t lanes)
 	int rc;
 
 	pipe->queues = calloc(l->queues, sizeof(*pipe->queues));
+	pipe->queue_lanes = calloc(l->queues, sizeof(*pipe->queue_lanes));
 	pipe->recs = calloc(l->sessions, sizeof(*pipe->recs));
 	pipe->lanes = calloc(lanes, sizeof(*pipe->lanes));
-	if (pipe->queues == NULL || pipe->recs == NULL || pipe->lanes == NULL)
+	if (pipe->queues == NULL || pipe->queue_lanes == NULL ||
+	    pipe->recs == NULL || pipe->lanes == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < l->sessions; i++)
 		pipe->recs[i].slot = i;
@@ -61,6 +63,7 @@ pipe_free(struct vine_pipe_s *pipe)
 	free(pipe->lanes);
 	free(pipe->recs);
 	free(pipe->queues);
+	free(pipe->queue_lanes);
 	free(pipe);
 }
 
@@ -523,6 +526,7 @@ vine_pipe_take(vine_pipe_s *pipe, int64_t timeout, struct vine_req **req)
 	struct vine_lane *lane = &pipe->lanes[0];
 	uint64_t start = utils_clock_ns();
 	struct arch_ladder ladder;
+	struct vine_req *taken;
 
 	if (!pipe->serving)	/* the program has added what it offers */
 		vine_pipe_serve(pipe);
@@ -533,9 +537,11 @@ vine_pipe_take(vine_pipe_s *pipe, int64_t timeout, struct vine_req **req)
 
 		if (vine_lane_poll(lane) > 0)
 			arch_ladder_begin(&ladder);
-		*req = taken_pop(pipe);
-		if (*req)
+		taken = taken_pop(pipe);
+		if (taken) {
+			*req = taken;
 			return 0;
+		}
 		if (timeout >= 0) {
 			waited = utils_clock_ns() - start;
 			if (waited >= (uint64_t)timeout)

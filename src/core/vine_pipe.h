@@ -59,7 +59,8 @@ struct vine_pipe_s {
 	struct vine_lane *lanes;
 	struct vine_extents extents;
 	struct vine_registry registry;
-	_Atomic(struct vine_pq *) *queues; /* by index */
+	_Atomic(struct vine_pq *) *queues; /* by index; only the lane below */
+	_Atomic uint32_t *queue_lanes;	/* by index: its lane + 1; 0: none */
 	struct vine_rec *recs;
 	uint32_t recs_open;
 	uint32_t next_serial;

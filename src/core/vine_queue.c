@@ -32,6 +32,9 @@ vine_queue_bind(struct vine_session *session, uint32_t index,
 	shm = vine_seg_queue(seg, index);
 	sub = arch_load32(&shm->sub_slots);
 	comp = arch_load32(&shm->comp_slots);
+	if (sub == 0 || sub > VINE_SLOTS_MAX || comp != 2 * sub ||
+	    (sub & (sub - 1)) != 0)
+		return -EPROTO;
 	q = aligned_alloc(64, (sizeof(*q) + 63) / 64 * 64);
 	if (q == NULL)
 		return -ENOMEM;
@@ -45,7 +48,7 @@ vine_queue_bind(struct vine_session *session, uint32_t index,
 	q->comp.slots = vine_seg_at(seg, arch_load64(&shm->comp),
 				    comp * sizeof(struct vine_comp_shm), 64);
 	if (q->credits == NULL || q->flight == NULL || q->sub.slots == NULL ||
-	    q->comp.slots == NULL || comp > UINT16_MAX + 1u) {
+	    q->comp.slots == NULL) {
 		int rc = q->credits && q->flight ? -EPROTO : -ENOMEM;
 
 		vine_queue_free(q);
@@ -173,26 +176,30 @@ vine_queue_room(struct vine_queue *queue)
 	return has_room(queue);
 }
 
-static inline int
-owner_is_me(const struct vine_queue *q)
-{
-	const struct vine_thread *t = vine_thread_last;
-
-	return __builtin_expect(t != NULL && t->queue == q, 1);
-}
-
 int
 vine_queue_enter_slow(struct vine_queue *queue)
 {
 	/* another thread: from now on the owner uses atomics too */
-	if (!atomic_load_explicit(&queue->bias.taken, memory_order_acquire))
-		arch_bias_take(&queue->bias);
+	arch_bias_take(&queue->bias);
 	return 0;
 }
 
+/* A task is done. What is left to do for it waits until we are out. */
+static void
+finish(struct vine_task_s *task, const struct vine_comp *comp,
+       struct vine_task_s **calls, int alone)
+{
+	vine_task_finish(task, comp);
+	if (task->cb || vine_task_unref_in(task, alone)) {
+		task->next = *calls;
+		*calls = task;
+	}
+}
+
 /*
- * Take completions in; their callbacks are left in a list. The token is held,
- * or, where `alone` is set, the bias.
+ * Take completions in. Tasks with a callback, and those that nobody wants any
+ * more, are left in a list: neither is for here, where others wait. The token
+ * is held, or, where `alone` is set, the bias.
  */
 static uint32_t
 take_in(struct vine_queue *q, struct vine_task_s **calls, int alone)
@@ -218,13 +225,7 @@ take_in(struct vine_queue *q, struct vine_task_s **calls, int alone)
 		q->credits[tail++ & (q->places - 1)] = (uint16_t)place;
 		UTILS_TRACE_POINT(reap, q->trace_id, task->cookie,
 				  utils_clock_ticks());
-		vine_task_finish(task, &comp);
-		if (task->cb) {
-			task->next = *calls;
-			*calls = task;
-		} else {
-			vine_task_unref_in(task, alone);
-		}
+		finish(task, &comp, calls, alone);
 		n++;
 	}
 	atomic_store_explicit(&q->head, q->comp.pos, memory_order_relaxed);
@@ -245,8 +246,12 @@ run_calls(struct vine_task_s *calls)
 	}
 	for (; fifo; fifo = next) {
 		next = fifo->next;
-		fifo->cb(fifo, fifo->cb_user);
-		vine_task_unref(fifo);
+		if (fifo->cb) {
+			fifo->cb(fifo, fifo->cb_user);
+			vine_task_unref(fifo);
+		} else {
+			vine_task_put_back(fifo);
+		}
 	}
 }
 
@@ -322,9 +327,7 @@ vine_queue_fail(struct vine_queue *queue, uint32_t status)
 	};
 	struct vine_task_s *calls = NULL;
 
-	if (!atomic_load(&queue->bias.taken) && !owner_is_me(queue))
-		arch_bias_take(&queue->bias);
-	atomic_store(&queue->bias.taken, 1);
+	arch_bias_take(&queue->bias);	/* not inside, if we are he */
 	while (!token_take(queue))
 		arch_pause();
 	take_in(queue, &calls, 0);
@@ -335,13 +338,7 @@ vine_queue_fail(struct vine_queue *queue, uint32_t status)
 			continue;
 		/* the place is not given back: the queue is of no more use */
 		queue->flight[i] = NULL;
-		vine_task_finish(task, &comp);
-		if (task->cb) {
-			task->next = calls;
-			calls = task;
-		} else {
-			vine_task_unref_in(task, 0);
-		}
+		finish(task, &comp, &calls, 0);
 	}
 	token_give(queue);
 	if (calls)

@@ -169,6 +169,18 @@ vine_queue_knock(struct vine_queue *queue, int fence)
 }
 
 /*
+ * vine_queue_is_mine tells whether the thread with these parts owns the queue.
+ * They may be of a session that has closed, whose queue's address was used
+ * again; the session's number is not.
+ */
+static inline int
+vine_queue_is_mine(const struct vine_queue *queue, const struct vine_thread *t)
+{
+	return t != NULL && t->queue == queue &&
+	       t->session_id == queue->session->id;
+}
+
+/*
  * vine_queue_enter lets the owner of the bias in: 1, until vine_queue_leave; 0:
  * the caller is another thread, or another thread has come, and atomics are
  * due.
@@ -180,7 +192,7 @@ vine_queue_enter(struct vine_queue *queue)
 {
 	const struct vine_thread *t = vine_thread_last;
 
-	if (__builtin_expect(t != NULL && t->queue == queue, 1))
+	if (__builtin_expect(vine_queue_is_mine(queue, t), 1))
 		return arch_bias_enter(&queue->bias);
 	return vine_queue_enter_slow(queue);
 }

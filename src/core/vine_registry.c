@@ -167,12 +167,9 @@ vine_registry_drop_accel(struct vine_registry *r, struct vine_accel_s *accel)
 		a = a->next;
 	if (a == NULL || a->dropped)
 		return -ENOENT;
+	/* the virtual ones stay until they are closed, and run nothing */
 	a->dropped = 1;
-	/* the virtual ones of it go with it */
-	for (uint32_t i = 1; i < r->accel_count; i++)
-		if (atomic_load(&r->accels[i].word) != 0 &&
-		    atomic_load(&r->accels[i].accel) == a)
-			accel_clear(r, i);
+	accel_clear(r, a->handle & 0xffff);
 	return 0;
 }
 

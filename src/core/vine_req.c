@@ -194,7 +194,7 @@ vine_req_admit(struct vine_lane *lane, struct vine_pq *pq,
 	if (pq->in_flight > pq->comp.mask + 1)
 		return refuse(lane, pq, desc, VINE_STATUS_BUSY);
 	req->accel = vine_registry_accel(r, vine_desc_accel(desc), pq->serial);
-	if (req->accel == NULL)
+	if (req->accel == NULL || req->accel->dropped)
 		return refuse(lane, pq, desc, VINE_STATUS_BAD_ACCEL);
 	req->proc = vine_registry_proc(r, vine_desc_proc(desc));
 	status = match(req->accel, req->proc);

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "arch/shm/arch_shm.h"
@@ -205,17 +206,24 @@ vine_seg_check(const void *base, uint64_t bytes, const char *name,
 	return 0;
 }
 
-/* Is there nothing in the page at `off`, or in what there is of it? */
+/* Is there nothing but zeros from `off` on? Holes are not read. */
 static int
 is_blank(int fd, uint64_t off)
 {
 	uint8_t page[VINE_PAGE];
-	ssize_t n = pread(fd, page, sizeof(page), (off_t)off);
+	off_t at = (off_t)off;
 
-	for (ssize_t i = 0; i < n; i++)
-		if (page[i] != 0)
+	while ((at = lseek(fd, at, SEEK_DATA)) >= 0) {
+		ssize_t n = pread(fd, page, sizeof(page), at);
+
+		for (ssize_t i = 0; i < n; i++)
+			if (page[i] != 0)
+				return 0;
+		if (n <= 0)
 			return 0;
-	return 1;
+		at += n;
+	}
+	return errno == ENXIO;	/* no data any more */
 }
 
 static int
@@ -436,6 +444,17 @@ vine_seg_open(const struct utils_config *config, struct vine_seg **out)
 	return 0;
 }
 
+/* Another process may be at it; one that died at it is not waited for long. */
+static void
+await_formed(const struct vine_header_shm *h)
+{
+	struct timespec nap = { 0, 1000000 };
+
+	for (int i = 0; i < 1000 &&
+	     arch_load_acquire32(&h->state) == VINE_SEG_FORMING; i++)
+		nanosleep(&nap, NULL);
+}
+
 int
 vine_seg_wrap(void *mem, uint64_t size, uint32_t queue_slots,
 	      struct vine_seg **out)
@@ -459,6 +478,7 @@ vine_seg_wrap(void *mem, uint64_t size, uint32_t queue_slots,
 		form(seg->base, &seg->layout);
 		seg->formed = 1;
 	} else if (rc == 0) {
+		await_formed(h);
 		rc = vine_seg_check(mem, size, seg->name, &seg->layout);
 	}
 	if (rc) {
@@ -484,6 +504,7 @@ vine_seg_close(struct vine_seg *seg)
 			last = arch_shm_alone(seg->fd);
 			if (last && !seg->keep)
 				seg->mapper->remove(seg->name);
+			arch_shm_unlock(seg->fd, ARCH_SHM_BYTE_ATTACH);
 		}
 		close(seg->fd);	/* and with it every lock */
 	}

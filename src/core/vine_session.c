@@ -171,6 +171,8 @@ introduce(struct vine_session *s)
 {
 	int can = arch_bell_register();
 
+	/* what a dead claimant asked for is not ours */
+	arch_store_release32(&s->shm->request, VINE_REQUEST_NONE);
 	arch_store64(&s->shm->nonce, s->nonce);
 	arch_store32(&s->shm->flags, can ? VINE_SESSION_F_MEMBARRIER : 0);
 	arch_store64(&s->shm->boot_id, vine_seg_boot_id());
@@ -408,6 +410,19 @@ unlist(struct vine_session *s)
 	pthread_mutex_unlock(&all_lock);
 }
 
+/* End every task in flight, with its callbacks. No lock may be held. */
+static void
+fail_all(struct vine_session *s)
+{
+	struct vine_queue *q;
+
+	pthread_mutex_lock(&s->lock);
+	q = s->queues;
+	pthread_mutex_unlock(&s->lock);
+	for (; q; q = q->next)
+		vine_queue_fail(q, s->lost);
+}
+
 void
 vine_session_close(struct vine_session *session)
 {
@@ -421,6 +436,8 @@ vine_session_close(struct vine_session *session)
 	vine_watch_stop(session);
 	if (!session->lost && is_served(session->seg))
 		settle(session);
+	if (session->lost)
+		fail_all(session);
 	if (detach(session) != 0 && !session->lost)
 		log_warn("segment %s session %u closed without an answer of "
 			 "the appliance", session->seg->name, session->slot);
@@ -462,8 +479,7 @@ vine_session_check(struct vine_session *s)
 			  status == VINE_STATUS_SESSION_LOST ?
 			  "ended by the appliance" : "the appliance is gone");
 	}
-	for (struct vine_queue *q = s->queues; q; q = q->next)
-		vine_queue_fail(q, s->lost);
+	/* no callbacks hang on it, so any locks may be held here */
 	if (s->control)
 		vine_queue_fail(s->control, s->lost);
 	return -ECONNRESET;
@@ -555,6 +571,8 @@ vine_session_reap(struct vine_session *session)
 	/* the watch saw that the session is gone: its tasks end here */
 	if (rc != -ECHILD && session->watch && vine_session_is_gone(session))
 		rc = vine_session_check(session);
+	if (rc == -ECONNRESET)
+		fail_all(session);
 	if (rc == 0) {
 		struct vine_queue *q;
 

@@ -65,8 +65,10 @@ int vine_session_control(struct vine_session *session, enum vine_ctl op,
 			 uint64_t *value);
 
 /*
- * vine_session_check looks whether the appliance still has the session, and if
- * not ends every task in flight with the reason. Returns 0 or -ECONNRESET.
+ * vine_session_check looks whether the appliance still has the session. If not
+ * the session is lost from then on, and its control tasks end; who waits on a
+ * queue ends the tasks of that. Any locks may be held. Returns 0 or
+ * -ECONNRESET.
  */
 int vine_session_check(struct vine_session *session);
 

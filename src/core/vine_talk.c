@@ -394,9 +394,8 @@ vine_task_stat(vine_task *task, vine_task_stats_s *stats)
 		memset(stats, 0, sizeof(*stats));
 	if (task) {
 		/* nobody may be waiting: take in what is there */
-		if (!vine_task_is_done(task) &&
-		    vine_session_usable(task->queue->session) == 0)
-			vine_queue_reap(task->queue);
+		if (!vine_task_is_done(task))
+			vine_task_wait_raw(task, 0);
 		state = state_of(task);
 	} else {
 		errno = EINVAL;

@@ -62,15 +62,15 @@ vine_task_new(struct vine_queue *queue)
 	return task;
 }
 
-static void
-put_back(struct vine_task_s *task)
+void
+vine_task_put_back(struct vine_task_s *task)
 {
 	struct vine_queue *queue = task->queue;
 	struct vine_thread *t = vine_thread_last;
 
 	if (task->table)
 		vine_data_drop(task->table);
-	if (t && t->queue == queue) {
+	if (vine_queue_is_mine(queue, t)) {
 		task->next = queue->free_tasks;
 		queue->free_tasks = task;
 		return;
@@ -83,7 +83,7 @@ put_back(struct vine_task_s *task)
 		;
 }
 
-void
+int
 vine_task_unref_in(struct vine_task_s *task, int alone)
 {
 	uint32_t refs;
@@ -96,21 +96,23 @@ vine_task_unref_in(struct vine_task_s *task, int alone)
 		refs = atomic_fetch_sub_explicit(&task->refs, 1,
 						 memory_order_acq_rel);
 	}
-	if (refs == 1)
-		put_back(task);
+	return refs == 1;
 }
 
 void
 vine_task_unref(struct vine_task_s *task)
 {
 	struct vine_queue *queue = task->queue;
+	int last;
 
 	if (vine_queue_enter(queue)) {
-		vine_task_unref_in(task, 1);
+		last = vine_task_unref_in(task, 1);
 		vine_queue_leave(queue);
 	} else {
-		vine_task_unref_in(task, 0);
+		last = vine_task_unref_in(task, 0);
 	}
+	if (last)
+		vine_task_put_back(task);
 }
 
 void
@@ -138,7 +140,7 @@ my_ladder(struct vine_queue *queue, struct arch_ladder *spare)
 {
 	struct vine_thread *t = vine_thread_last;
 
-	if (t && t->queue)
+	if (t && t->queue && t->session_id == queue->session->id)
 		return &t->queue->ladder;
 	arch_ladder_init(spare, queue->session->spin);
 	return spare;
@@ -223,7 +225,7 @@ body_inline(const struct vine_session *s, const struct vine_task_opts *o,
 	    uint32_t refs, struct vine_body *body)
 {
 	const struct vine_slice *first = o->in_count ? o->in : o->out;
-	const struct vine_slice *second = o->in_count == 1 ? o->out : first + 1;
+	const struct vine_slice *second;
 	struct vine_ref none = { 0, 0 };
 
 	if (refs == 0) {
@@ -236,6 +238,7 @@ body_inline(const struct vine_session *s, const struct vine_task_opts *o,
 		*body = vine_desc_body(1, ref_of(first), none);
 		return 0;
 	}
+	second = o->in_count == 1 ? o->out : first + 1;
 	if (!good_slice(s, second))
 		return -EINVAL;
 	*body = vine_desc_body(2, ref_of(first), ref_of(second));
@@ -352,7 +355,7 @@ prepare(struct vine_queue *q, const struct vine_task_opts *o,
 		*w2 = 1 | (flags | VINE_DESC_TABLE) << 24;
 	}
 	if (__builtin_expect(rc != 0, 0))
-		put_back(task);
+		vine_task_put_back(task);
 	*out = task;
 	return rc;
 }

@@ -54,9 +54,11 @@ void vine_task_unref(struct vine_task_s *task);
 
 /*
  * vine_task_unref_in is the same by who reaps the task's queue: alone, inside
- * the queue's bias, or with its token.
+ * the queue's bias, or with its token. Returns 1 if it was the last; then
+ * vine_task_put_back is due, once out.
  */
-void vine_task_unref_in(struct vine_task_s *task, int alone);
+int vine_task_unref_in(struct vine_task_s *task, int alone);
+void vine_task_put_back(struct vine_task_s *task);
 
 /* vine_task_is_done tells whether a task has completed. */
 static inline int

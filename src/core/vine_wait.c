@@ -95,7 +95,20 @@ static void
 check_sessions(struct vine_queue *const *queues, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		vine_session_check(queues[i]->session);
+		if (vine_session_check(queues[i]->session) != 0)
+			vine_queue_fail(queues[i], queues[i]->session->lost);
+}
+
+/* A look that costs a line each, for those who never wait. */
+static int
+any_lost(struct vine_queue *const *queues, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (queues[i]->session->lost ||
+		    arch_load32(&queues[i]->session->shm->state) !=
+		    VINE_SESSION_OPEN)
+			return 1;
+	return 0;
 }
 
 int
@@ -114,8 +127,12 @@ vine_wait(struct vine_queue *const *queues, uint32_t count,
 		reap_all(queues, count);
 		if (done(arg))
 			break;
-		if (timeout == 0)
-			return -ETIMEDOUT;
+		if (timeout == 0) {
+			if (!any_lost(queues, count))
+				return -ETIMEDOUT;
+			check_sessions(queues, count);
+			return done(arg) ? 0 : -ETIMEDOUT;
+		}
 		if (!arch_ladder_step(ladder)) {
 			if (timeout > 0 && (ladder->looks & 1023) == 0 &&
 			    utils_clock_ns() - start >= (uint64_t)timeout)

@@ -21,7 +21,7 @@ arch_bias_register(void)
 }
 
 void
-arch_bias_take(struct arch_bias *bias)
+arch_bias_take_slow(struct arch_bias *bias)
 {
 	atomic_store(&bias->taken, 1);
 	/* BIAS-R1: `taken` before the look below, and a fence in every thread
@@ -31,4 +31,6 @@ arch_bias_take(struct arch_bias *bias)
 	/* BIAS-A2: pairs with BIAS-R2 in arch_bias_leave(). */
 	while (atomic_load_explicit(&bias->inside, memory_order_acquire))
 		sched_yield();
+	/* BIAS-R3: pairs with BIAS-A3 in arch_bias_take(). */
+	atomic_store_explicit(&bias->out, 1, memory_order_release);
 }

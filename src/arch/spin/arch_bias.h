@@ -22,6 +22,7 @@
 struct arch_bias {
 	_Atomic uint32_t inside;	/* the owner is in */
 	_Atomic uint32_t taken;		/* the owner must stay out */
+	_Atomic uint32_t out;		/* and is known to be out */
 };
 
 /* 1: the kernel has no such barrier, the owner issues fences. */
@@ -41,7 +42,7 @@ arch_bias_enter(struct arch_bias *bias)
 	if (__builtin_expect(arch_bias_fences, 0))
 		arch_fence();
 	/* BIAS-A1: `inside` before this look; pairs with BIAS-R1 in
-	 * arch_bias_take(), whose barrier stands in for a fence here. */
+	 * arch_bias_take_slow(), whose barrier stands in for a fence here. */
 	arch_compiler_fence();
 	if (__builtin_expect(atomic_load_explicit(&bias->taken,
 						  memory_order_acquire), 0)) {
@@ -55,21 +56,32 @@ static inline void
 arch_bias_leave(struct arch_bias *bias)
 {
 	/* BIAS-R2: what was done inside, before we are out; pairs with BIAS-A2
-	 * in arch_bias_take(). */
+	 * in arch_bias_take_slow(). */
 	atomic_store_explicit(&bias->inside, 0, memory_order_release);
 }
 
 /*
- * arch_bias_take keeps the owner out and waits until he is. Any other thread;
- * those exclude each other by other means. Blocks for the few instructions that
- * the owner may still have to do, longer if he was preempted there.
+ * arch_bias_take keeps the owner out and waits until he is. Any thread, the
+ * owner only while he is not inside; several at a time may, and exclude each
+ * other by other means. Blocks for the few instructions that the owner may
+ * still have to do, longer if he was preempted there.
  */
-void arch_bias_take(struct arch_bias *bias);
+void arch_bias_take_slow(struct arch_bias *bias);
+
+static inline void
+arch_bias_take(struct arch_bias *bias)
+{
+	/* BIAS-A3: what the owner did is seen by whoever finds him out; pairs
+	 * with BIAS-R3 in arch_bias_take_slow(). */
+	if (!atomic_load_explicit(&bias->out, memory_order_acquire))
+		arch_bias_take_slow(bias);
+}
 
 /* arch_bias_give lets the owner in again. */
 static inline void
 arch_bias_give(struct arch_bias *bias)
 {
+	atomic_store_explicit(&bias->out, 0, memory_order_relaxed);
 	atomic_store_explicit(&bias->taken, 0, memory_order_release);
 }
 

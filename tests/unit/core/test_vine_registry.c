@@ -179,7 +179,9 @@ START_TEST(virtual_ones_go_with_their_session_and_with_the_physical_one)
 	ck_assert_ptr_null(vine_registry_accel(&r, v[1], 1));
 	ck_assert_ptr_eq(vine_registry_accel(&r, v[2], 2), b);
 	ck_assert_int_eq(vine_registry_drop_accel(&r, b), 0);
-	ck_assert_ptr_null(vine_registry_accel(&r, v[2], 2));
+	/* it stays until it is closed, and runs nothing */
+	ck_assert_int_eq(vine_registry_accel(&r, v[2], 2)->dropped, 1);
+	ck_assert_int_eq(vine_registry_close(&r, v[2], 2), 0);
 	ck_assert_ptr_eq(vine_registry_accel(&r, v[3], 2), a);
 	ck_assert_int_eq(vine_registry_open(&r, b->handle, 2, 0, 0, &v[0]),
 			 -ENODEV);

@@ -540,7 +540,7 @@ attach_and_leave(struct outcome *o)
 
 	o->ready++;
 	while (!o->go)
-		rig_nap(1000000);
+		rig_nap(50000000);
 	rc = open_with("shm_size 1M\n", &seg);
 	if (rc) {
 		o->error = rc;
@@ -554,7 +554,7 @@ attach_and_leave(struct outcome *o)
 	o->opened++;
 	/* nobody leaves before all are there, or it would be formed again */
 	while (o->opened < CROWD && o->error == 0)
-		rig_nap(2000000);
+		rig_nap(50000000);
 	vine_seg_close(seg);
 	o->left++;
 	_exit(0);
