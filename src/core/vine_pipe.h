@@ -68,8 +68,8 @@ struct vine_pipe_s {
 	uint32_t next_queue;
 	uint64_t last_reap;
 	uint64_t heartbeat;
-	int serving;			/* sessions are admitted */
-	int draining;			/* no new sessions */
+	_Atomic int serving;		/* sessions are admitted */
+	_Atomic int draining;		/* no new sessions */
 	_Atomic uint64_t epoch;		/* grows when something rests */
 	pthread_mutex_t lock;
 

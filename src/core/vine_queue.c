@@ -214,14 +214,18 @@ take_in(struct vine_queue *q, struct vine_task_s **calls, int alone)
 					      2 * VINE_RING_AHEAD_READ) &
 					     q->comp.mask]);
 		uint32_t place = comp.cookie & (q->places - 1);
-		struct vine_task_s *task = q->flight[place];
+		/* FLIGHT-A1: see vine_queue_put(). */
+		struct vine_task_s *task =
+			atomic_load_explicit(&q->flight[place],
+					     memory_order_acquire);
 
 		if (task == NULL || task->cookie != comp.cookie) {
 			log_warn("queue %u completion of cookie %#x, which is "
 				 "not in flight", q->index, comp.cookie);
 			continue;
 		}
-		q->flight[place] = NULL;
+		atomic_store_explicit(&q->flight[place], NULL,
+				      memory_order_relaxed);
 		q->credits[tail++ & (q->places - 1)] = (uint16_t)place;
 		UTILS_TRACE_POINT(reap, q->trace_id, task->cookie,
 				  utils_clock_ticks());
@@ -332,12 +336,12 @@ vine_queue_fail(struct vine_queue *queue, uint32_t status)
 		arch_pause();
 	take_in(queue, &calls, 0);
 	for (uint32_t i = 0; i < queue->places; i++) {
-		struct vine_task_s *task = queue->flight[i];
+		struct vine_task_s *task = atomic_load(&queue->flight[i]);
 
 		if (task == NULL)
 			continue;
 		/* the place is not given back: the queue is of no more use */
-		queue->flight[i] = NULL;
+		atomic_store(&queue->flight[i], NULL);
 		finish(task, &comp, &calls, 0);
 	}
 	token_give(queue);
@@ -351,8 +355,7 @@ vine_queue_busy(const struct vine_queue *queue)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < queue->places; i++)
-		n += __atomic_load_n(&queue->flight[i],
-				     __ATOMIC_RELAXED) != NULL;
+		n += atomic_load(&queue->flight[i]) != NULL;
 	return n;
 }
 

@@ -46,7 +46,7 @@ struct vine_queue {
 	struct vine_task_s *free_tasks;
 	struct vine_task_block *blocks;	/* of all tasks */
 	uint16_t *credits;		/* ring of free places */
-	struct vine_task_s **flight;	/* by place */
+	_Atomic(struct vine_task_s *) *flight; /* by place */
 	uint32_t places;
 	uint64_t trace_id;
 	struct vine_queue *next;	/* of the session's */
@@ -123,11 +123,11 @@ vine_queue_next_cookie(const struct vine_queue *queue)
 }
 
 /*
- * vine_queue_put issues a task, given words 1 to 7 of its descriptor; there
- * must be room. It is published, but nobody is woken: vine_queue_knock. Returns
- * the cookie that the completion will carry. The owner.
+ * vine_queue_put issues a task, given words 1 to 7 of its descriptor. There
+ * must be room, and the task must know its cookie (vine_queue_next_cookie). It
+ * is published, but nobody is woken: vine_queue_knock. The owner.
  */
-static inline uint32_t
+static inline void
 vine_queue_put(struct vine_queue *queue, struct vine_task_s *task,
 	       uint64_t w1, uint64_t w2, uint64_t w3, struct vine_body body)
 {
@@ -136,7 +136,10 @@ vine_queue_put(struct vine_queue *queue, struct vine_task_s *task,
 
 	queue->credit_head++;
 	queue->last_cookie = cookie;
-	queue->flight[cookie & (queue->places - 1)] = task;
+	/* FLIGHT-R1: what the reaper needs of the task; pairs with FLIGHT-A1 in
+	 * take_in(). The rings order the same, but through the appliance. */
+	atomic_store_explicit(&queue->flight[cookie & (queue->places - 1)],
+			      task, memory_order_release);
 	vine_ring_reserve(&queue->sub);
 	/* in place: a copy of a slot that was just put together stalls */
 	arch_store64(&slot->w[1], w1);
@@ -149,7 +152,6 @@ vine_queue_put(struct vine_queue *queue, struct vine_task_s *task,
 	vine_ring_push(&queue->sub, cookie);
 	UTILS_TRACE_POINT(publish, queue->trace_id, cookie,
 			  utils_clock_ticks());
-	return cookie;
 }
 
 /* vine_queue_knock wakes the appliance if it does not look at this queue. */

@@ -97,7 +97,7 @@ in_child(void)
 		s->fd = -1;
 	}
 	all = NULL;
-	pthread_mutex_init(&all_lock, NULL);
+	pthread_mutex_unlock(&all_lock);
 }
 
 static void

@@ -39,16 +39,28 @@ uint64_t vine_session_forked;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 static void
+before_fork(void)
+{
+	pthread_mutex_lock(&all_lock);
+}
+
+static void
+after_fork(void)
+{
+	pthread_mutex_unlock(&all_lock);
+}
+
+static void
 in_child(void)
 {
 	vine_session_forked++;
-	pthread_mutex_init(&all_lock, NULL);
+	pthread_mutex_unlock(&all_lock);
 }
 
 static void
 watch_forks(void)
 {
-	pthread_atfork(NULL, NULL, in_child);
+	pthread_atfork(before_fork, after_fork, in_child);
 }
 
 struct vine_session *
@@ -518,9 +530,9 @@ control(struct vine_session *s, enum vine_ctl op, const uint64_t operand[3],
 	if (task == NULL)
 		return -ENOMEM;
 	task->cb = NULL;
-	task->cookie = vine_queue_put(q, task, (uint64_t)op << 32,
-				      vine_desc_w2(0, 0, 0, VINE_DESC_NOSTAMP,
-						   0), 0, body);
+	task->cookie = vine_queue_next_cookie(q);
+	vine_queue_put(q, task, (uint64_t)op << 32,
+		       vine_desc_w2(0, 0, 0, VINE_DESC_NOSTAMP, 0), 0, body);
 	vine_queue_knock(q, s->fence);
 	rc = vine_wait(&q, 1, &q->ladder, done_task, task, s->attach_timeout);
 	if (rc == 0 && s->lost)

@@ -164,7 +164,8 @@ vine_task_wait_raw(struct vine_task_s *task, int64_t timeout)
 		if (vine_task_is_done(task))
 			return 0;
 		/* of a stream, let some come: see visit() of vine_lane.c */
-		if (vine_queue_streams(queue))
+		if (vine_queue_is_mine(queue, vine_thread_last) &&
+		    vine_queue_streams(queue))
 			for (int j = 0; j < STREAM_PAUSES; j++)
 				arch_pause();
 	}
@@ -292,7 +293,7 @@ body_table(struct vine_session *s, const struct vine_task_opts *o,
 static inline int
 check_opts(const struct vine_task_opts *o)
 {
-	if (o == NULL || o->size != sizeof(*o) || o->accel == NULL ||
+	if (o->size != sizeof(*o) || o->accel == NULL ||
 	    o->proc == NULL || o->accel->session == NULL ||
 	    o->accel->session != o->proc->session)
 		return -EINVAL;
@@ -382,9 +383,9 @@ issue(struct vine_queue *q, const struct vine_task_opts *o,
 		utils_clock_ticks();
 	UTILS_TRACE_POINT(issue, q->trace_id, vine_queue_next_cookie(q),
 			  task->issue);
-	task->cookie = vine_queue_put(q, task, o->accel->handle |
-				      (uint64_t)o->proc->handle << 32, w2,
-				      task->issue, body);
+	task->cookie = vine_queue_next_cookie(q);
+	vine_queue_put(q, task, o->accel->handle |
+		       (uint64_t)o->proc->handle << 32, w2, task->issue, body);
 	*out = task;
 	return 0;
 }
@@ -399,7 +400,9 @@ vine_task_issue_raw(const struct vine_task_opts *opts, size_t count,
 
 	if (count == 0)
 		return 0;
-	rc = check_opts(&opts[0]);
+	if (opts == NULL)
+		return -EINVAL;
+	rc = check_opts(opts);
 	if (rc == 0)
 		rc = vine_queue_mine(opts[0].accel->session, &q);
 	if (rc == 0)
