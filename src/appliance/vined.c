@@ -37,6 +37,7 @@ struct vined {
 	uint64_t watchdog_us;	/* systemd's; 0: none */
 	uint64_t progress;
 	int journal;
+	int stuck;		/* a service still works at the end */
 };
 
 /* Lines carry the level as the journal wants it, or as people do. */
@@ -125,6 +126,8 @@ do_services(struct vined *v)
 static void
 undo_services(struct vined *v)
 {
+	if (v->stuck)	/* a kernel that does not end: the process will */
+		return;
 	vined_host_stop(v->host);
 }
 
@@ -148,8 +151,11 @@ workers_of(const struct utils_config *config)
 static void
 undo_segments(struct vined *v)
 {
+	int last;
+
 	for (size_t i = v->count; i-- > 0;) {
-		vine_pipe_exit(v->pipes[i]);
+		if (v->pipes[i] && vine_pipe_end(v->pipes[i], &last) != 0)
+			v->stuck = 1;
 		v->pipes[i] = NULL;
 	}
 }
@@ -362,5 +368,7 @@ main(int argc, char **argv)
 		return status;
 	serve_until_stopped(&v);
 	undo_from(&v, STEPS);
+	if (v.stuck)
+		_exit(VINED_EXIT_FAILED);
 	return VINED_EXIT_OK;
 }

@@ -137,10 +137,8 @@ proc_build(struct ctl *c, const void *code, size_t size,
 	if (rc)
 		return rc;
 	rc = vine_registry_add_proc(&c->pipe->registry, type, c->name, code,
-				    size, NULL, ctx, out);
-	if (rc == 0)
-		(*out)->builder = builder;
-	else if (builder && builder->drop)
+				    size, builder, ctx, out);
+	if (rc && builder && builder->drop)
 		builder->drop(builder->state, ctx);
 	return rc == -ENOSPC ? -EDQUOT : rc;
 }

@@ -694,9 +694,13 @@ vine_req_complete(struct vine_req *req, enum vine_status status, int error,
 	req->status = status;
 	req->error = error;
 	req->value = value;
+	/* once the answer is in the mailbox the request is the lane's, and the
+	 * pipe may be at its end: it waits for us */
+	atomic_fetch_add(&lane->completers, 1);
 	first = atomic_load(&lane->answers);
 	do
 		req->next = first;
 	while (!atomic_compare_exchange_weak(&lane->answers, &first, req));
 	vine_lane_ring(lane);
+	atomic_fetch_sub(&lane->completers, 1);
 }

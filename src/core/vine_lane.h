@@ -82,7 +82,7 @@ struct vine_lane {
 	uint32_t watch;			/* next of `all` to look at */
 	struct vine_req *free_reqs;
 	struct vine_req *held;		/* list */
-	uint32_t held_count;
+	_Atomic uint32_t held_count;
 	struct vine_post *deferred;
 	int knocked;			/* lane 0: somebody is at the door */
 	uint64_t last_door;
@@ -92,6 +92,7 @@ struct vine_lane {
 	_Atomic uint32_t reserved;	/* places in `all` that are promised */
 	_Atomic(const char *) poller;	/* mark of the thread that polls */
 	struct utils_log_rate rate;
+	_Atomic uint32_t completers;	/* threads in vine_req_complete */
 	_Atomic(struct vine_post *) posts;
 	_Atomic(struct vine_req *) answers;
 	_Atomic uint64_t quiet;		/* epoch seen at the last quiet point */

@@ -4,6 +4,7 @@
  * and then: counters for tools, memory that has rested, sessions of the dead.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,8 +184,7 @@ vine_pipe_busy(vine_pipe_s *pipe)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < pipe->lane_count; i++)
-		n += __atomic_load_n(&pipe->lanes[i].held_count,
-				     __ATOMIC_RELAXED);
+		n += atomic_load(&pipe->lanes[i].held_count);
 	return n;
 }
 
@@ -311,27 +311,69 @@ vine_pipe_add_proc_of(vine_pipe_s *pipe, vine_accel_type_e type,
 	return rc;
 }
 
-/* Requests that somebody holds and that will not be answered any more. */
-static void
+/* Requests of the program's own accelerators will not be answered any more. */
+static uint32_t
 abandon(struct vine_pipe_s *pipe)
 {
+	uint32_t left = 0;
+
 	for (uint32_t i = 0; i < pipe->lane_count; i++) {
 		struct vine_lane *lane = &pipe->lanes[i];
+		struct vine_req *req, *next;
 
 		vine_lane_poll(lane);
-		while (lane->held)
-			vine_req_answer(lane->held, VINE_STATUS_APPLIANCE_LOST,
-					ESHUTDOWN, 0);
-		vine_lane_drop_posts(lane);
+		for (req = lane->held; req; req = next) {
+			next = req->held_next;
+			if (req->accel->owner == &pipe->program)
+				vine_req_answer(req,
+						VINE_STATUS_APPLIANCE_LOST,
+						ESHUTDOWN, 0);
+		}
+		while (atomic_load(&lane->completers))
+			sched_yield();
+		left += lane->held_count;
 	}
+	return left;
+}
+
+/* Say to applications and tools that nobody is here any more. */
+static void
+leave_office(struct vine_pipe_s *pipe)
+{
+	const struct vine_seg *seg = pipe->seg;
+
+	vine_door_close_all(pipe);
+	vine_pipe_publish(pipe);
+	for (uint32_t i = 1; i < seg->layout.accels; i++)
+		arch_store32(&vine_seg_accel(seg, i)->handle, 0);
+	for (uint32_t i = 1; i < seg->layout.procs; i++)
+		arch_store32(&vine_seg_proc(seg, i)->handle, 0);
+	arch_store_release32(&vine_seg_header(seg)->appliance,
+			     VINE_APPLIANCE_NONE);
+}
+
+int
+vine_pipe_end(vine_pipe_s *pipe, int *last)
+{
+	struct vine_seg *seg = pipe->seg;
+	uint32_t left;
+
+	vine_pipe_drain(pipe);
+	left = abandon(pipe);
+	leave_office(pipe);
+	if (left)	/* a service still works on memory of the pipe */
+		return -EBUSY;
+	for (uint32_t i = 0; i < pipe->lane_count; i++)
+		vine_lane_drop_posts(&pipe->lanes[i]);
+	pipe_free(pipe);
+	*last = vine_seg_close(seg);
+	return 0;
 }
 
 int
 vine_pipe_exit(vine_pipe_s *pipe)
 {
-	struct vine_header_shm *h;
-	struct vine_seg *seg;
-	int last;
+	int last = 0;
 
 	if (pipe == NULL)
 		return 0;
@@ -339,19 +381,7 @@ vine_pipe_exit(vine_pipe_s *pipe)
 	if (own_pipe == pipe)
 		own_pipe = NULL;
 	pthread_mutex_unlock(&own_lock);
-	seg = pipe->seg;
-	h = vine_seg_header(seg);
-	vine_pipe_drain(pipe);
-	abandon(pipe);
-	vine_door_close_all(pipe);
-	vine_pipe_publish(pipe);
-	for (uint32_t i = 1; i < seg->layout.accels; i++)
-		arch_store32(&vine_seg_accel(seg, i)->handle, 0);
-	for (uint32_t i = 1; i < seg->layout.procs; i++)
-		arch_store32(&vine_seg_proc(seg, i)->handle, 0);
-	arch_store_release32(&h->appliance, VINE_APPLIANCE_NONE);
-	pipe_free(pipe);
-	last = vine_seg_close(seg);
+	vine_pipe_end(pipe, &last);
 	return last;
 }
 

@@ -104,6 +104,13 @@ int vine_pipe_add_proc_of(vine_pipe_s *pipe, vine_accel_type_e type,
 void vine_pipe_serve(vine_pipe_s *pipe);
 void vine_pipe_drain(vine_pipe_s *pipe);
 
+/*
+ * vine_pipe_end closes a pipe: vine_pipe_exit for the daemon. Returns 0, or
+ * -EBUSY where a service still holds requests: then applications have been told,
+ * and the memory stays until the process ends.
+ */
+int vine_pipe_end(vine_pipe_s *pipe, int *last);
+
 /* vine_pipe_busy counts the tasks that were taken and not answered. */
 uint32_t vine_pipe_busy(vine_pipe_s *pipe);
 

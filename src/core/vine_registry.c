@@ -272,7 +272,9 @@ vine_registry_add_proc(struct vine_registry *r, vine_accel_type_e type,
 	s = &r->procs[i];
 	p->handle = i | (uint32_t)++s->generation << 16;
 	p->type = type;
-	p->owner = owner;
+	/* code of an application has no owner, but one who made it runnable */
+	p->owner = code ? NULL : owner;
+	p->builder = code ? owner : NULL;
 	p->ctx = ctx;
 	strcpy(p->name, name);
 	atomic_store_explicit(&s->proc, p, memory_order_relaxed);
