@@ -210,8 +210,8 @@ visit(struct vine_lane *lane, struct vine_pq *pq)
 	return n;
 }
 
-static void
-activate(struct vine_lane *lane, struct vine_pq *pq)
+void
+vine_lane_activate(struct vine_lane *lane, struct vine_pq *pq)
 {
 	if (pq->active)
 		return;
@@ -247,7 +247,7 @@ on_ready(void *arg, uint32_t queue)
 	if (pq == NULL)
 		vine_lane_count(lane, VINE_COUNT_BAD_READY, 1);
 	else if (pq->added)	/* else add_here() will look at it */
-		activate(lane, pq);
+		vine_lane_activate(lane, pq);
 }
 
 /* Somebody knocked. Not more often than DOOR_NS: anybody can knock. */
@@ -262,71 +262,6 @@ answer_door(struct vine_lane *lane)
 	lane->knocked = 0;
 	vine_door_answer(lane->pipe);
 	return 1;
-}
-
-static uint32_t
-run_posts(struct vine_lane *lane)
-{
-	struct vine_post *p, *next, *fifo = NULL;
-	uint32_t n = 0;
-
-	if (atomic_load_explicit(&lane->posts, memory_order_relaxed) == NULL)
-		return 0;
-	p = atomic_exchange_explicit(&lane->posts, NULL, memory_order_acquire);
-	for (; p; p = next) {
-		next = p->next;
-		p->next = fifo;
-		fifo = p;
-	}
-	for (p = fifo; p; p = next, n++) {
-		next = p->next;
-		p->fn(lane, p);
-	}
-	return n;
-}
-
-void
-vine_lane_defer(struct vine_lane *lane, struct vine_post *post)
-{
-	post->next = lane->deferred;
-	lane->deferred = post;
-}
-
-static void
-run_deferred(struct vine_lane *lane)
-{
-	struct vine_post *p = lane->deferred, *next;
-
-	lane->deferred = NULL;
-	for (; p; p = next) {
-		next = p->next;
-		p->fn(lane, p);
-	}
-}
-
-static void
-drop(struct vine_post *post)
-{
-	if (post->drop)
-		post->drop(post);
-	free(post);
-}
-
-void
-vine_lane_drop_posts(struct vine_lane *lane)
-{
-	struct vine_post *p = lane->deferred, *next;
-
-	for (; p; p = next) {
-		next = p->next;
-		drop(p);
-	}
-	lane->deferred = NULL;
-	p = atomic_exchange(&lane->posts, NULL);
-	for (; p; p = next) {
-		next = p->next;
-		drop(p);
-	}
 }
 
 static uint32_t
@@ -419,7 +354,7 @@ watch(struct vine_lane *lane)
 		pq = lane->all[lane->watch++];
 		if (!pq->active && vine_ring_peek(&pq->sub)) {
 			vine_lane_count(lane, VINE_COUNT_FOUND_LATE, 1);
-			activate(lane, pq);
+			vine_lane_activate(lane, pq);
 			found++;
 		}
 	}
@@ -434,7 +369,7 @@ tick(struct vine_lane *lane)
 	if (now - lane->last_tick < VINE_TICK_MS * UINT64_C(1000000))
 		return;
 	lane->last_tick = now;
-	run_deferred(lane);
+	vine_lane_run_deferred(lane);
 	watch(lane);
 	if (lane->index == 0)
 		vine_pipe_tick(lane->pipe, now);
@@ -456,8 +391,8 @@ vine_lane_poll(struct vine_lane *lane)
 			      memory_order_release);
 	n = run_answers(lane);
 	if (n && lane->deferred)
-		run_deferred(lane);
-	n += run_posts(lane);
+		vine_lane_run_deferred(lane);
+	n += vine_lane_run_posts(lane);
 	if (vine_ready_any(&lane->ready))
 		n += vine_ready_collect(&lane->ready, on_ready, lane);
 	if (__builtin_expect(lane->knocked, 0))
@@ -533,107 +468,6 @@ vine_lane_awake(struct vine_lane *lane, int slept)
 	}
 }
 
-struct add {
-	struct vine_post post;
-	struct vine_pq *pq;
-};
-
-static void
-add_here(struct vine_lane *lane, struct vine_post *post)
-{
-	struct vine_pq *pq = ((struct add *)post)->pq;
-
-	pq->place = lane->all_count;
-	pq->added = 1;
-	lane->all[lane->all_count++] = pq;
-	/* armed from the start; what came before this is found by this look */
-	if (vine_ring_peek(&pq->sub))
-		activate(lane, pq);
-	free(post);
-}
-
-static void
-add_drop(struct vine_post *post)
-{
-	free(((struct add *)post)->pq);
-}
-
-struct grow {
-	struct vine_post post;
-	struct vine_pq **all;
-	struct vine_pq **active;
-	uint32_t room;
-};
-
-static void
-grow_here(struct vine_lane *lane, struct vine_post *post)
-{
-	struct grow *g = (struct grow *)post;
-
-	memcpy(g->all, lane->all, lane->all_count * sizeof(*g->all));
-	memcpy(g->active, lane->active,
-	       lane->active_count * sizeof(*g->active));
-	free(lane->all);
-	free(lane->active);
-	lane->all = g->all;
-	lane->active = g->active;
-	free(g);
-}
-
-static void
-grow_drop(struct vine_post *post)
-{
-	free(((struct grow *)post)->all);
-	free(((struct grow *)post)->active);
-}
-
-/* Room for one more queue, made here so that the lane never allocates. */
-static int
-reserve(struct vine_lane *lane)
-{
-	struct grow *g;
-
-	if (atomic_load(&lane->reserved) < lane->all_room) {
-		atomic_fetch_add(&lane->reserved, 1);
-		return 0;
-	}
-	g = calloc(1, sizeof(*g));
-	if (g == NULL)
-		return -ENOMEM;
-	g->room = lane->all_room * 2;
-	g->all = malloc(g->room * sizeof(*g->all));
-	g->active = malloc(g->room * sizeof(*g->active));
-	if (g->all == NULL || g->active == NULL) {
-		free(g->all);
-		free(g->active);
-		free(g);
-		return -ENOMEM;
-	}
-	lane->all_room = g->room;
-	atomic_fetch_add(&lane->reserved, 1);
-	g->post.fn = grow_here;
-	g->post.drop = grow_drop;
-	vine_lane_post(lane, &g->post);
-	return 0;
-}
-
-int
-vine_lane_add(struct vine_lane *lane, struct vine_pq *pq)
-{
-	struct add *a = malloc(sizeof(*a));
-	int rc = a ? reserve(lane) : -ENOMEM;
-
-	if (rc) {
-		free(a);
-		return rc;
-	}
-	a->pq = pq;
-	a->post.fn = add_here;
-	a->post.drop = add_drop;
-	vine_lane_post(lane, &a->post);
-	return 0;
-}
-
 void
 vine_lane_remove(struct vine_lane *lane, struct vine_pq *pq)
 {
@@ -663,17 +497,6 @@ vine_lane_ring(struct vine_lane *lane)
 	/* the push before this was sequentially consistent: a full fence */
 	if (arch_load32(&bell->sleeping) && arch_xchg32(&bell->sleeping, 0))
 		arch_bell_ring(&bell->word, ~0u);
-}
-
-void
-vine_lane_post(struct vine_lane *lane, struct vine_post *post)
-{
-	struct vine_post *first = atomic_load(&lane->posts);
-
-	do
-		post->next = first;
-	while (!atomic_compare_exchange_weak(&lane->posts, &first, post));
-	vine_lane_ring(lane);
 }
 
 /* task-path 8 complete: by any thread, on the way to vine_req_answer() */

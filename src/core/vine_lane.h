@@ -172,6 +172,13 @@ void vine_lane_defer(struct vine_lane *lane, struct vine_post *post);
 /* vine_lane_drop_posts frees what was posted and will not be called. */
 void vine_lane_drop_posts(struct vine_lane *lane);
 
+/* Call what was posted, or was deferred; for vine_lane_poll. */
+uint32_t vine_lane_run_posts(struct vine_lane *lane);
+void vine_lane_run_deferred(struct vine_lane *lane);
+
+/* vine_lane_activate has the lane look at a queue until it is idle again. */
+void vine_lane_activate(struct vine_lane *lane, struct vine_pq *pq);
+
 /* vine_lane_ring wakes the lane if it sleeps. Any thread. */
 void vine_lane_ring(struct vine_lane *lane);
 

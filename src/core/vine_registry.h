@@ -77,8 +77,8 @@ int vine_registry_close(struct vine_registry *r, uint32_t handle,
 void vine_registry_close_all(struct vine_registry *r, uint32_t serial);
 
 /*
- * vine_registry_add_proc: as add_accel. code is copied; NULL: built in. owner is
- * who offers it, or who built an application's code; NULL where nobody did.
+ * vine_registry_add_proc: as add_accel. code is copied; NULL: built in. owner
+ * is who offers it, or who built an application's code; NULL where nobody did.
  */
 int vine_registry_add_proc(struct vine_registry *r, vine_accel_type_e type,
 			   const char *name, const void *code, size_t size,

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Issue: from what the caller says to a descriptor in the thread's queue.
+ *
+ * The options are checked, the descriptor's words are put together in
+ * registers, and the queue stores them into the slot. No lock, no system call,
+ * and no allocation once the thread has had as many tasks in flight before.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "core/vine_accel.h"
+#include "core/vine_data.h"
+#include "core/vine_proc.h"
+#include "core/vine_queue.h"
+#include "core/vine_session.h"
+#include "core/vine_task.h"
+#include "core/vine_wait.h"
+#include "utils/utils_clock.h"
+#include "utils/utils_trace.h"
+
+_Static_assert(VINE_TASK_REFS_MAX == VINE_REFS_MAX, "limits.def differs");
+_Static_assert(VINE_TASK_ARGS_MAX == VINE_ARGS_MAX, "limits.def differs");
+
+static int
+done_room(void *arg)
+{
+	struct vine_queue *queue = arg;
+
+	return vine_queue_room(queue) || queue->session->lost;
+}
+
+static int
+room(struct vine_queue *queue, uint32_t flags)
+{
+	if (vine_queue_room(queue))
+		return 0;
+	if (flags & VINE_TASK_NOWAIT)
+		return -EAGAIN;
+	vine_queue_knock(queue, queue->session->fence);
+	vine_wait(&queue, 1, &queue->ladder, done_room, queue, VINE_FOREVER);
+	return queue->session->lost ? -ECONNRESET : 0;
+}
+
+/* Is the slice inside its data, and of this session? */
+static inline int
+good_slice(const struct vine_session *s, const struct vine_slice *slice)
+{
+	const struct vine_data_s *d = slice->data;
+
+	return d != NULL && d->session == s && slice->length <= d->size &&
+	       slice->offset <= d->size - slice->length;
+}
+
+static int
+check_slices(const struct vine_session *s, const struct vine_slice *slices,
+	     uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (!good_slice(s, &slices[i]))
+			return -EINVAL;
+	return 0;
+}
+
+static inline struct vine_ref
+ref_of(const struct vine_slice *slice)
+{
+	return (struct vine_ref){ slice->data->off + slice->offset,
+				  slice->length };
+}
+
+/* Everything fits the descriptor. */
+static inline int
+body_inline(const struct vine_session *s, const struct vine_task_opts *o,
+	    uint32_t refs, struct vine_body *body)
+{
+	const struct vine_slice *first = o->in_count ? o->in : o->out;
+	const struct vine_slice *second;
+	struct vine_ref none = { 0, 0 };
+
+	if (refs == 0) {
+		*body = vine_desc_body(0, none, none);
+		return 0;
+	}
+	if (!good_slice(s, first))
+		return -EINVAL;
+	if (refs == 1) {
+		*body = vine_desc_body(1, ref_of(first), none);
+		return 0;
+	}
+	second = o->in_count == 1 ? o->out : first + 1;
+	if (!good_slice(s, second))
+		return -EINVAL;
+	*body = vine_desc_body(2, ref_of(first), ref_of(second));
+	return 0;
+}
+
+static void
+table_refs(struct vine_tref_shm *refs, const struct vine_slice *slices,
+	   uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		arch_store64(&refs[i].off,
+			     slices[i].data->off + slices[i].offset);
+		arch_store64(&refs[i].len, slices[i].length);
+	}
+}
+
+/* The descriptor names a table in the session's memory. */
+static int
+body_table(struct vine_session *s, const struct vine_task_opts *o,
+	   uint32_t refs, struct vine_task_s *task, struct vine_body *body)
+{
+	struct vine_ref none = { 0, 0 };
+	size_t size = sizeof(struct vine_table_shm) +
+		refs * sizeof(struct vine_tref_shm) +
+		(o->args_size + 7) / 8 * 8;
+	struct vine_table_shm *t;
+	struct vine_tref_shm *at;
+	int rc = check_slices(s, o->in, o->in_count);
+
+	if (rc == 0)
+		rc = check_slices(s, o->out, o->out_count);
+	if (rc == 0)
+		rc = vine_data_make(s, size, VINE_DATA_ALIGN, &task->table);
+	if (rc)
+		return rc;
+	t = vine_data_at(task->table);
+	at = (struct vine_tref_shm *)(t + 1);
+	arch_store32(&t->in_count, o->in_count);
+	arch_store32(&t->out_count, o->out_count);
+	arch_store32(&t->args_size, o->args_size);
+	table_refs(at, o->in, o->in_count);
+	table_refs(at + o->in_count, o->out, o->out_count);
+	if (o->args_size)
+		memcpy(at + refs, o->args, o->args_size);
+	*body = vine_desc_body(1, (struct vine_ref){ task->table->off, size },
+			       none);
+	return 0;
+}
+
+static inline int
+check_opts(const struct vine_task_opts *o)
+{
+	if (o->size != sizeof(*o) || o->accel == NULL ||
+	    o->proc == NULL || o->accel->session == NULL ||
+	    o->accel->session != o->proc->session)
+		return -EINVAL;
+	if (o->in_count > VINE_REFS_MAX ||
+	    o->out_count > VINE_REFS_MAX - o->in_count ||
+	    o->args_size > VINE_ARGS_MAX || (o->args_size && !o->args) ||
+	    (o->flags & ~(VINE_TASK_IDEMPOTENT | VINE_TASK_NOWAIT |
+			  VINE_TASK_NOSTAMP)))
+		return -EINVAL;
+	return 0;
+}
+
+/* The flags of enum vine_task_flag and those of enum vine_desc_flag. */
+_Static_assert((int)VINE_TASK_IDEMPOTENT == (int)VINE_DESC_IDEMPOTENT,
+	       "differ");
+_Static_assert((int)VINE_TASK_NOSTAMP == (int)VINE_DESC_NOSTAMP, "differ");
+
+static inline uint32_t
+desc_flags(const struct vine_queue *q, const struct vine_task_opts *o)
+{
+	uint32_t flags = o->flags & (VINE_DESC_IDEMPOTENT | VINE_DESC_NOSTAMP);
+
+	return vine_queue_streams(q) ? flags | VINE_DESC_STREAM : flags;
+}
+
+/* us, at least 1, at most what 32 bits hold (71 minutes) */
+static uint32_t
+deadline_us(uint64_t ns)
+{
+	uint64_t us = (ns + 999) / 1000;
+
+	return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
+}
+
+/* A task with the user's part filled in, and its descriptor's body. */
+static inline int
+prepare(struct vine_queue *q, const struct vine_task_opts *o,
+	struct vine_task_s **out, struct vine_body *body, uint64_t *w2)
+{
+	uint32_t refs = o->in_count + o->out_count;
+	struct vine_task_s *task = vine_task_new(q);
+	uint64_t flags = desc_flags(q, o);
+	int rc;
+
+	if (task == NULL)
+		return -ENOMEM;
+	task->user = o->user;
+	task->cb = o->cb;
+	task->cb_user = o->cb_user;
+	if (__builtin_expect(refs <= VINE_DESC_REFS_MAX && o->args_size <=
+			     VINE_DESC_BODY - refs * VINE_DESC_REF, 1)) {
+		rc = body_inline(q->session, o, refs, body);
+		if (o->args_size)
+			*body = vine_desc_args(*body, refs, o->args,
+					       o->args_size);
+		*w2 = o->in_count | o->out_count << 8 | o->args_size << 16 |
+			flags << 24;
+	} else {
+		rc = body_table(q->session, o, refs, task, body);
+		*w2 = 1 | (flags | VINE_DESC_TABLE) << 24;
+	}
+	if (__builtin_expect(rc != 0, 0))
+		vine_task_put_back(task);
+	*out = task;
+	return rc;
+}
+
+/* task-path 1 issue, but for waking the appliance */
+static inline int
+issue(struct vine_queue *q, const struct vine_task_opts *o,
+      struct vine_task_s **out)
+{
+	struct vine_task_s *task;
+	struct vine_body body;
+	uint64_t w2;
+	int rc = 0;
+
+	if (__builtin_expect(!vine_queue_has_room(q), 0))
+		rc = room(q, o->flags);
+	if (rc == 0)
+		rc = prepare(q, o, &task, &body, &w2);
+	if (__builtin_expect(rc != 0, 0))
+		return rc;
+	if (o->deadline_ns)
+		w2 |= (uint64_t)deadline_us(o->deadline_ns) << 32;
+	task->issue = o->flags & VINE_TASK_NOSTAMP && !o->deadline_ns ? 0 :
+		utils_clock_ticks();
+	UTILS_TRACE_POINT(issue, q->trace_id, vine_queue_next_cookie(q),
+			  task->issue);
+	task->cookie = vine_queue_next_cookie(q);
+	vine_queue_put(q, task, o->accel->handle |
+		       (uint64_t)o->proc->handle << 32, w2, task->issue, body);
+	*out = task;
+	return 0;
+}
+
+int
+vine_task_issue_raw(const struct vine_task_opts *opts, size_t count,
+		    vine_task **tasks)
+{
+	struct vine_queue *q;
+	size_t n = 0;
+	int rc = 0;
+
+	if (count == 0)
+		return 0;
+	if (opts == NULL)
+		return -EINVAL;
+	rc = check_opts(opts);
+	if (rc == 0)
+		rc = vine_queue_mine(opts[0].accel->session, &q);
+	if (rc == 0)
+		rc = vine_session_usable(q->session);
+	while (n < count && rc == 0) {
+		if (n > 0)
+			rc = check_opts(&opts[n]);
+		if (rc == 0 && opts[n].accel->session != q->session)
+			rc = -EINVAL;
+		if (rc == 0)
+			rc = issue(q, &opts[n], &tasks[n]);
+		n += rc == 0;
+	}
+	if (n > 0)
+		vine_queue_knock(q, q->session->fence);
+	return n > 0 ? (int)n : rc;
+}
+
+int
+vine_task_issue_opts(const struct vine_task_opts *opts, vine_task **task)
+{
+	UTILS_TRACE_BEGIN(t);
+	int rc = vine_task_issue_raw(opts, 1, task);
+
+	rc = rc == 1 ? 0 : rc;
+	if (opts)
+		UTILS_TRACE_END(t, vine_task_issue_opts, rc, opts->accel,
+				opts->proc, opts->args_size, opts->in_count,
+				opts->out_count, opts->flags, opts->deadline_ns,
+				rc ? NULL : *task);
+	return rc;
+}
+
+int
+vine_task_issue_batch(const struct vine_task_opts *opts, size_t count,
+		      vine_task **tasks)
+{
+	UTILS_TRACE_BEGIN(t);
+	int rc = vine_task_issue_raw(opts, count, tasks);
+
+	UTILS_TRACE_END(t, vine_task_issue_batch, rc, count,
+			rc > 0 ? tasks[0] : NULL);
+	return rc;
+}
