@@ -106,8 +106,8 @@ void vine_pipe_drain(vine_pipe_s *pipe);
 
 /*
  * vine_pipe_end closes a pipe: vine_pipe_exit for the daemon. Returns 0, or
- * -EBUSY where a service still holds requests: then applications have been told,
- * and the memory stays until the process ends.
+ * -EBUSY where a service still holds requests: then applications have been
+ * told, and the memory stays until the process ends.
  */
 int vine_pipe_end(vine_pipe_s *pipe, int *last);
 
