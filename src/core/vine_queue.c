@@ -95,10 +95,9 @@ obtain(struct vine_session *s, struct vine_queue **out)
 	int rc;
 
 	pthread_mutex_lock(&s->lock);
-	for (q = s->queues; q && q->owned; q = q->next)
-		;
+	q = s->idle;
 	if (q)
-		q->owned = 1;
+		s->idle = q->next_idle;
 	pthread_mutex_unlock(&s->lock);
 	if (q) {
 		*out = q;
@@ -110,7 +109,6 @@ obtain(struct vine_session *s, struct vine_queue **out)
 		rc = vine_queue_bind(s, (uint32_t)index, &q);
 	if (rc)
 		return rc;
-	q->owned = 1;
 	pthread_mutex_lock(&s->lock);
 	q->next = s->queues;
 	s->queues = q;
@@ -144,7 +142,8 @@ void
 vine_queue_release(struct vine_queue *queue)
 {
 	pthread_mutex_lock(&queue->session->lock);
-	queue->owned = 0;
+	queue->next_idle = queue->session->idle;
+	queue->session->idle = queue;
 	pthread_mutex_unlock(&queue->session->lock);
 }
 

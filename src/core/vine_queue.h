@@ -50,7 +50,7 @@ struct vine_queue {
 	uint32_t places;
 	uint64_t trace_id;
 	struct vine_queue *next;	/* of the session's */
-	int owned;			/* a thread has it; session->lock */
+	struct vine_queue *next_idle;	/* of those without a thread */
 
 	/*
 	 * As long as no other thread has reaped or freed a task of this queue,

@@ -26,7 +26,8 @@ struct crowd {
 	pthread_t *thread;
 	uint64_t count;		/* of threads that run */
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
+	pthread_cond_t arrived;	/* one more is ready: for the client */
+	pthread_cond_t leaving;	/* go_home: for the idle ones */
 	uint64_t ready;		/* have had their task, or failed; under lock */
 	uint64_t idle;		/* of these, have a queue; under lock */
 	int error;		/* of the first that failed; under lock */
@@ -58,9 +59,9 @@ idler(void *arg)
 	c->idle += !rc;
 	if (rc && !c->error)
 		c->error = rc;
-	pthread_cond_broadcast(&c->changed);
+	pthread_cond_signal(&c->arrived);
 	while (!c->go_home)
-		pthread_cond_wait(&c->changed, &c->lock);
+		pthread_cond_wait(&c->leaving, &c->lock);
 	pthread_mutex_unlock(&c->lock);
 	return NULL;
 }
@@ -81,7 +82,7 @@ gather(struct crowd *c, uint64_t want)
 		c->count++;
 		pthread_mutex_lock(&c->lock);
 		while (c->ready < c->count)
-			pthread_cond_wait(&c->changed, &c->lock);
+			pthread_cond_wait(&c->arrived, &c->lock);
 		rc = c->error;
 		pthread_mutex_unlock(&c->lock);
 	}
@@ -100,7 +101,7 @@ dismiss(struct crowd *c)
 
 	pthread_mutex_lock(&c->lock);
 	c->go_home = 1;
-	pthread_cond_broadcast(&c->changed);
+	pthread_cond_broadcast(&c->leaving);
 	pthread_mutex_unlock(&c->lock);
 	for (i = 0; i < c->count; i++)
 		pthread_join(c->thread[i], NULL);
@@ -130,7 +131,8 @@ vine_bench_run_queues(struct vine_bench_rig *rig,
 			  .accel = rig->appliance->accel,
 			  .proc = rig->appliance->noop },
 		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.changed = PTHREAD_COND_INITIALIZER,
+		.arrived = PTHREAD_COND_INITIALIZER,
+		.leaving = PTHREAD_COND_INITIALIZER,
 	};
 	int rc;
 
