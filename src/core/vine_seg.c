@@ -504,6 +504,8 @@ vine_seg_close(struct vine_seg *seg)
 			last = arch_shm_alone(seg->fd);
 			if (last && !seg->keep)
 				seg->mapper->remove(seg->name);
+			/* no longer a user when the next one looks who is */
+			arch_shm_leave(seg->fd);
 			arch_shm_unlock(seg->fd, ARCH_SHM_BYTE_ATTACH);
 		}
 		close(seg->fd);	/* and with it every lock */

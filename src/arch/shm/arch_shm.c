@@ -119,6 +119,12 @@ arch_shm_use(int fd)
 	return flock(fd, LOCK_SH | LOCK_NB) == 0 ? 0 : -errno;
 }
 
+void
+arch_shm_leave(int fd)
+{
+	flock(fd, LOCK_UN);
+}
+
 int
 arch_shm_alone(int fd)
 {

@@ -59,11 +59,13 @@ void arch_shm_unlock(int fd, uint32_t byte);
 int arch_shm_locked(int fd, uint32_t byte);
 
 /*
- * Users of an object each hold a shared flock. arch_shm_use takes it;
+ * Users of an object each hold a shared flock. arch_shm_use takes it,
+ * arch_shm_leave gives it back;
  * arch_shm_alone tells whether there is no other user; the caller is one
  * afterwards. Both only under ARCH_SHM_BYTE_ATTACH.
  */
 int arch_shm_use(int fd);
+void arch_shm_leave(int fd);
 int arch_shm_alone(int fd);
 
 #endif
