@@ -90,7 +90,7 @@ vine_session_usable(const struct vine_session *session)
 /* vine_session_is_gone only looks whether it has. */
 int vine_session_is_gone(const struct vine_session *session);
 
-/* vine_session_alive tells whether the session with this id is open, and locks
+/* vine_session_lock_all tells whether the session with this id is open, and locks
  * the list of sessions; vine_session_unlock_all unlocks it. */
 struct vine_session *vine_session_lock_all(uint64_t id);
 void vine_session_unlock_all(void);
