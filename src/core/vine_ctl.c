@@ -290,7 +290,10 @@ vine_ctl_run(struct vine_lane *lane, struct vine_pq *pq,
 		.b = desc->w[5],
 		.c = desc->w[6],
 	};
-	struct vine_comp comp = { .cookie = vine_desc_cookie(desc) };
+	struct vine_comp comp = {
+		.cookie = vine_desc_cookie(desc),
+		.how = vine_comp_how(VINE_STATUS_OK, 0, 0),
+	};
 	int64_t rc = -EINVAL;
 
 	vine_lane_count(lane, VINE_COUNT_CONTROL, 1);
@@ -305,9 +308,10 @@ vine_ctl_run(struct vine_lane *lane, struct vine_pq *pq,
 			vine_door_tell(lane->pipe, pq->rec);
 		pthread_mutex_unlock(&lane->pipe->lock);
 	}
-	comp.status = rc < 0 ? VINE_STATUS_FAILED : VINE_STATUS_OK;
-	comp.error = rc < 0 ? (uint32_t)-rc : 0;
-	comp.value = rc < 0 ? 0 : (uint64_t)rc;
+	if (rc < 0)
+		comp.how = vine_comp_how(VINE_STATUS_FAILED, (uint32_t)-rc, 0);
+	else
+		comp.value = (uint64_t)rc;
 	vine_cring_push(&pq->comp, &comp);
 	pq->completed++;
 	vine_lane_wake_peer(pq);

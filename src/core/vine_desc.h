@@ -20,6 +20,7 @@
 #ifndef VINE_DESC_H
 #define VINE_DESC_H
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -164,7 +165,21 @@ vine_desc_ref(const struct vine_desc *d, uint32_t i)
  * vine_desc_check judges a copy by itself, before any look at tables: counts,
  * sizes and flags that can be. Returns 0 or -EINVAL.
  */
-int vine_desc_check(const struct vine_desc *d);
+static inline int
+vine_desc_check(const struct vine_desc *d)
+{
+	uint32_t refs = vine_desc_in_count(d) + vine_desc_out_count(d);
+	uint32_t flags = vine_desc_flags(d);
+
+	if (flags & ~VINE_DESC_FLAGS_ALL)
+		return -EINVAL;
+	if (flags & VINE_DESC_TABLE)	/* counts stand in the table */
+		return refs == 1 ? 0 : -EINVAL;
+	if (refs > VINE_DESC_REFS_MAX ||
+	    vine_desc_args_size(d) + refs * VINE_DESC_REF > VINE_DESC_BODY)
+		return -EINVAL;
+	return 0;
+}
 
 /*
  * Ticks in 32 bits: 27 bits of mantissa, 5 of exponent, so an error under one

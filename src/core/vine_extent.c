@@ -125,6 +125,7 @@ static int64_t
 rest(struct vine_extents *x, struct vine_extent *e, uint64_t epoch)
 {
 	atomic_store_explicit(&e->serial, 0, memory_order_relaxed);
+	atomic_fetch_add(&x->changes, 1);
 	e->state = VINE_EXTENT_RESTING;
 	e->epoch = epoch;
 	x->resting++;

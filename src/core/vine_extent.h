@@ -43,6 +43,7 @@ struct vine_extents {
 	uint32_t max;		/* entries */
 	uint32_t free_entry;	/* first FREE entry, + 1 */
 	uint32_t resting;	/* how many rest */
+	_Atomic uint32_t changes; /* counts returns: see vine_req.c */
 	_Atomic uint32_t *owner; /* per page: entry + 1, 0: none */
 	struct vine_extent *entries;
 	struct vine_runs free;

@@ -70,28 +70,27 @@ ref_of(const struct vine_slice *slice)
 }
 
 /* Everything fits the descriptor. */
-static inline int
+static inline __attribute__((always_inline)) int
 body_inline(const struct vine_session *s, const struct vine_task_opts *o,
 	    uint32_t refs, struct vine_body *body)
 {
 	const struct vine_slice *first = o->in_count ? o->in : o->out;
-	const struct vine_slice *second;
+	const struct vine_slice *second = o->in_count == 1 ? o->out : first + 1;
 	struct vine_ref none = { 0, 0 };
 
-	if (refs == 0) {
-		*body = vine_desc_body(0, none, none);
-		return 0;
-	}
-	if (!good_slice(s, first))
-		return -EINVAL;
-	if (refs == 1) {
+	if (refs == 2) {
+		if (!good_slice(s, first) || !good_slice(s, second))
+			return -EINVAL;
+		*body = vine_desc_body(2, ref_of(first), ref_of(second));
+	} else if (refs == 1) {
+		if (!good_slice(s, first))
+			return -EINVAL;
 		*body = vine_desc_body(1, ref_of(first), none);
-		return 0;
+	} else {
+		*body = vine_desc_body(0, none, none);
 	}
-	second = o->in_count == 1 ? o->out : first + 1;
-	if (!good_slice(s, second))
-		return -EINVAL;
-	*body = vine_desc_body(2, ref_of(first), ref_of(second));
+	if (__builtin_expect(o->args_size != 0, 0))
+		*body = vine_desc_args(*body, refs, o->args, o->args_size);
 	return 0;
 }
 
@@ -140,19 +139,17 @@ body_table(struct vine_session *s, const struct vine_task_opts *o,
 }
 
 static inline int
-check_opts(const struct vine_task_opts *o)
+good_opts(const struct vine_task_opts *o)
 {
-	if (o->size != sizeof(*o) || o->accel == NULL ||
-	    o->proc == NULL || o->accel->session == NULL ||
-	    o->accel->session != o->proc->session)
-		return -EINVAL;
-	if (o->in_count > VINE_REFS_MAX ||
-	    o->out_count > VINE_REFS_MAX - o->in_count ||
-	    o->args_size > VINE_ARGS_MAX || (o->args_size && !o->args) ||
-	    (o->flags & ~(VINE_TASK_IDEMPOTENT | VINE_TASK_NOWAIT |
-			  VINE_TASK_NOSTAMP)))
-		return -EINVAL;
-	return 0;
+	uint64_t refs = (uint64_t)o->in_count + o->out_count;
+
+	return o->size == sizeof(*o) && o->accel != NULL && o->proc != NULL &&
+	       o->accel->session != NULL &&
+	       o->accel->session == o->proc->session &&
+	       refs <= VINE_REFS_MAX && o->args_size <= VINE_ARGS_MAX &&
+	       (o->args_size == 0 || o->args != NULL) &&
+	       !(o->flags & ~(VINE_TASK_IDEMPOTENT | VINE_TASK_NOWAIT |
+			      VINE_TASK_NOSTAMP));
 }
 
 /* The flags of enum vine_task_flag and those of enum vine_desc_flag. */
@@ -177,91 +174,124 @@ deadline_us(uint64_t ns)
 	return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
 }
 
-/* A task with the user's part filled in, and its descriptor's body. */
+/* Does everything fit a descriptor? */
 static inline int
+fits(const struct vine_task_opts *o, uint32_t refs)
+{
+	return refs <= VINE_DESC_REFS_MAX &&
+	       o->args_size + refs * VINE_DESC_REF <= VINE_DESC_BODY;
+}
+
+/* The task's references and arguments, and word 2 but for the deadline. */
+static inline __attribute__((always_inline)) int
 prepare(struct vine_queue *q, const struct vine_task_opts *o,
-	struct vine_task_s **out, struct vine_body *body, uint64_t *w2)
+	struct vine_task_s *task, struct vine_body *body, uint64_t *w2)
 {
 	uint32_t refs = o->in_count + o->out_count;
-	struct vine_task_s *task = vine_task_new(q);
-	uint64_t flags = desc_flags(q, o);
-	int rc;
+	uint32_t flags = desc_flags(q, o);
 
-	if (task == NULL)
-		return -ENOMEM;
-	task->user = o->user;
-	task->cb = o->cb;
-	task->cb_user = o->cb_user;
-	if (__builtin_expect(refs <= VINE_DESC_REFS_MAX && o->args_size <=
-			     VINE_DESC_BODY - refs * VINE_DESC_REF, 1)) {
-		rc = body_inline(q->session, o, refs, body);
-		if (o->args_size)
-			*body = vine_desc_args(*body, refs, o->args,
-					       o->args_size);
-		*w2 = o->in_count | o->out_count << 8 | o->args_size << 16 |
-			flags << 24;
-	} else {
-		rc = body_table(q->session, o, refs, task, body);
-		*w2 = 1 | (flags | VINE_DESC_TABLE) << 24;
+	if (__builtin_expect(fits(o, refs), 1)) {
+		*w2 = vine_desc_w2(o->in_count, o->out_count, o->args_size,
+				   flags, 0);
+		return body_inline(q->session, o, refs, body);
 	}
-	if (__builtin_expect(rc != 0, 0))
-		vine_task_put_back(task);
-	*out = task;
-	return rc;
+	*w2 = vine_desc_w2(1, 0, 0, flags | VINE_DESC_TABLE, 0);
+	return body_table(q->session, o, refs, task, body);
 }
 
 /* task-path 1 issue, but for waking the appliance */
-static inline int
+static inline __attribute__((always_inline)) int
 issue(struct vine_queue *q, const struct vine_task_opts *o,
       struct vine_task_s **out)
 {
 	struct vine_task_s *task;
 	struct vine_body body;
-	uint64_t w2;
-	int rc = 0;
+	uint64_t w2, w1 = o->accel->handle | (uint64_t)o->proc->handle << 32;
+	int rc;
 
-	if (__builtin_expect(!vine_queue_has_room(q), 0))
+	if (__builtin_expect(!vine_queue_has_room(q), 0)) {
 		rc = room(q, o->flags);
-	if (rc == 0)
-		rc = prepare(q, o, &task, &body, &w2);
-	if (__builtin_expect(rc != 0, 0))
+		if (rc)
+			return rc;
+	}
+	task = vine_task_new(q);
+	if (__builtin_expect(task == NULL, 0))
+		return -ENOMEM;
+	rc = prepare(q, o, task, &body, &w2);
+	if (__builtin_expect(rc != 0, 0)) {
+		vine_task_put_back(task);
 		return rc;
+	}
+	task->user = o->user;
+	task->cb = o->cb;
+	task->cb_user = o->cb_user;
+	task->issue = 0;
 	if (o->deadline_ns)
 		w2 |= (uint64_t)deadline_us(o->deadline_ns) << 32;
-	task->issue = o->flags & VINE_TASK_NOSTAMP && !o->deadline_ns ? 0 :
-		utils_clock_ticks();
+	if (!(o->flags & VINE_TASK_NOSTAMP) || o->deadline_ns)
+		task->issue = utils_clock_ticks();
 	UTILS_TRACE_POINT(issue, q->trace_id, vine_queue_next_cookie(q),
 			  task->issue);
 	task->cookie = vine_queue_next_cookie(q);
-	vine_queue_put(q, task, o->accel->handle |
-		       (uint64_t)o->proc->handle << 32, w2, task->issue, body);
 	*out = task;
+	vine_queue_put(q, task, w1, w2, task->issue, body);
 	return 0;
 }
 
+/* The calling thread's queue for tasks like this one. */
+static inline int
+queue_for(const struct vine_task_opts *o, struct vine_queue **queue)
+{
+	struct vine_queue *q;
+	int rc;
+
+	if (__builtin_expect(!good_opts(o), 0))
+		return -EINVAL;
+	q = vine_queue_mine(o->accel->session);
+	if (__builtin_expect(q == NULL, 0)) {
+		rc = vine_queue_mine_slow(o->accel->session, &q);
+		if (rc)
+			return rc;
+	}
+	*queue = q;
+	return vine_session_usable(q->session);
+}
+
 int
-vine_task_issue_raw(const struct vine_task_opts *opts, size_t count,
-		    vine_task **tasks)
+vine_task_issue_raw(const struct vine_task_opts *opts, vine_task **task)
+{
+	struct vine_queue *q;
+	int rc;
+
+	if (opts == NULL)
+		return -EINVAL;
+	rc = queue_for(opts, &q);
+	if (__builtin_expect(rc != 0, 0))
+		return rc;
+	rc = issue(q, opts, task);
+	if (__builtin_expect(rc != 0, 0))
+		return rc;
+	vine_queue_knock(q, q->session->fence);
+	return 0;
+}
+
+static int
+issue_batch(const struct vine_task_opts *opts, size_t count, vine_task **tasks)
 {
 	struct vine_queue *q;
 	size_t n = 0;
-	int rc = 0;
+	int rc;
 
 	if (count == 0)
 		return 0;
 	if (opts == NULL)
 		return -EINVAL;
-	rc = check_opts(opts);
-	if (rc == 0)
-		rc = vine_queue_mine(opts[0].accel->session, &q);
-	if (rc == 0)
-		rc = vine_session_usable(q->session);
-	while (n < count && rc == 0) {
-		if (n > 0)
-			rc = check_opts(&opts[n]);
-		if (rc == 0 && opts[n].accel->session != q->session)
+	rc = queue_for(opts, &q);
+	while (rc == 0 && n < count) {
+		if (!good_opts(&opts[n]) ||
+		    opts[n].accel->session != q->session)
 			rc = -EINVAL;
-		if (rc == 0)
+		else
 			rc = issue(q, &opts[n], &tasks[n]);
 		n += rc == 0;
 	}
@@ -274,9 +304,8 @@ int
 vine_task_issue_opts(const struct vine_task_opts *opts, vine_task **task)
 {
 	UTILS_TRACE_BEGIN(t);
-	int rc = vine_task_issue_raw(opts, 1, task);
+	int rc = vine_task_issue_raw(opts, task);
 
-	rc = rc == 1 ? 0 : rc;
 	if (opts)
 		UTILS_TRACE_END(t, vine_task_issue_opts, rc, opts->accel,
 				opts->proc, opts->args_size, opts->in_count,
@@ -290,7 +319,7 @@ vine_task_issue_batch(const struct vine_task_opts *opts, size_t count,
 		      vine_task **tasks)
 {
 	UTILS_TRACE_BEGIN(t);
-	int rc = vine_task_issue_raw(opts, count, tasks);
+	int rc = issue_batch(opts, count, tasks);
 
 	UTILS_TRACE_END(t, vine_task_issue_batch, rc, count,
 			rc > 0 ? tasks[0] : NULL);

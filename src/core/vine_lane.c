@@ -17,8 +17,7 @@
 #include "utils/utils_clock.h"
 #include "utils/utils_trace.h"
 
-/* Its address tells threads apart. */
-static _Thread_local char thread_mark;
+_Thread_local char vine_lane_mark;
 
 #define DOOR_NS 100000u		/* between two looks at the door */
 #define TICK_POLLS 1024u	/* looks between two looks at the clock */
@@ -62,25 +61,13 @@ vine_lane_fini(struct vine_lane *lane)
 }
 
 struct vine_req *
-vine_lane_req(struct vine_lane *lane)
+vine_lane_req_new(struct vine_lane *lane)
 {
-	struct vine_req *req = lane->free_reqs;
+	struct vine_req *req = calloc(1, sizeof(*req));
 
-	if (req) {
-		lane->free_reqs = req->next;
-		return req;
-	}
-	req = calloc(1, sizeof(*req));
 	if (req)
 		req->lane = lane;
 	return req;
-}
-
-void
-vine_lane_req_free(struct vine_lane *lane, struct vine_req *req)
-{
-	req->next = lane->free_reqs;
-	lane->free_reqs = req;
 }
 
 void
@@ -106,66 +93,54 @@ publish_taken(struct vine_pq *pq)
 	vine_lane_wake_peer(pq);
 }
 
-/* task-path 6 dispatch: to the owner of the accelerator */
-static void
-dispatch(struct vine_req *req)
+static int
+is_stream(const struct vine_desc *desc)
 {
-	const struct vine_owner *owner = req->accel->owner;
-
-	VINE_STOP(dispatch, req);
-	/* task-path 7 execute: the owner's submit, see services/ */
-	owner->submit(owner->state, req);
+	return (vine_desc_flags(desc) & VINE_DESC_STREAM) != 0;
 }
 
 /*
- * Reading the counter costs as much as the rest of admitting. A task that is
- * taken right after another was answered is taken at the tick of that answer.
+ * Copy slots out. Those of a stream a few at a time, so close together that the
+ * lines of several are on their way at once; a task on its own is not kept
+ * waiting for a look at the next slot. Returns how many, and whether it may go
+ * on: no empty slot was seen.
  */
-static inline uint64_t
-take_tick(struct vine_lane *lane)
+static uint32_t
+take(struct vine_pq *pq, struct vine_desc *batch, int *more)
 {
-	uint64_t tick = lane->answered;
+	uint32_t n = 0;
 
-	return tick ? tick : utils_clock_ticks();
+	*more = 0;
+	while (vine_ring_pop(&pq->sub, &batch[n])) {
+		n++;
+		if (n == VINE_TAKE_BATCH || !is_stream(&batch[n - 1])) {
+			*more = 1;
+			break;
+		}
+	}
+	return n;
 }
 
-static void
-run_task(struct vine_lane *lane, struct vine_pq *pq,
-	 const struct vine_desc *desc)
+/*
+ * Run what was taken. After a full batch there are mostly more, whose lines are
+ * asked for meanwhile. Returns how many were run; without memory the rest goes
+ * back.
+ */
+static uint32_t
+run(struct vine_lane *lane, struct vine_pq *pq, const struct vine_desc *batch,
+    uint32_t count)
 {
-	struct vine_req *req = vine_lane_req(lane);
-	struct vine_accel_count *c;
-	enum vine_status status;
-
-	if (req == NULL) {	/* out of memory: the ring stays as it is */
-		pq->sub.pos--;
-		return;
+	for (uint32_t i = 0; i < count; i++) {
+		if (count == VINE_TAKE_BATCH)
+			vine_ring_expect(&pq->sub, i);
+		if (__builtin_expect(pq->control, 0)) {
+			vine_ctl_run(lane, pq, &batch[i]);
+		} else if (vine_req_run(lane, pq, &batch[i]) != 0) {
+			pq->sub.pos -= count - i;
+			return i;
+		}
 	}
-	req->pq = pq;
-	req->cookie = vine_desc_cookie(desc);
-	req->flags = vine_desc_flags(desc);
-	req->issue = vine_desc_issue_ticks(desc);
-	req->deadline_us = 0;
-	req->execute = 0;
-	req->complete = 0;
-	req->accel = NULL;
-	req->word = NULL;
-	req->take = req->flags & VINE_DESC_NOSTAMP ? 0 : take_tick(lane);
-	pq->in_flight++;
-	VINE_STOP(take, req);
-	status = vine_req_admit(lane, pq, desc, req);
-	lane->answered = 0;	/* a submit that answers sets it */
-	if (status != VINE_STATUS_OK) {
-		req->in_count = 0;
-		req->out_count = 0;
-		req->accel = NULL;
-		vine_req_answer(req, status, vine_status_errno(status), 0);
-		return;
-	}
-	VINE_STOP(admit, req);
-	c = &req->accel->count[lane->index];
-	atomic_store_explicit(&c->taken, c->taken + 1, memory_order_relaxed);
-	dispatch(req);
+	return count;
 }
 
 /*
@@ -176,26 +151,25 @@ run_task(struct vine_lane *lane, struct vine_pq *pq,
 static uint32_t
 visit(struct vine_lane *lane, struct vine_pq *pq)
 {
-	struct vine_desc desc;
-	uint32_t n = 0;
+	struct vine_desc batch[VINE_TAKE_BATCH];
+	uint32_t took, ran, n = 0;
+	int more, stream = 0;
 
 	if (pq->skip) {
 		pq->skip--;
 		return 0;
 	}
 	lane->answered = 0;
-	while (n < VINE_VISIT_BUDGET && vine_ring_pop(&pq->sub, &desc)) {
-		n++;
-		if (n + VINE_RING_AHEAD_READ <= pq->last)
-			vine_ring_expect(&pq->sub);
-		if (pq->control)
-			vine_ctl_run(lane, pq, &desc);
-		else
-			run_task(lane, pq, &desc);
+	do {
+		took = take(pq, batch, &more);
+		ran = run(lane, pq, batch, took);
+		n += ran;
+		if (took)
+			stream = is_stream(&batch[took - 1]);
 		/* a ring may be shorter than a visit */
 		if (pq->sub.pos - pq->taken > pq->sub.mask / 4)
 			publish_taken(pq);
-	}
+	} while (more && ran == took && n < VINE_VISIT_BUDGET);
 	if (n == 0) {
 		pq->looks++;
 		if (pq->taken != pq->sub.pos)
@@ -203,8 +177,7 @@ visit(struct vine_lane *lane, struct vine_pq *pq)
 		return 0;
 	}
 	pq->looks = 0;
-	pq->last = n;
-	if (vine_desc_flags(&desc) & VINE_DESC_STREAM)
+	if (stream)
 		pq->skip = VINE_STREAM_SKIP;
 	vine_lane_count(lane, VINE_COUNT_TAKEN, n);
 	return n;
@@ -380,7 +353,7 @@ vine_lane_poll(struct vine_lane *lane)
 {
 	uint32_t n, idle = 0;
 
-	atomic_store_explicit(&lane->poller, &thread_mark,
+	atomic_store_explicit(&lane->poller, &vine_lane_mark,
 			      memory_order_relaxed);
 	/* QUIET-R1: what was found before is not used after, and what was put
 	 * to rest before this epoch is not found any more; pairs with QUIET-A1
@@ -497,33 +470,4 @@ vine_lane_ring(struct vine_lane *lane)
 	/* the push before this was sequentially consistent: a full fence */
 	if (arch_load32(&bell->sleeping) && arch_xchg32(&bell->sleeping, 0))
 		arch_bell_ring(&bell->word, ~0u);
-}
-
-/* task-path 8 complete: by any thread, on the way to vine_req_answer() */
-void
-vine_req_complete(struct vine_req *req, enum vine_status status, int error,
-		  uint64_t value)
-{
-	struct vine_lane *lane = req->lane;
-	struct vine_req *first;
-
-	if (!req->held || atomic_load_explicit(&lane->poller,
-					       memory_order_relaxed) ==
-	    &thread_mark) {
-		vine_req_answer(req, status, error, value);
-		return;
-	}
-	req->complete = utils_clock_ticks();
-	req->status = status;
-	req->error = error;
-	req->value = value;
-	/* once the answer is in the mailbox the request is the lane's, and the
-	 * pipe may be at its end: it waits for us */
-	atomic_fetch_add(&lane->completers, 1);
-	first = atomic_load(&lane->answers);
-	do
-		req->next = first;
-	while (!atomic_compare_exchange_weak(&lane->answers, &first, req));
-	vine_lane_ring(lane);
-	atomic_fetch_sub(&lane->completers, 1);
 }

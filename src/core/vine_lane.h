@@ -37,6 +37,21 @@ struct vine_cancel {
 	uint32_t pos;		/* of the ring then: it lies within a lap */
 };
 
+/*
+ * What the last task of a queue was found to be allowed. The next one mostly
+ * asks for the same, and gets it without a look-up as long as nothing was taken
+ * back from anybody since.
+ */
+struct vine_way {
+	uint64_t word;			/* accelerator and procedure; 0: none */
+	struct vine_accel_s *accel;
+	struct vine_proc_s *proc;
+	uint32_t registry_changes;
+	uint32_t extent_changes;
+	uint64_t extent_len;		/* 0: none */
+	vine_off_t extent_off;
+};
+
 /* A queue, as its lane knows it. */
 struct vine_pq {
 	struct vine_ring sub;
@@ -51,9 +66,9 @@ struct vine_pq {
 	uint32_t in_flight;		/* taken, not answered */
 	uint32_t taken;			/* published so far */
 	uint32_t looks;			/* in vain, since the last task */
-	uint32_t last;			/* tasks of the last visit with any */
 	uint32_t skip;			/* looks to leave out, see visit() */
 	uint32_t active;
+	struct vine_way way;
 	uint32_t added;			/* 1: in the lane's list of all */
 	uint32_t control;		/* 1: the session's control queue */
 	uint32_t cancels;		/* how many of cancel[] are used */
@@ -182,7 +197,40 @@ void vine_lane_activate(struct vine_lane *lane, struct vine_pq *pq);
 /* vine_lane_ring wakes the lane if it sleeps. Any thread. */
 void vine_lane_ring(struct vine_lane *lane);
 
-struct vine_req *vine_lane_req(struct vine_lane *lane);
-void vine_lane_req_free(struct vine_lane *lane, struct vine_req *req);
+/*
+ * vine_lane_req returns a request of the lane's pool, or NULL when there is no
+ * memory for one; vine_lane_req_free puts it back. The lane's thread.
+ */
+struct vine_req *vine_lane_req_new(struct vine_lane *lane);
+
+static inline struct vine_req *
+vine_lane_req(struct vine_lane *lane)
+{
+	struct vine_req *req = lane->free_reqs;
+
+	if (__builtin_expect(req == NULL, 0))
+		return vine_lane_req_new(lane);
+	lane->free_reqs = req->next;
+	return req;
+}
+
+static inline void
+vine_lane_req_free(struct vine_lane *lane, struct vine_req *req)
+{
+	req->next = lane->free_reqs;
+	lane->free_reqs = req;
+}
+
+/* Each thread's own: its address tells who polls a lane. */
+extern _Thread_local char vine_lane_mark
+	__attribute__((tls_model("initial-exec")));
+
+/* vine_lane_is_mine tells whether the calling thread polls the lane. */
+static inline int
+vine_lane_is_mine(const struct vine_lane *lane)
+{
+	return atomic_load_explicit(&lane->poller, memory_order_relaxed) ==
+	       &vine_lane_mark;
+}
 
 #endif

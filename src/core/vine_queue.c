@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Issue and reap. Single-writer rules: `sub`, credit_head and free_tasks belong
- * to the owning thread; `comp`, head and credit_tail to the holder of the
- * token; sleepers to the holder of sleep_lock.
+ * Issue and reap. Single-writer rules: `sub`, place and free_tasks belong to
+ * the owning thread; `comp` and head to the holder of the token; an entry of
+ * `flight` is filled by the owner while it is NULL and emptied by the reaper;
+ * sleepers belong to the holder of sleep_lock.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -39,25 +40,20 @@ vine_queue_bind(struct vine_session *session, uint32_t index,
 	if (q == NULL)
 		return -ENOMEM;
 	memset(q, 0, sizeof(*q));
-	q->places = comp;
-	q->credits = malloc(comp * sizeof(*q->credits));
+	q->place_mask = comp - 1;
 	q->flight = calloc(comp, sizeof(*q->flight));
 	pthread_mutex_init(&q->sleep_lock, NULL);
 	q->sub.slots = vine_seg_at(seg, arch_load64(&shm->sub),
 				   sub * sizeof(struct vine_desc_shm), 64);
 	q->comp.slots = vine_seg_at(seg, arch_load64(&shm->comp),
 				    comp * sizeof(struct vine_comp_shm), 64);
-	if (q->credits == NULL || q->flight == NULL || q->sub.slots == NULL ||
+	if (q->flight == NULL || q->sub.slots == NULL ||
 	    q->comp.slots == NULL) {
-		int rc = q->credits && q->flight ? -EPROTO : -ENOMEM;
+		int rc = q->flight ? -EPROTO : -ENOMEM;
 
 		vine_queue_free(q);
 		return rc;
 	}
-	for (uint32_t i = 0; i < comp; i++)
-		q->credits[i] = (uint16_t)i;
-	q->credit_seen = comp;
-	atomic_store(&q->credit_tail, comp);
 	q->sub.mask = sub - 1;
 	q->comp.mask = comp - 1;
 	q->shm = shm;
@@ -81,7 +77,6 @@ vine_queue_free(struct vine_queue *q)
 		free(b);
 	}
 	pthread_mutex_destroy(&q->sleep_lock);
-	free(q->credits);
 	free(q->flight);
 	free(q);
 }
@@ -156,14 +151,13 @@ has_room(struct vine_queue *q)
 		if (q->sub.pos - q->taken > q->sub.mask)
 			return 0;
 	}
-	if (q->credit_head == q->credit_seen) {
-		/* CREDIT-A1: pairs with CREDIT-R1 in take_in(). */
-		q->credit_seen = atomic_load_explicit(&q->credit_tail,
-						      memory_order_acquire);
-		if (q->credit_head == q->credit_seen)
-			return 0;
+	/* a place whose task takes long is left out */
+	for (uint32_t i = 0; i <= q->place_mask; i++) {
+		if (vine_queue_has_room(q))
+			return 1;
+		q->place = (q->place + 1) & q->place_mask;
 	}
-	return 1;
+	return 0;
 }
 
 int
@@ -184,7 +178,7 @@ vine_queue_enter_slow(struct vine_queue *queue)
 }
 
 /* A task is done. What is left to do for it waits until we are out. */
-static void
+static inline void
 finish(struct vine_task_s *task, const struct vine_comp *comp,
        struct vine_task_s **calls, int alone)
 {
@@ -195,45 +189,53 @@ finish(struct vine_task_s *task, const struct vine_comp *comp,
 	}
 }
 
+/* One completion: its task is done. Returns 1, or 0 where there is none. */
+static inline __attribute__((always_inline)) uint32_t
+complete(struct vine_queue *q, const struct vine_comp *comp,
+	 struct vine_task_s **calls, int alone)
+{
+	uint32_t place = comp->cookie & q->place_mask;
+	/* FLIGHT-A1: see vine_queue_put(). */
+	struct vine_task_s *task = atomic_load_explicit(&q->flight[place],
+							memory_order_acquire);
+
+	if (__builtin_expect(task == NULL || task->cookie != comp->cookie, 0)) {
+		log_warn("queue %u completion of cookie %#x, which is not in "
+			 "flight", q->index, comp->cookie);
+		return 0;
+	}
+	UTILS_TRACE_POINT(reap, q->trace_id, task->cookie,
+			  utils_clock_ticks());
+	/* FLIGHT-R2: we are done with the entry and the slot; pairs with
+	 * FLIGHT-A2 in vine_queue_has_room(). */
+	atomic_store_explicit(&q->flight[place], NULL, memory_order_release);
+	finish(task, comp, calls, alone);
+	return 1;
+}
+
 /*
- * Take completions in. Tasks with a callback, and those that nobody wants any
- * more, are left in a list: neither is for here, where others wait. The token
- * is held, or, where `alone` is set, the bias.
+ * Take completions in. Those of a stream are copied out a few at a time, so
+ * that the lines of several are on their way at once; the first of a few tasks
+ * is not kept waiting for a look at the next slot. Tasks with a callback, and
+ * those that nobody wants any more, are left in a list: neither is for here,
+ * where others wait. The token is held, or, where `alone` is set, the bias.
  */
-static uint32_t
+static inline __attribute__((always_inline)) uint32_t
 take_in(struct vine_queue *q, struct vine_task_s **calls, int alone)
 {
-	uint32_t tail = atomic_load_explicit(&q->credit_tail,
-					     memory_order_relaxed);
-	struct vine_comp comp;
-	uint32_t n = 0;
+	const uint32_t batch = alone && vine_queue_streams(q) ?
+		VINE_TAKE_BATCH : 1;
+	struct vine_comp comps[VINE_TAKE_BATCH];
+	uint32_t i, got, n = 0;
 
-	while (vine_cring_pop(&q->comp, &comp)) {
-		arch_prefetch(&q->comp.slots[(q->comp.pos +
-					      2 * VINE_RING_AHEAD_READ) &
-					     q->comp.mask]);
-		uint32_t place = comp.cookie & (q->places - 1);
-		/* FLIGHT-A1: see vine_queue_put(). */
-		struct vine_task_s *task =
-			atomic_load_explicit(&q->flight[place],
-					     memory_order_acquire);
-
-		if (task == NULL || task->cookie != comp.cookie) {
-			log_warn("queue %u completion of cookie %#x, which is "
-				 "not in flight", q->index, comp.cookie);
-			continue;
-		}
-		atomic_store_explicit(&q->flight[place], NULL,
-				      memory_order_relaxed);
-		q->credits[tail++ & (q->places - 1)] = (uint16_t)place;
-		UTILS_TRACE_POINT(reap, q->trace_id, task->cookie,
-				  utils_clock_ticks());
-		finish(task, &comp, calls, alone);
-		n++;
-	}
+	do {
+		for (got = 0; got < batch; got++)
+			if (!vine_cring_pop(&q->comp, &comps[got]))
+				break;
+		for (i = 0; i < got; i++)
+			n += complete(q, &comps[i], calls, alone);
+	} while (got == batch);
 	atomic_store_explicit(&q->head, q->comp.pos, memory_order_relaxed);
-	/* CREDIT-R1: the place is empty before it is given back. */
-	atomic_store_explicit(&q->credit_tail, tail, memory_order_release);
 	return n;
 }
 
@@ -325,8 +327,8 @@ void
 vine_queue_fail(struct vine_queue *queue, uint32_t status)
 {
 	struct vine_comp comp = {
-		.status = status,
-		.error = (uint32_t)vine_status_errno((enum vine_status)status),
+		.how = vine_comp_how(status, (uint32_t)vine_status_errno(
+					     (enum vine_status)status), 0),
 	};
 	struct vine_task_s *calls = NULL;
 
@@ -334,12 +336,11 @@ vine_queue_fail(struct vine_queue *queue, uint32_t status)
 	while (!token_take(queue))
 		arch_pause();
 	take_in(queue, &calls, 0);
-	for (uint32_t i = 0; i < queue->places; i++) {
+	for (uint32_t i = 0; i <= queue->place_mask; i++) {
 		struct vine_task_s *task = atomic_load(&queue->flight[i]);
 
 		if (task == NULL)
 			continue;
-		/* the place is not given back: the queue is of no more use */
 		atomic_store(&queue->flight[i], NULL);
 		finish(task, &comp, &calls, 0);
 	}
@@ -353,7 +354,7 @@ vine_queue_busy(const struct vine_queue *queue)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < queue->places; i++)
+	for (uint32_t i = 0; i <= queue->place_mask; i++)
 		n += atomic_load(&queue->flight[i]) != NULL;
 	return n;
 }

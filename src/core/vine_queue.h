@@ -6,7 +6,8 @@
  * are taken in by whichever thread holds the token, one at a time; it is never
  * waited for. A credit is a place in the completion ring and in the table of
  * tasks in flight: the issuer takes one, the reaper gives it back, so neither
- * can overflow.
+ * can overflow. Places are taken in turn; one whose task is still in flight is
+ * left out.
  *
  * Mostly the owner reaps what he issued, and frees it. He does so without a
  * locked instruction (arch_bias.h) until another thread first waits for, reaps
@@ -24,12 +25,10 @@
 #include "core/vine_ready.h"
 #include "core/vine_ring.h"
 #include "core/vine_session.h"
+#include "core/vine_task.h"
 #include "core/vine_thread.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_trace.h"
-
-struct vine_task_block;
-struct vine_task_s;
 
 struct vine_queue {
 	/* the owner's: */
@@ -37,17 +36,15 @@ struct vine_queue {
 	struct vine_queue_shm *shm;
 	struct vine_session *session;
 	uint32_t taken;			/* what we last saw */
-	uint32_t credit_head;
-	uint32_t credit_seen;		/* credit_tail as we last saw it */
+	uint32_t place;			/* of the next task, if it is free */
 	uint32_t index;
 	uint32_t last_cookie;		/* for the trace of a ring */
 	struct vine_ready ready;
 	struct arch_ladder ladder;
 	struct vine_task_s *free_tasks;
 	struct vine_task_block *blocks;	/* of all tasks */
-	uint16_t *credits;		/* ring of free places */
-	_Atomic(struct vine_task_s *) *flight; /* by place */
-	uint32_t places;
+	_Atomic(struct vine_task_s *) *flight; /* by place; NULL: free */
+	uint32_t place_mask;
 	uint64_t trace_id;
 	struct vine_queue *next;	/* of the session's */
 	struct vine_queue *next_idle;	/* of those without a thread */
@@ -61,7 +58,6 @@ struct vine_queue {
 	/* the reaper's: */
 	_Atomic uint32_t token;
 	_Atomic uint32_t head;		/* next completion */
-	_Atomic uint32_t credit_tail;
 	struct vine_cring comp;
 
 	/* anybody's: */
@@ -72,24 +68,23 @@ struct vine_queue {
 };
 
 /*
- * vine_queue_mine returns the calling thread's queue of a session, asking the
- * appliance for one at the first call. Returns 0, or -EDQUOT, -ENOMEM,
+ * vine_queue_mine returns the calling thread's queue of a session, or NULL
+ * where it has none yet, or used another session last; vine_queue_mine_slow
+ * finds it then, or asks the appliance for one. Returns 0, or -EDQUOT, -ENOMEM,
  * -ETIMEDOUT, -ECONNRESET, -ECHILD.
  */
-int vine_queue_mine_slow(struct vine_session *session,
-			 struct vine_queue **queue);
-
-static inline int
-vine_queue_mine(struct vine_session *session, struct vine_queue **queue)
+static inline struct vine_queue *
+vine_queue_mine(const struct vine_session *session)
 {
 	const struct vine_thread *t = vine_thread_last;
 
-	if (__builtin_expect(t == NULL || t->session_id != session->id ||
-			     t->queue == NULL, 0))
-		return vine_queue_mine_slow(session, queue);
-	*queue = t->queue;
-	return 0;
+	if (__builtin_expect(t == NULL || t->session_id != session->id, 0))
+		return NULL;
+	return t->queue;
 }
+
+int vine_queue_mine_slow(struct vine_session *session,
+			 struct vine_queue **queue);
 
 /* vine_queue_bind makes the private half of queue `index`. */
 int vine_queue_bind(struct vine_session *session, uint32_t index,
@@ -105,12 +100,35 @@ void vine_queue_release(struct vine_queue *queue);
  */
 int vine_queue_room(struct vine_queue *queue);
 
+/* vine_task_new returns a task of the queue, or NULL. The queue's owner. */
+struct vine_task_s *vine_task_new_slow(struct vine_queue *queue);
+
+static inline struct vine_task_s *
+vine_task_new(struct vine_queue *queue)
+{
+	struct vine_task_s *task = queue->free_tasks;
+
+	if (__builtin_expect(task == NULL, 0)) {
+		task = vine_task_new_slow(queue);
+		if (task == NULL)
+			return NULL;
+	}
+	queue->free_tasks = task->next;
+	atomic_store_explicit(&task->done, 0, memory_order_relaxed);
+	atomic_store_explicit(&task->refs, 2, memory_order_relaxed);
+	task->queue = queue;
+	task->table = NULL;
+	return task;
+}
+
 /* vine_queue_has_room tells whether they are, by what the owner knows. */
 static inline int
 vine_queue_has_room(const struct vine_queue *queue)
 {
+	/* FLIGHT-A2: pairs with FLIGHT-R2 in take_in(). */
 	return queue->sub.pos - queue->taken <= queue->sub.mask &&
-	       queue->credit_head != queue->credit_seen;
+	       atomic_load_explicit(&queue->flight[queue->place],
+				    memory_order_acquire) == NULL;
 }
 
 /* vine_queue_next_cookie returns what vine_queue_put will return next. */
@@ -118,8 +136,7 @@ static inline uint32_t
 vine_queue_next_cookie(const struct vine_queue *queue)
 {
 	/* the upper half tells a late completion of an earlier lap apart */
-	return queue->credits[queue->credit_head & (queue->places - 1)] |
-	       queue->sub.pos << 16;
+	return queue->place | queue->sub.pos << 16;
 }
 
 /*
@@ -134,12 +151,12 @@ vine_queue_put(struct vine_queue *queue, struct vine_task_s *task,
 	uint32_t cookie = vine_queue_next_cookie(queue);
 	struct vine_desc_shm *slot = vine_ring_slot(&queue->sub);
 
-	queue->credit_head++;
 	queue->last_cookie = cookie;
 	/* FLIGHT-R1: what the reaper needs of the task; pairs with FLIGHT-A1 in
 	 * take_in(). The rings order the same, but through the appliance. */
-	atomic_store_explicit(&queue->flight[cookie & (queue->places - 1)],
-			      task, memory_order_release);
+	atomic_store_explicit(&queue->flight[queue->place], task,
+			      memory_order_release);
+	queue->place = (queue->place + 1) & queue->place_mask;
 	vine_ring_reserve(&queue->sub);
 	/* in place: a copy of a slot that was just put together stalls */
 	arch_store64(&slot->w[1], w1);
@@ -209,10 +226,10 @@ vine_queue_leave(struct vine_queue *queue)
 static inline int
 vine_queue_streams(const struct vine_queue *queue)
 {
-	uint32_t tail = atomic_load_explicit(&queue->credit_tail,
-					     memory_order_relaxed);
-
-	return queue->credit_head + queue->places - tail >= VINE_STREAM_MIN;
+	return atomic_load_explicit(&queue->flight[(queue->place -
+						    VINE_STREAM_MIN) &
+						   queue->place_mask],
+				    memory_order_relaxed) != NULL;
 }
 
 /* vine_queue_peek tells whether a completion may be there. Any thread. */

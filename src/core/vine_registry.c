@@ -156,6 +156,7 @@ accel_clear(struct vine_registry *r, uint32_t index)
 {
 	arch_store32(&vine_seg_accel(r->seg, index)->handle, 0);
 	atomic_store(&r->accels[index].word, 0);
+	atomic_fetch_add(&r->changes, 1);
 }
 
 int
@@ -331,6 +332,7 @@ vine_registry_unuse(struct vine_registry *r, struct vine_proc_s *proc,
 	arch_store32(&vine_seg_proc(r->seg, i)->handle, 0);
 	atomic_store(&r->procs[i].word, 0);
 	atomic_store(&r->procs[i].proc, NULL);
+	atomic_fetch_add(&r->changes, 1);
 	proc->epoch = epoch;
 	proc->next = r->resting;
 	r->resting = proc;

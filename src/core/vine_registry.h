@@ -46,6 +46,7 @@ struct vine_registry {
 	const struct vine_seg *seg;
 	uint32_t accel_count;
 	uint32_t proc_count;
+	_Atomic uint32_t changes;	/* counts withdrawals: see vine_req.c */
 	struct vine_accel_slot *accels;
 	struct vine_proc_slot *procs;
 	struct vine_accel_s *phys;	/* list of all, by next */

@@ -16,19 +16,38 @@
 #include "utils/utils_clock.h"
 #include "utils/utils_trace.h"
 
-/* One reference becomes one view. */
-static inline __attribute__((always_inline)) int
-view_of(const struct vine_pipe_s *pipe, const struct vine_pq *pq,
-	const struct vine_ref *ref, struct vine_view *view)
+/* One reference becomes one view; where it is in another extent. */
+static __attribute__((noinline)) int
+view_elsewhere(const struct vine_pipe_s *pipe, struct vine_pq *pq,
+	       const struct vine_ref *ref, struct vine_view *view)
 {
+	const struct vine_extents *x = &pipe->extents;
+	const struct vine_extent *e;
+
 	view->length = ref->len;
 	if (ref->len == 0) {
-		view->ptr = pipe->seg->base + pipe->extents.heap_off;
+		view->ptr = pipe->seg->base + x->heap_off;
 		return 0;
 	}
-	if (vine_extents_find(&pipe->extents, pq->serial, ref->off,
-			      ref->len) == NULL)
+	e = vine_extents_find(x, pq->serial, ref->off, ref->len);
+	if (e == NULL)
 		return -ERANGE;
+	pq->way.extent_off = e->off;
+	pq->way.extent_len = e->len;
+	view->ptr = pipe->seg->base + ref->off;
+	return 0;
+}
+
+static inline __attribute__((always_inline)) int
+view_of(const struct vine_pipe_s *pipe, struct vine_pq *pq,
+	const struct vine_ref *ref, struct vine_view *view)
+{
+	uint64_t at = ref->off - pq->way.extent_off;
+	uint64_t room = pq->way.extent_len - ref->len;
+
+	if (__builtin_expect(ref->len > pq->way.extent_len || at > room, 0))
+		return view_elsewhere(pipe, pq, ref, view);
+	view->length = ref->len;
 	view->ptr = pipe->seg->base + ref->off;
 	return 0;
 }
@@ -105,25 +124,25 @@ admit_table(struct vine_lane *lane, struct vine_pq *pq,
 	return VINE_STATUS_OK;
 }
 
-static enum vine_status
+static inline enum vine_status
 admit_inline(struct vine_lane *lane, struct vine_pq *pq,
 	     const struct vine_desc *desc, struct vine_req *req)
 {
 	uint32_t in = vine_desc_in_count(desc);
 	uint32_t refs = in + vine_desc_out_count(desc);
 
+	req->in_count = in;
+	req->out_count = refs - in;
+	req->views = req->small_views;
+	req->args = req->small_args;
+	req->args_size = vine_desc_args_size(desc);
 	for (uint32_t i = 0; i < refs; i++) {
 		struct vine_ref ref = vine_desc_ref(desc, i);
 
 		if (view_of(lane->pipe, pq, &ref, &req->small_views[i]) != 0)
 			return refuse_data(lane, pq, &ref, "data");
 	}
-	req->views = req->small_views;
-	req->in_count = in;
-	req->out_count = refs - in;
-	req->args_size = vine_desc_args_size(desc);
-	req->args = req->small_args;
-	if (req->args_size)
+	if (__builtin_expect(req->args_size != 0, 0))
 		memcpy(req->small_args, (const uint8_t *)&desc->w[4] +
 		       refs * VINE_DESC_REF, req->args_size);
 	return VINE_STATUS_OK;
@@ -181,37 +200,140 @@ was_canceled(struct vine_pq *pq, uint32_t cookie)
 	return found;
 }
 
-/* task-path 5 admit */
-enum vine_status
-vine_req_admit(struct vine_lane *lane, struct vine_pq *pq,
-	       const struct vine_desc *desc, struct vine_req *req)
+/* Look the accelerator and the procedure up, and remember them. */
+static __attribute__((noinline)) enum vine_status
+find_way(struct vine_lane *lane, struct vine_pq *pq,
+	 const struct vine_desc *desc)
 {
 	const struct vine_registry *r = &lane->pipe->registry;
+	struct vine_accel_s *accel;
+	struct vine_proc_s *proc;
 	enum vine_status status;
 
-	if (vine_desc_check(desc) != 0)
-		return refuse(lane, pq, desc, VINE_STATUS_BAD_TASK);
-	if (pq->in_flight > pq->comp.mask + 1)
-		return refuse(lane, pq, desc, VINE_STATUS_BUSY);
-	req->accel = vine_registry_accel(r, vine_desc_accel(desc), pq->serial);
-	if (req->accel == NULL || req->accel->dropped)
+	pq->way.word = 0;
+	/* first: what is withdrawn after this is found out by the next */
+	pq->way.registry_changes = atomic_load(&r->changes);
+	accel = vine_registry_accel(r, vine_desc_accel(desc), pq->serial);
+	if (accel == NULL || accel->dropped)
 		return refuse(lane, pq, desc, VINE_STATUS_BAD_ACCEL);
-	req->proc = vine_registry_proc(r, vine_desc_proc(desc));
-	status = match(req->accel, req->proc);
+	proc = vine_registry_proc(r, vine_desc_proc(desc));
+	status = match(accel, proc);
 	if (status != VINE_STATUS_OK)
 		return refuse(lane, pq, desc, status);
-	req->deadline_us = vine_desc_deadline_us(desc);
+	pq->way.accel = accel;
+	pq->way.proc = proc;
+	pq->way.word = desc->w[1];
+	return VINE_STATUS_OK;
+}
+
+/* Forget what was found, where something has been taken back since. */
+static inline void
+check_way(const struct vine_pipe_s *pipe, struct vine_way *way)
+{
+	uint32_t r = atomic_load_explicit(&pipe->registry.changes,
+					  memory_order_relaxed);
+	uint32_t x = atomic_load_explicit(&pipe->extents.changes,
+					  memory_order_relaxed);
+
+	if (__builtin_expect(r != way->registry_changes, 0))
+		way->word = 0;
+	if (__builtin_expect(x != way->extent_changes, 0)) {
+		way->extent_len = 0;
+		way->extent_changes = x;
+	}
+}
+
+/* task-path 5 admit */
+static inline enum vine_status
+admit(struct vine_lane *lane, struct vine_pq *pq, const struct vine_desc *desc,
+      struct vine_req *req)
+{
+	enum vine_status status;
+
+	if (__builtin_expect(vine_desc_check(desc) != 0, 0))
+		return refuse(lane, pq, desc, VINE_STATUS_BAD_TASK);
+	if (__builtin_expect(pq->in_flight > pq->comp.mask + 1, 0))
+		return refuse(lane, pq, desc, VINE_STATUS_BUSY);
+	check_way(lane->pipe, &pq->way);
+	if (__builtin_expect(desc->w[1] != pq->way.word, 0)) {
+		status = find_way(lane, pq, desc);
+		if (status != VINE_STATUS_OK)
+			return status;
+	}
+	req->accel = pq->way.accel;
+	req->proc = pq->way.proc;
 	if (req->deadline_us && vine_req_expired(req))
 		return VINE_STATUS_DEADLINE;
-	if (pq->cancels && was_canceled(pq, req->cookie))
+	if (__builtin_expect(pq->cancels != 0, 0) &&
+	    was_canceled(pq, req->cookie))
 		return VINE_STATUS_CANCELED;
-	if (req->flags & VINE_DESC_TABLE)
-		status = admit_table(lane, pq, desc, req);
-	else
-		status = admit_inline(lane, pq, desc, req);
+	if (__builtin_expect(!(req->flags & VINE_DESC_TABLE), 1))
+		return admit_inline(lane, pq, desc, req);
+	status = admit_table(lane, pq, desc, req);
 	if (status == VINE_STATUS_BAD_TASK)
 		return refuse(lane, pq, desc, status);
 	return status;
+}
+
+/* task-path 6 dispatch: to the owner of the accelerator */
+static inline void
+dispatch(struct vine_req *req)
+{
+	const struct vine_owner *owner = req->accel->owner;
+
+	VINE_STOP(dispatch, req);
+	/* task-path 7 execute: the owner's submit, see services/ */
+	owner->submit(owner->state, req);
+}
+
+/*
+ * Reading the counter costs as much as the rest of admitting. A task that is
+ * taken right after another was answered is taken at the tick of that answer.
+ */
+static inline uint64_t
+take_tick(const struct vine_lane *lane)
+{
+	uint64_t tick = lane->answered;
+
+	return tick ? tick : utils_clock_ticks();
+}
+
+int
+vine_req_run(struct vine_lane *lane, struct vine_pq *pq,
+	     const struct vine_desc *desc)
+{
+	struct vine_req *req = vine_lane_req(lane);
+	struct vine_accel_count *c;
+	enum vine_status status;
+
+	if (__builtin_expect(req == NULL, 0))
+		return -ENOMEM;
+	req->pq = pq;
+	req->cookie = vine_desc_cookie(desc);
+	req->flags = vine_desc_flags(desc);
+	req->issue = vine_desc_issue_ticks(desc);
+	req->deadline_us = vine_desc_deadline_us(desc);
+	req->execute = 0;
+	req->complete = 0;
+	req->accel = NULL;
+	req->word = NULL;
+	req->take = req->flags & VINE_DESC_NOSTAMP ? 0 : take_tick(lane);
+	pq->in_flight++;
+	VINE_STOP(take, req);
+	status = admit(lane, pq, desc, req);
+	lane->answered = 0;	/* a submit that answers sets it */
+	if (__builtin_expect(status != VINE_STATUS_OK, 0)) {
+		req->in_count = 0;
+		req->out_count = 0;
+		req->accel = NULL;
+		vine_req_answer(req, status, vine_status_errno(status), 0);
+		return 0;
+	}
+	VINE_STOP(admit, req);
+	c = &req->accel->count[lane->index];
+	atomic_store_explicit(&c->taken, c->taken + 1, memory_order_relaxed);
+	dispatch(req);
+	return 0;
 }
 
 int
@@ -320,18 +442,13 @@ stamp(const struct vine_req *req, uint64_t ticks)
 	return ticks > req->issue ? vine_tick_pack(ticks - req->issue) : 0;
 }
 
-/* task-path 8 complete */
 void
 vine_req_answer(struct vine_req *req, enum vine_status status, int error,
 		uint64_t value)
 {
 	struct vine_pq *pq = req->pq;
-	struct vine_comp comp = {
-		.cookie = req->cookie,
-		.status = status,
-		.error = (uint32_t)error,
-		.value = value,
-	};
+	struct vine_comp comp = { .cookie = req->cookie, .value = value };
+	uint32_t take = 0;
 
 	if (req->held)
 		unhold(req);
@@ -342,10 +459,11 @@ vine_req_answer(struct vine_req *req, enum vine_status status, int error,
 		}
 		if (req->execute == 0)
 			req->execute = req->take;
-		comp.take = stamp(req, req->take);
-		comp.execute = stamp(req, req->execute);
-		comp.complete = stamp(req, req->complete);
+		take = stamp(req, req->take);
+		comp.times = vine_comp_times(stamp(req, req->execute),
+					     stamp(req, req->complete));
 	}
+	comp.how = vine_comp_how(status, (uint32_t)error, take);
 	if (req->execute == 0)	/* at once, without a word */
 		UTILS_TRACE_POINT(execute, pq->trace_id, req->cookie,
 				  req->take);
@@ -358,4 +476,31 @@ vine_req_answer(struct vine_req *req, enum vine_status status, int error,
 		count_accel(req, status);
 	vine_lane_req_free(req->lane, req);
 	vine_lane_wake_peer(pq);
+}
+
+/* task-path 8 complete: by any thread */
+void
+vine_req_complete(struct vine_req *req, enum vine_status status, int error,
+		  uint64_t value)
+{
+	struct vine_lane *lane = req->lane;
+	struct vine_req *first;
+
+	if (!req->held || vine_lane_is_mine(lane)) {
+		vine_req_answer(req, status, error, value);
+		return;
+	}
+	req->complete = utils_clock_ticks();
+	req->status = status;
+	req->error = error;
+	req->value = value;
+	/* once the answer is in the mailbox the request is the lane's, and the
+	 * pipe may be at its end: it waits for us */
+	atomic_fetch_add(&lane->completers, 1);
+	first = atomic_load(&lane->answers);
+	do
+		req->next = first;
+	while (!atomic_compare_exchange_weak(&lane->answers, &first, req));
+	vine_lane_ring(lane);
+	atomic_fetch_sub(&lane->completers, 1);
 }

@@ -63,13 +63,12 @@ struct vine_req {
 };
 
 /*
- * vine_req_admit judges a copied descriptor and fills a request with checked
- * views. task-path 5 admit. The lane's thread. Returns VINE_STATUS_OK, or the
- * status with which the task is refused.
+ * vine_req_run judges a copied descriptor, fills a request with checked views
+ * and hands it to the owner of its accelerator; or refuses it with a status.
+ * The lane's thread. Returns 0, or -ENOMEM: nothing was done.
  */
-enum vine_status vine_req_admit(struct vine_lane *lane, struct vine_pq *pq,
-				const struct vine_desc *desc,
-				struct vine_req *req);
+int vine_req_run(struct vine_lane *lane, struct vine_pq *pq,
+		 const struct vine_desc *desc);
 
 /* vine_req_hold: see svc_hold in services/svc.h. */
 void vine_req_hold(struct vine_req *req);

@@ -43,16 +43,56 @@ struct vine_cring {
 	uint32_t pos;
 };
 
-/* A completion, copied out. */
+/* A completion, copied out, as the words of its slot. */
 struct vine_comp {
 	uint32_t cookie;
-	uint32_t status;
-	uint32_t error;
-	uint32_t take;		/* vine_tick_pack: ticks after issue */
-	uint32_t execute;
-	uint32_t complete;
 	uint64_t value;
+	uint64_t how;		/* status, errno, ticks from issue to take */
+	uint64_t times;		/* ticks from issue to execute, to complete */
 };
+
+static inline uint64_t
+vine_comp_how(uint32_t status, uint32_t error, uint32_t take)
+{
+	return (status & 0xff) | (uint64_t)(error & 0xffff) << 16 |
+	       (uint64_t)take << 32;
+}
+
+static inline uint64_t
+vine_comp_times(uint32_t execute, uint32_t complete)
+{
+	return execute | (uint64_t)complete << 32;
+}
+
+static inline uint32_t
+vine_comp_status(uint64_t how)
+{
+	return how & 0xff;
+}
+
+static inline uint32_t
+vine_comp_error(uint64_t how)
+{
+	return how >> 16 & 0xffff;
+}
+
+static inline uint32_t
+vine_comp_take(uint64_t how)
+{
+	return (uint32_t)(how >> 32);
+}
+
+static inline uint32_t
+vine_comp_execute(uint64_t times)
+{
+	return (uint32_t)times;
+}
+
+static inline uint32_t
+vine_comp_complete(uint64_t times)
+{
+	return (uint32_t)(times >> 32);
+}
 
 /* vine_ring_slot returns the slot to fill next. It must be free. */
 static inline struct vine_desc_shm *
@@ -82,12 +122,11 @@ vine_ring_reserve(const struct vine_ring *ring)
 					 ring->mask]);
 }
 
-/* vine_ring_expect asks for the lines that will be taken next. */
+/* vine_ring_expect asks for the line that will be taken `ahead` after next. */
 static inline void
-vine_ring_expect(const struct vine_ring *ring)
+vine_ring_expect(const struct vine_ring *ring, uint32_t ahead)
 {
-	arch_prefetch(&ring->slots[(ring->pos + VINE_RING_AHEAD_READ) &
-				   ring->mask]);
+	arch_prefetch(&ring->slots[(ring->pos + ahead) & ring->mask]);
 }
 
 /* vine_ring_peek tells whether the next slot has been filled. */
@@ -113,8 +152,13 @@ vine_ring_pop(struct vine_ring *ring, struct vine_desc *copy)
 	if ((uint32_t)w0 != ring->pos + 1)
 		return 0;
 	copy->w[0] = w0;
-	for (int i = 1; i < 8; i++)
-		copy->w[i] = arch_load64(&s->w[i]);
+	copy->w[1] = arch_load64(&s->w[1]);
+	copy->w[2] = arch_load64(&s->w[2]);
+	copy->w[3] = arch_load64(&s->w[3]);
+	copy->w[4] = arch_load64(&s->w[4]);
+	copy->w[5] = arch_load64(&s->w[5]);
+	copy->w[6] = arch_load64(&s->w[6]);
+	copy->w[7] = arch_load64(&s->w[7]);
 	ring->pos++;
 	return 1;
 }
@@ -129,10 +173,8 @@ vine_cring_push(struct vine_cring *ring, const struct vine_comp *c)
 	arch_prefetch_write(&ring->slots[(seq + 2 * VINE_RING_AHEAD_WRITE) &
 					 ring->mask]);
 	arch_store64(&s->w[1], c->value);
-	arch_store64(&s->w[2], (c->status & 0xff) |
-			       (uint64_t)(c->error & 0xffff) << 16 |
-			       (uint64_t)c->take << 32);
-	arch_store64(&s->w[3], c->execute | (uint64_t)c->complete << 32);
+	arch_store64(&s->w[2], c->how);
+	arch_store64(&s->w[3], c->times);
 	/* RING-R2 publishes words 1 to 3; pairs with RING-A2 in
 	 * vine_cring_pop(). It also orders what the procedure wrote into the
 	 * task's data before its completion. */
@@ -154,19 +196,13 @@ vine_cring_pop(struct vine_cring *ring, struct vine_comp *c)
 	const struct vine_comp_shm *s = &ring->slots[ring->pos & ring->mask];
 	/* RING-A2: see vine_cring_push(). */
 	uint64_t w0 = arch_load_acquire64(&s->w[0]);
-	uint64_t w2, w3;
 
 	if ((uint32_t)w0 != ring->pos + 1)
 		return 0;
-	w2 = arch_load64(&s->w[2]);
-	w3 = arch_load64(&s->w[3]);
 	c->cookie = (uint32_t)(w0 >> 32);
 	c->value = arch_load64(&s->w[1]);
-	c->status = w2 & 0xff;
-	c->error = w2 >> 16 & 0xffff;
-	c->take = (uint32_t)(w2 >> 32);
-	c->execute = (uint32_t)w3;
-	c->complete = (uint32_t)(w3 >> 32);
+	c->how = arch_load64(&s->w[2]);
+	c->times = arch_load64(&s->w[3]);
 	ring->pos++;
 	return 1;
 }

@@ -537,8 +537,9 @@ control(struct vine_session *s, enum vine_ctl op, const uint64_t operand[3],
 	rc = vine_wait(&q, 1, &q->ladder, done_task, task, s->attach_timeout);
 	if (rc == 0 && s->lost)
 		rc = -ECONNRESET;
-	else if (rc == 0 && task->status != VINE_STATUS_OK)
-		rc = task->error ? -(int)task->error : -EPROTO;
+	else if (rc == 0 && vine_comp_status(task->how) != VINE_STATUS_OK)
+		rc = vine_comp_error(task->how) ?
+			-(int)vine_comp_error(task->how) : -EPROTO;
 	if (rc == 0 && value)
 		*value = task->value;
 	vine_task_unref(task);

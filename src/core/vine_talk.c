@@ -338,7 +338,6 @@ issue(vine_accel *accel, vine_proc *proc, vine_data *args, size_t in_count,
 		.in_count = (uint32_t)in_count,
 		.out_count = (uint32_t)out_count,
 	};
-	int rc;
 
 	if (in_count > VINE_TASK_REFS_MAX ||
 	    out_count > VINE_TASK_REFS_MAX - in_count ||
@@ -353,8 +352,7 @@ issue(vine_accel *accel, vine_proc *proc, vine_data *args, size_t in_count,
 		o.args = args->ptr;
 		o.args_size = (uint32_t)args->size;
 	}
-	rc = vine_task_issue_raw(&o, 1, task);
-	return rc == 1 ? 0 : rc;
+	return vine_task_issue_raw(&o, task);
 }
 
 vine_task *
@@ -380,7 +378,8 @@ state_of(const struct vine_task_s *task)
 {
 	if (!vine_task_is_done(task))
 		return task_issued;
-	return task->status == VINE_STATUS_OK ? task_completed : task_failed;
+	return vine_comp_status(task->how) == VINE_STATUS_OK ? task_completed :
+		task_failed;
 }
 
 vine_task_state_e
@@ -425,7 +424,7 @@ vine_task_wait(vine_task *task)
 	if (rc == 0)
 		state = state_of(task);
 	if (state == task_failed)
-		errno = rc ? -rc : (int)task->error;
+		errno = rc ? -rc : (int)vine_comp_error(task->how);
 	UTILS_TRACE_END(t, vine_task_wait, state, task);
 	return state;
 }

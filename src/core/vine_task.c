@@ -34,38 +34,35 @@ more_tasks(struct vine_queue *queue)
 }
 
 struct vine_task_s *
-vine_task_new(struct vine_queue *queue)
+vine_task_new_slow(struct vine_queue *queue)
 {
-	struct vine_task_s *task = queue->free_tasks;
+	struct vine_task_s *task;
 
-	if (task == NULL)
-		task = atomic_exchange_explicit(&queue->freed, NULL,
-						memory_order_acquire);
-	if (task == NULL)
-		task = more_tasks(queue);
-	if (task == NULL)
-		return NULL;
-	queue->free_tasks = task->next;
-	atomic_store_explicit(&task->done, 0, memory_order_relaxed);
-	atomic_store_explicit(&task->refs, 2, memory_order_relaxed);
-	task->queue = queue;
-	task->table = NULL;
-	return task;
+	task = atomic_exchange_explicit(&queue->freed, NULL,
+					memory_order_acquire);
+	return task ? task : more_tasks(queue);
+}
+
+static inline void
+put_back_mine(struct vine_queue *queue, struct vine_task_s *task)
+{
+	if (__builtin_expect(task->table != NULL, 0))
+		vine_data_drop(task->table);
+	task->next = queue->free_tasks;
+	queue->free_tasks = task;
 }
 
 void
 vine_task_put_back(struct vine_task_s *task)
 {
 	struct vine_queue *queue = task->queue;
-	struct vine_thread *t = vine_thread_last;
 
-	if (task->table)
-		vine_data_drop(task->table);
-	if (vine_queue_is_mine(queue, t)) {
-		task->next = queue->free_tasks;
-		queue->free_tasks = task;
+	if (vine_queue_is_mine(queue, vine_thread_last)) {
+		put_back_mine(queue, task);
 		return;
 	}
+	if (task->table)
+		vine_data_drop(task->table);
 	task->next = atomic_load_explicit(&queue->freed, memory_order_relaxed);
 	while (!atomic_compare_exchange_weak_explicit(&queue->freed,
 						      &task->next, task,
@@ -74,49 +71,24 @@ vine_task_put_back(struct vine_task_s *task)
 		;
 }
 
-int
-vine_task_unref_in(struct vine_task_s *task, int alone)
-{
-	uint32_t refs;
-
-	if (alone) {
-		refs = atomic_load_explicit(&task->refs, memory_order_relaxed);
-		atomic_store_explicit(&task->refs, refs - 1,
-				      memory_order_relaxed);
-	} else {
-		refs = atomic_fetch_sub_explicit(&task->refs, 1,
-						 memory_order_acq_rel);
-	}
-	return refs == 1;
-}
-
 void
 vine_task_unref(struct vine_task_s *task)
 {
 	struct vine_queue *queue = task->queue;
 	int last;
 
-	if (vine_queue_enter(queue)) {
+	if (__builtin_expect(vine_queue_is_mine(queue, vine_thread_last) &&
+			     arch_bias_enter(&queue->bias), 1)) {
 		last = vine_task_unref_in(task, 1);
 		vine_queue_leave(queue);
-	} else {
-		last = vine_task_unref_in(task, 0);
+		if (last)
+			put_back_mine(queue, task);
+		return;
 	}
-	if (last)
+	if (!vine_queue_is_mine(queue, vine_thread_last))
+		vine_queue_enter_slow(queue);
+	if (vine_task_unref_in(task, 0))
 		vine_task_put_back(task);
-}
-
-void
-vine_task_finish(struct vine_task_s *task, const struct vine_comp *comp)
-{
-	task->status = comp->status;
-	task->error = comp->error;
-	task->value = comp->value;
-	task->take = comp->take;
-	task->execute = comp->execute;
-	task->complete = comp->complete;
-	/* TASK-R1: the result before `done`; pairs with TASK-A1. */
-	atomic_store_explicit(&task->done, 1, memory_order_release);
 }
 
 static int
@@ -317,6 +289,12 @@ vine_task_cancel(vine_task *task)
 	return rc;
 }
 
+static uint64_t
+instant(uint64_t issue_ns, uint32_t packed)
+{
+	return issue_ns + utils_clock_span_ns(vine_tick_unpack(packed));
+}
+
 /* Instants of a completed task in ns; 0 where there is none to tell. */
 static void
 instants(const struct vine_task_s *task, struct vine_task_result *r)
@@ -326,15 +304,12 @@ instants(const struct vine_task_s *task, struct vine_task_result *r)
 	r->execute_ns = 0;
 	r->complete_ns = 0;
 	/* on another machine's clock the stamps say nothing here */
-	if (task->issue == 0 || task->complete == 0 ||
+	if (task->issue == 0 || vine_comp_complete(task->times) == 0 ||
 	    !task->queue->session->same_clock)
 		return;
-	r->take_ns = r->issue_ns +
-		utils_clock_span_ns(vine_tick_unpack(task->take));
-	r->execute_ns = r->issue_ns +
-		utils_clock_span_ns(vine_tick_unpack(task->execute));
-	r->complete_ns = r->issue_ns +
-		utils_clock_span_ns(vine_tick_unpack(task->complete));
+	r->take_ns = instant(r->issue_ns, vine_comp_take(task->how));
+	r->execute_ns = instant(r->issue_ns, vine_comp_execute(task->times));
+	r->complete_ns = instant(r->issue_ns, vine_comp_complete(task->times));
 }
 
 int
@@ -345,8 +320,8 @@ vine_task_result_raw(const struct vine_task_s *task,
 		return -EINVAL;
 	if (!vine_task_is_done(task))
 		return -EINPROGRESS;
-	result->status = (enum vine_status)task->status;
-	result->error = (int)task->error;
+	result->status = (enum vine_status)vine_comp_status(task->how);
+	result->error = (int)vine_comp_error(task->how);
 	result->value = task->value;
 	result->user = task->user;
 	instants(task, result);

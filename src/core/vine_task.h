@@ -23,13 +23,10 @@ struct vine_task_s {
 	_Atomic uint32_t done;		/* TASK-R1: what follows is final */
 	_Atomic uint32_t refs;
 	struct vine_queue *queue;
+	uint64_t value;			/* and the rest of struct vine_comp */
+	uint64_t how;
+	uint64_t times;
 	uint32_t cookie;
-	uint32_t status;
-	uint32_t error;
-	uint32_t take;			/* packed ticks after issue */
-	uint32_t execute;
-	uint32_t complete;
-	uint64_t value;
 	uint64_t issue;			/* ticks; 0: no stamps */
 	uint64_t user;
 	vine_task_cb cb;
@@ -46,9 +43,6 @@ struct vine_task_block {
 	struct vine_task_s tasks[VINE_TASK_BLOCK];
 };
 
-/* vine_task_new returns a task of the queue, or NULL. The queue's owner. */
-struct vine_task_s *vine_task_new(struct vine_queue *queue);
-
 /* vine_task_unref drops a reference. Any thread. */
 void vine_task_unref(struct vine_task_s *task);
 
@@ -57,7 +51,19 @@ void vine_task_unref(struct vine_task_s *task);
  * the queue's bias, or with its token. Returns 1 if it was the last; then
  * vine_task_put_back is due, once out.
  */
-int vine_task_unref_in(struct vine_task_s *task, int alone);
+static inline int
+vine_task_unref_in(struct vine_task_s *task, int alone)
+{
+	uint32_t refs;
+
+	if (!alone)
+		return atomic_fetch_sub_explicit(&task->refs, 1,
+						 memory_order_acq_rel) == 1;
+	refs = atomic_load_explicit(&task->refs, memory_order_relaxed) - 1;
+	atomic_store_explicit(&task->refs, refs, memory_order_relaxed);
+	return refs == 0;
+}
+
 void vine_task_put_back(struct vine_task_s *task);
 
 /* vine_task_is_done tells whether a task has completed. */
@@ -68,14 +74,22 @@ vine_task_is_done(const struct vine_task_s *task)
 	return atomic_load_explicit(&task->done, memory_order_acquire) != 0;
 }
 
+/* vine_task_finish makes a completion known to those who wait. The reaper. */
+static inline void
+vine_task_finish(struct vine_task_s *task, const struct vine_comp *comp)
+{
+	task->value = comp->value;
+	task->how = comp->how;
+	task->times = comp->times;
+	/* TASK-R1: the result before `done`; pairs with TASK-A1. */
+	atomic_store_explicit(&task->done, 1, memory_order_release);
+}
+
 /* What the public functions do, without their trace. */
-int vine_task_issue_raw(const struct vine_task_opts *opts, size_t count,
-			struct vine_task_s **tasks);
+int vine_task_issue_raw(const struct vine_task_opts *opts,
+			struct vine_task_s **task);
 int vine_task_wait_raw(struct vine_task_s *task, int64_t timeout);
 int vine_task_result_raw(const struct vine_task_s *task,
 			 struct vine_task_result *result);
-
-/* vine_task_finish makes a completion known to those who wait. The reaper. */
-void vine_task_finish(struct vine_task_s *task, const struct vine_comp *comp);
 
 #endif

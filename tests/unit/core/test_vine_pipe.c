@@ -202,7 +202,7 @@ issue_forged(const struct forged *f)
 		sched_yield();
 	}
 	rig_check(c.cookie == (sub.pos - 1) * 3);
-	return (int)c.status;
+	return (int)vine_comp_status(c.how);
 }
 
 static int
@@ -300,6 +300,41 @@ START_TEST(references_outside_the_session_are_bad_data)
 					     s->seg->base), 64),
 			 VINE_STATUS_BAD_DATA);
 	vine_session_close(other);
+	end();
+}
+END_TEST
+
+/* The appliance remembers what the last task of a queue was allowed. */
+START_TEST(what_is_taken_back_is_refused_although_it_was_used_last)
+{
+	struct forged f;
+	uint64_t off, vaccel;
+
+	begin();
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(vine_session_control(s, VINE_CTL_GRANT, 65536,
+						      0, 0, NULL, &off), 0);
+		ck_assert_int_eq(with_ref(off, 4096), VINE_STATUS_OK);
+		ck_assert_int_eq(with_ref(off + 61440, 4096), VINE_STATUS_OK);
+		ck_assert_int_eq(with_ref(off + 61440, 4097),
+				 VINE_STATUS_BAD_DATA);
+		ck_assert_int_eq(with_ref(off - 1, 2), VINE_STATUS_BAD_DATA);
+		ck_assert_int_eq(vine_session_control(s, VINE_CTL_RETURN, off,
+						      0, 0, NULL, NULL), 0);
+		ck_assert_int_eq(with_ref(off, 4096), VINE_STATUS_BAD_DATA);
+
+		f = well_made(0, 0, 0, 0);
+		ck_assert_int_eq(vine_session_control(s, VINE_CTL_ACCEL_OPEN,
+						      (uint32_t)f.w[1], 0, 0,
+						      NULL, &vaccel), 0);
+		f.w[1] = vaccel | f.w[1] >> 32 << 32;
+		ck_assert_int_eq(issue_forged(&f), VINE_STATUS_OK);
+		ck_assert_int_eq(issue_forged(&f), VINE_STATUS_OK);
+		ck_assert_int_eq(vine_session_control(s, VINE_CTL_ACCEL_CLOSE,
+						      vaccel, 0, 0, NULL,
+						      NULL), 0);
+		ck_assert_int_eq(issue_forged(&f), VINE_STATUS_BAD_ACCEL);
+	}
 	end();
 }
 END_TEST
@@ -482,6 +517,7 @@ static const struct rig_case cases[] = {
 	RIG_CASE(bad_counts_and_flags_are_bad_task),
 	RIG_CASE(bad_handles_are_bad_accel_and_bad_proc),
 	RIG_CASE(references_outside_the_session_are_bad_data),
+	RIG_CASE(what_is_taken_back_is_refused_although_it_was_used_last),
 	RIG_CASE(forged_tables_are_refused),
 	RIG_CASE(random_descriptors_are_answered_one_for_one),
 	RIG_CASE(random_control_tasks_are_answered_one_for_one),

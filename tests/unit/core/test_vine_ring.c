@@ -112,14 +112,16 @@ START_TEST(a_completion_keeps_all_of_its_members)
 	uint64_t seed = 9;
 
 	for (int i = 0; i < 1000; i++) {
+		uint32_t status = (uint32_t)rig_random(&seed) & 0xff;
+		uint32_t error = (uint32_t)rig_random(&seed) & 0xffff;
+		uint32_t take = (uint32_t)rig_random(&seed);
+		uint32_t execute = (uint32_t)rig_random(&seed);
+		uint32_t complete = (uint32_t)rig_random(&seed);
 		struct vine_comp c = {
 			.cookie = (uint32_t)rig_random(&seed),
-			.status = (uint32_t)rig_random(&seed) & 0xff,
-			.error = (uint32_t)rig_random(&seed) & 0xffff,
-			.take = (uint32_t)rig_random(&seed),
-			.execute = (uint32_t)rig_random(&seed),
-			.complete = (uint32_t)rig_random(&seed),
 			.value = rig_random(&seed),
+			.how = vine_comp_how(status, error, take),
+			.times = vine_comp_times(execute, complete),
 		}, got;
 
 		memset(&got, 0, sizeof(got));
@@ -129,11 +131,11 @@ START_TEST(a_completion_keeps_all_of_its_members)
 		ck_assert(vine_cring_peek(&out));
 		ck_assert_int_eq(vine_cring_pop(&out, &got), 1);
 		ck_assert_uint_eq(got.cookie, c.cookie);
-		ck_assert_uint_eq(got.status, c.status);
-		ck_assert_uint_eq(got.error, c.error);
-		ck_assert_uint_eq(got.take, c.take);
-		ck_assert_uint_eq(got.execute, c.execute);
-		ck_assert_uint_eq(got.complete, c.complete);
+		ck_assert_uint_eq(vine_comp_status(got.how), status);
+		ck_assert_uint_eq(vine_comp_error(got.how), error);
+		ck_assert_uint_eq(vine_comp_take(got.how), take);
+		ck_assert_uint_eq(vine_comp_execute(got.times), execute);
+		ck_assert_uint_eq(vine_comp_complete(got.times), complete);
 		ck_assert_uint_eq(got.value, c.value);
 	}
 }
@@ -152,7 +154,7 @@ consume(void *arg)
 	struct vine_cring out = { comps, SLOTS - 1, in->pos };
 
 	for (uint32_t n = 0; n < ROUNDS;) {
-		struct vine_comp c = { .status = 3 };
+		struct vine_comp c;
 		struct vine_desc d;
 
 		if (!vine_ring_pop(in, &d)) {
@@ -164,8 +166,8 @@ consume(void *arg)
 		torn |= vine_desc_cookie(&d) != n;
 		c.cookie = n;
 		c.value = ~(uint64_t)n;
-		c.take = n;
-		c.complete = n + 1;
+		c.how = vine_comp_how(3, 0, n);
+		c.times = vine_comp_times(0, n + 1);
 		vine_cring_push(&out, &c);
 		n++;
 	}
@@ -192,7 +194,8 @@ START_TEST(two_threads_exchange_millions_without_a_torn_slot)
 			continue;
 		}
 		torn |= c.cookie != got || c.value != ~(uint64_t)got ||
-			c.take != got || c.complete != got + 1 || c.status != 3;
+			c.how != vine_comp_how(3, 0, got) ||
+			c.times != vine_comp_times(0, got + 1);
 		got++;
 	}
 	pthread_join(thread, NULL);

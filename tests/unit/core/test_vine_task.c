@@ -259,6 +259,34 @@ START_TEST(hundreds_of_tasks_in_flight_complete_in_any_order)
 }
 END_TEST
 
+START_TEST(tasks_that_take_long_do_not_keep_others_out)
+{
+	struct vine_task_opts slow, quick;
+	static vine_task *kept[100];
+
+	begin("queue_slots 64\n");	/* 128 in flight at most */
+	slow = rig_opts(s, "keep");
+	quick = rig_opts(s, "nop");
+	for (int i = 0; i < 100; i++) {
+		kept[i] = issue(&slow);
+		for (int j = 0; j < 5; j++)
+			ck_assert_int_eq(rig_run(&quick, NULL),
+					 VINE_STATUS_OK);
+	}
+	for (int i = 0; i < 1000; i++)
+		ck_assert_int_eq(rig_run(&quick, NULL), VINE_STATUS_OK);
+	rig_await(rig.kept_count == 100);
+	while (rig.kept_count)
+		rig_release(&rig, 0, 3);
+	ck_assert_int_eq(vine_task_wait_all(kept, 100, 60 * SECOND), 0);
+	for (int i = 0; i < 100; i++) {
+		ck_assert_uint_eq(rig_result(kept[i]).value, 3);
+		vine_task_free(kept[i]);
+	}
+	end();
+}
+END_TEST
+
 START_TEST(a_full_queue_is_eagain_with_nowait_and_waits_without)
 {
 	static vine_task *tasks[2000];
@@ -692,6 +720,7 @@ static const struct rig_case cases[] = {
 	RIG_CASE(several_threads_wait_for_one_task),
 	RIG_CASE(a_task_in_flight_times_out_and_has_no_result_yet),
 	RIG_CASE(hundreds_of_tasks_in_flight_complete_in_any_order),
+	RIG_CASE(tasks_that_take_long_do_not_keep_others_out),
 	RIG_CASE(a_full_queue_is_eagain_with_nowait_and_waits_without),
 	RIG_CASE(a_batch_is_issued_in_order_and_stops_at_the_first_bad),
 	RIG_CASE(instants_follow_one_another),
