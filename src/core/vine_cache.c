@@ -73,6 +73,7 @@ vine_cache_get(struct vine_cache *cache, uint32_t cls,
 		if (shelf->ring == NULL && shelf->limit)
 			shelf->ring = malloc(VINE_CACHE_SLOTS *
 					     sizeof(*shelf->ring));
+		shelf->room = shelf->ring ? shelf->limit : 0;
 		arch_bias_leave(&cache->bias);
 	}
 	return refill(cache, cls, item);

@@ -27,7 +27,8 @@ struct vine_shelf {
 	struct vine_data_s **ring; /* VINE_CACHE_SLOTS; NULL: not used yet */
 	uint32_t first;
 	uint32_t last;
-	uint32_t limit;		/* pieces */
+	uint32_t room;		/* pieces; 0 without a ring, else the limit */
+	uint32_t limit;		/* pieces that it may keep */
 };
 
 struct vine_cache {
@@ -37,6 +38,43 @@ struct vine_cache {
 };
 
 void vine_cache_init(struct vine_cache *cache, struct vine_heap *heap);
+
+/*
+ * vine_cache_pop takes a piece of a class that the cache has, or returns NULL:
+ * vine_cache_get may find one. The owner alone.
+ */
+static inline struct vine_data_s *
+vine_cache_pop(struct vine_cache *cache, uint32_t cls)
+{
+	struct vine_shelf *shelf = &cache->shelves[cls];
+	struct vine_data_s *item = NULL;
+
+	if (__builtin_expect(!arch_bias_enter(&cache->bias), 0))
+		return NULL;
+	if (__builtin_expect(shelf->first != shelf->last, 1))
+		item = shelf->ring[shelf->first++ & (VINE_CACHE_SLOTS - 1)];
+	arch_bias_leave(&cache->bias);
+	return item;
+}
+
+/*
+ * vine_cache_push keeps a piece if there is room: 1, or 0: vine_cache_put will.
+ * The owner alone.
+ */
+static inline int
+vine_cache_push(struct vine_cache *cache, struct vine_data_s *item)
+{
+	struct vine_shelf *shelf = &cache->shelves[item->cls];
+	int kept;
+
+	if (__builtin_expect(!arch_bias_enter(&cache->bias), 0))
+		return 0;
+	kept = shelf->last - shelf->first < shelf->room;
+	if (__builtin_expect(kept, 1))
+		shelf->ring[shelf->last++ & (VINE_CACHE_SLOTS - 1)] = item;
+	arch_bias_leave(&cache->bias);
+	return kept;
+}
 
 /* vine_cache_get takes a piece of a class: 0 or as vine_heap_take. */
 int vine_cache_get(struct vine_cache *cache, uint32_t cls,

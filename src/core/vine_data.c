@@ -2,6 +2,12 @@
 /*
  * Allocation asks the calling thread's cache, which asks the heap, which asks
  * the appliance. A large size asks the heap at once.
+ *
+ * Each call has a short road, without a call or a frame of its own, that goes
+ * through if the thread used this session last and its cache can serve. All
+ * else, errors too, is the slow road's. One compare decides: a session's key is
+ * the id that the thread's part has, until the session is lost or the process
+ * is a forked child.
  */
 #include <errno.h>
 
@@ -25,16 +31,19 @@ size_for(size_t size, size_t align)
 	return p;
 }
 
-int
-vine_data_make(struct vine_session *session, size_t size, size_t align,
-	       struct vine_data_s **data)
+/* The road of every size and alignment, and where the cache has nothing. */
+static __attribute__((noinline)) int
+make_slow(struct vine_session *session, size_t size, size_t align,
+	  struct vine_data_s **data)
 {
+	int rc = vine_session_usable(session);
 	struct vine_thread *t;
 	struct vine_data_s *d;
 	size_t room;
 	uint32_t cls;
-	int rc;
 
+	if (rc)
+		return rc;
 	if (align == 0)
 		align = VINE_DATA_ALIGN;
 	if (align > VINE_PAGE || (align & (align - 1)) != 0)
@@ -51,28 +60,86 @@ vine_data_make(struct vine_session *session, size_t size, size_t align,
 	if (rc)
 		return rc;
 	d->size = size;
-	d->place = Both;
-	atomic_store_explicit(&d->live, 1, memory_order_relaxed);
+	atomic_store_explicit(&d->place, Both, memory_order_relaxed);
 	*data = d;
 	return 0;
+}
+
+/* Is this thread's part the session's, and the session usable? */
+static inline int
+is_mine(const struct vine_thread *t, const struct vine_session *session)
+{
+	return t && t->session_id ==
+		atomic_load_explicit(&session->key, memory_order_relaxed);
+}
+
+/*
+ * Nearly every call ends here: usual alignment, a size that has a class, a
+ * piece in the cache. Kept free of calls and of locals in memory, so that it
+ * needs no frame.
+ */
+static inline int
+make(struct vine_session *session, size_t size, size_t align,
+     struct vine_data_s **data)
+{
+	struct vine_thread *t = vine_thread_last;
+	struct vine_data_s *d;
+
+	/* size - 1: 0 bytes are unusual too */
+	if (__builtin_expect(!is_mine(t, session) || size - 1 >=
+			     VINE_HEAP_CLASS_MAX ||
+			     (align & ~(size_t)VINE_DATA_ALIGN) != 0, 0))
+		return make_slow(session, size, align, data);
+	d = vine_cache_pop(&t->cache, vine_heap_class(size));
+	if (__builtin_expect(d == NULL, 0))
+		return make_slow(session, size, align, data);
+	d->size = size;
+	atomic_store_explicit(&d->place, Both, memory_order_relaxed);
+	*data = d;
+	return 0;
+}
+
+int
+vine_data_make(struct vine_session *session, size_t size, size_t align,
+	       struct vine_data_s **data)
+{
+	return make(session, size, align, data);
+}
+
+static __attribute__((noinline)) void
+drop_slow(struct vine_data_s *d)
+{
+	struct vine_session *s = d->session;
+	struct vine_thread *t;
+
+	if (s->forks != vine_session_forked)
+		return;
+	if (!atomic_load_explicit(&d->place, memory_order_relaxed)) {
+		log_error("data at offset %llu freed twice",
+			  (unsigned long long)d->off);
+		return;
+	}
+	atomic_store_explicit(&d->place, 0, memory_order_relaxed);
+	t = vine_thread_of(s, s->id);
+	if (t == NULL || d->cls == VINE_HEAP_NO_CLASS)
+		vine_heap_put(&s->heap, &d, 1);
+	else
+		vine_cache_put(&t->cache, d);
 }
 
 void
 vine_data_drop(struct vine_data_s *d)
 {
-	struct vine_session *s = d->session;
-	struct vine_thread *t;
+	struct vine_thread *t = vine_thread_last;
+	uint8_t place = atomic_load_explicit(&d->place, memory_order_relaxed);
 
-	if (!atomic_load_explicit(&d->live, memory_order_relaxed)) {
-		log_error("data at offset %llu freed twice",
-			  (unsigned long long)d->off);
+	if (__builtin_expect(!is_mine(t, d->session) || place == 0 ||
+			     d->cls == VINE_HEAP_NO_CLASS, 0)) {
+		drop_slow(d);
 		return;
 	}
-	atomic_store_explicit(&d->live, 0, memory_order_relaxed);
-	t = vine_thread_of(s, s->id);
-	if (t == NULL || d->cls == VINE_HEAP_NO_CLASS)
-		vine_heap_put(&s->heap, &d, 1);
-	else
+	atomic_store_explicit(&d->place, 0, memory_order_relaxed);
+	if (__builtin_expect(!vine_cache_push(&t->cache, d), 0))
 		vine_cache_put(&t->cache, d);
 }
 
@@ -81,15 +148,21 @@ vine_data_alloc_in(struct vine_session *session, size_t size, size_t align,
 		   vine_data **data)
 {
 	UTILS_TRACE_BEGIN(t);
-	struct vine_data_s *d = NULL;
-	int rc = vine_session_usable(session);
+	int rc = make(session, size, align, data);
 
-	if (rc == 0)
-		rc = vine_data_make(session, size, align, &d);
-	if (rc == 0)
-		*data = d;
-	UTILS_TRACE_END(t, vine_data_alloc_in, rc, session, size, align, d);
+	UTILS_TRACE_END(t, vine_data_alloc_in, rc, session, size, align,
+			rc ? NULL : *data);
 	return rc;
+}
+
+void
+vine_data_free(vine_data *data)
+{
+	UTILS_TRACE_BEGIN(t);
+
+	if (data)
+		vine_data_drop(data);
+	UTILS_TRACE_END(t, vine_data_free, 0, data);
 }
 
 struct vine_slice

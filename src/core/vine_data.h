@@ -12,7 +12,7 @@ struct vine_session;
 struct vine_slab;
 
 struct vine_data_s {
-	struct vine_session *session;
+	_Alignas(64) struct vine_session *session;
 	uint8_t *ptr;
 	uint64_t off;		/* in the segment */
 	uint64_t size;		/* as asked for */
@@ -20,9 +20,11 @@ struct vine_data_s {
 	struct vine_data_s *next;
 	uint32_t cls;		/* class, or VINE_HEAP_NO_CLASS */
 	uint32_t pages;		/* of a run */
-	_Atomic uint8_t live;	/* 1: the user has it */
-	uint8_t place;		/* vine_data_alloc_place_e */
+	_Atomic uint8_t place;	/* vine_data_alloc_place_e; 0: free */
 };
+
+/* Allocating and freeing touch one line of it. */
+_Static_assert(sizeof(struct vine_data_s) == 64, "data is not one line");
 
 /* vine_data_make: vine_data_alloc_in without its trace. */
 int vine_data_make(struct vine_session *session, size_t size, size_t align,

@@ -234,6 +234,15 @@ slab_unlink(struct vine_slab **list, struct vine_slab *slab)
 		*list = slab->next;
 }
 
+/* Zeroed memory at a line of its own; bytes are a multiple of 64. */
+static void *
+lines(size_t bytes)
+{
+	void *ptr = aligned_alloc(64, bytes);
+
+	return ptr ? memset(ptr, 0, bytes) : NULL;
+}
+
 static int
 slab_new(struct vine_heap *heap, uint32_t cls)
 {
@@ -252,7 +261,7 @@ slab_new(struct vine_heap *heap, uint32_t cls)
 	if (rc)
 		return rc;
 	count = (uint32_t)((uint64_t)pages * VINE_PAGE / size);
-	slab = calloc(1, sizeof(*slab) + count * sizeof(slab->items[0]));
+	slab = lines(sizeof(*slab) + count * sizeof(slab->items[0]));
 	if (slab == NULL) {
 		vine_runs_free(&heap->runs, page, pages);
 		return -ENOMEM;
@@ -281,7 +290,7 @@ item_new(struct vine_heap *heap)
 	struct vine_data_s *d = heap->free_items;
 
 	if (d == NULL) {
-		d = calloc(64, sizeof(*d));
+		d = lines(64 * sizeof(*d));
 		if (d == NULL || remember(heap, d) != 0) {
 			free(d);
 			return NULL;

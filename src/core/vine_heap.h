@@ -65,16 +65,13 @@ void vine_heap_fini(struct vine_heap *heap);
 static inline uint32_t
 vine_heap_class(size_t size)
 {
-	uint32_t units, e;
+	uint32_t units, e;	/* units beyond the first */
 
 	if (size > VINE_HEAP_CLASS_MAX)
 		return VINE_HEAP_NO_CLASS;
-	units = (uint32_t)((size + 63) / 64);
-	if (units <= 4)
-		return units ? units - 1 : 0;
-	units--;
-	e = 31 - (uint32_t)__builtin_clz(units);
-	return 4 + (e - 2) * 4 + (units >> (e - 2) & 3);
+	units = (uint32_t)((size - (size != 0)) / 64);
+	e = 29 - (uint32_t)__builtin_clz(units | 4);
+	return e * 4 + (units >> e);
 }
 
 /* vine_heap_class_size returns the bytes of a class's pieces. */

@@ -54,6 +54,8 @@ static void
 in_child(void)
 {
 	vine_session_forked++;
+	for (struct vine_session *s = all; s; s = s->next)
+		atomic_store_explicit(&s->key, 0, memory_order_relaxed);
 	pthread_mutex_unlock(&all_lock);
 }
 
@@ -346,6 +348,7 @@ session_start(const struct vine_session_opts *opts,
 	}
 	pthread_mutex_lock(&all_lock);
 	s->id = ++next_id;
+	atomic_store_explicit(&s->key, s->id, memory_order_relaxed);
 	s->next = all;
 	all = s;
 	pthread_mutex_unlock(&all_lock);
@@ -487,6 +490,7 @@ vine_session_check(struct vine_session *s)
 		if (status == VINE_STATUS_OK)
 			return 0;
 		atomic_store(&s->lost, status);
+		atomic_store_explicit(&s->key, 0, memory_order_relaxed);
 		log_error("segment %s session %u: %s", s->seg->name, s->slot,
 			  status == VINE_STATUS_SESSION_LOST ?
 			  "ended by the appliance" : "the appliance is gone");

@@ -28,6 +28,7 @@ struct vine_session {
 	struct vine_session_shm *shm;
 	uint64_t nonce;
 	uint64_t id;		/* unique in this process, never used again */
+	_Atomic uint64_t key;	/* the id; 0 once lost, or in a forked child */
 	uint64_t generation;	/* of the appliance that admitted us */
 	uint32_t slot;
 	uint32_t fence;		/* 1: publish with a real fence */
@@ -74,7 +75,7 @@ int vine_session_control(struct vine_session *session, enum vine_ctl op,
 int vine_session_check(struct vine_session *session);
 
 /* How often this process was forked off since the library was loaded. */
-extern uint64_t vine_session_forked;
+extern uint64_t vine_session_forked __attribute__((visibility("hidden")));
 
 /* vine_session_usable returns 0, -ECHILD after fork, or -ECONNRESET. */
 static inline int
@@ -90,8 +91,10 @@ vine_session_usable(const struct vine_session *session)
 /* vine_session_is_gone only looks whether it has. */
 int vine_session_is_gone(const struct vine_session *session);
 
-/* vine_session_lock_all tells whether the session with this id is open, and locks
- * the list of sessions; vine_session_unlock_all unlocks it. */
+/*
+ * vine_session_lock_all tells whether the session with this id is open, and
+ * locks the list of sessions; vine_session_unlock_all unlocks it.
+ */
 struct vine_session *vine_session_lock_all(uint64_t id);
 void vine_session_unlock_all(void);
 

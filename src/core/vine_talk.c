@@ -254,14 +254,13 @@ vine_data_alloc(size_t size, vine_data_alloc_place_e place)
 	struct vine_data_s *d = NULL;
 	int rc = 0;
 
-	if (s && place >= HostOnly && place <= Both)
-		rc = vine_session_usable(s);
-	else if (s)
+	if (place < HostOnly || place > Both)
 		rc = -EINVAL;
 	if (s && rc == 0)
 		rc = vine_data_make(s, size, VINE_DATA_ALIGN, &d);
 	if (d)
-		d->place = (uint8_t)place;
+		atomic_store_explicit(&d->place, (uint8_t)place,
+				      memory_order_relaxed);
 	else if (s)
 		errno = -rc;
 	UTILS_TRACE_END(t, vine_data_alloc, d, size, place);
@@ -301,16 +300,6 @@ vine_data_mark_ready(vine_data *data)
 	if (data == NULL)
 		errno = EINVAL;
 	UTILS_TRACE_END(t, vine_data_mark_ready, 0, data);
-}
-
-void
-vine_data_free(vine_data *data)
-{
-	UTILS_TRACE_BEGIN(t);
-
-	if (data && data->session->forks == vine_session_forked)
-		vine_data_drop(data);
-	UTILS_TRACE_END(t, vine_data_free, 0, data);
 }
 
 /* VineTalk's arrays of data become slices of all of each. */

@@ -23,8 +23,13 @@ struct vine_thread {
 	struct vine_thread *peer;	/* of the session's; heap lock */
 };
 
+/*
+ * The part that the calling thread used last. Found without a call, at the
+ * price that a library loaded late takes its few thread-local words from the
+ * room that libc keeps for that (docs/building.md).
+ */
 extern _Thread_local struct vine_thread *vine_thread_last
-	__attribute__((tls_model("initial-exec")));
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 struct vine_thread *vine_thread_slow(struct vine_session *session,
 				     uint64_t id);
@@ -42,6 +47,5 @@ vine_thread_of(struct vine_session *session, uint64_t id)
 		return t;
 	return vine_thread_slow(session, id);
 }
-
 
 #endif

@@ -25,8 +25,9 @@ struct arch_bias {
 	_Atomic uint32_t out;		/* and is known to be out */
 };
 
-/* 1: the kernel has no such barrier, the owner issues fences. */
-extern int arch_bias_fences;
+/* 1: the kernel has no such barrier, the owner issues fences. Hidden, so that
+ * it is read by one instruction and not through a table of addresses. */
+extern int arch_bias_fences __attribute__((visibility("hidden")));
 
 /* arch_bias_register prepares the process for arch_bias_take. Idempotent. */
 void arch_bias_register(void);

@@ -89,6 +89,39 @@ START_TEST(a_recycle_size_of_nothing_keeps_nothing)
 }
 END_TEST
 
+START_TEST(what_has_no_room_or_is_not_there_is_left_to_the_slow_road)
+{
+	struct vine_cache *cache = begin("recycle_size 64K\n");
+	uint32_t cls = vine_heap_class(4096);
+	struct vine_data_s *d[20], *e;
+	uint32_t n = 0;
+
+	ck_assert_ptr_null(vine_cache_pop(cache, cls));
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_eq(vine_cache_get(cache, cls, &d[i]), 0);
+	while ((e = vine_cache_pop(cache, cls)) != NULL)
+		vine_heap_put(&s->heap, &e, 1);
+	while (n < 20 && vine_cache_push(cache, d[n]))
+		n++;
+	ck_assert_uint_eq(n, 16);
+	ck_assert_uint_eq(kept(cache, cls), 16);
+	for (uint32_t i = 0; i < 16; i++)
+		ck_assert_ptr_eq(vine_cache_pop(cache, cls), d[i]);
+	ck_assert_ptr_null(vine_cache_pop(cache, cls));
+	/* nor when the cache is another's for a moment */
+	ck_assert_int_eq(vine_cache_push(cache, d[0]), 1);
+	arch_bias_take(&cache->bias);
+	ck_assert_ptr_null(vine_cache_pop(cache, cls));
+	ck_assert_int_eq(vine_cache_push(cache, d[1]), 0);
+	arch_bias_give(&cache->bias);
+	ck_assert_ptr_eq(vine_cache_pop(cache, cls), d[0]);
+	/* a class that was never used has no ring to push into */
+	ck_assert_int_eq(vine_heap_take(&s->heap, 7, &e, 1), 1);
+	ck_assert_int_eq(vine_cache_push(cache, e), 0);
+	end();
+}
+END_TEST
+
 START_TEST(emptying_gives_every_piece_once)
 {
 	struct vine_cache *cache = begin(NULL);
@@ -149,7 +182,9 @@ START_TEST(a_cache_may_be_emptied_while_its_owner_works)
 		struct vine_data_s *d[4];
 
 		for (int j = 0; j < 4; j++) {
-			rig_check(vine_cache_get(cache, cls, &d[j]) == 0);
+			d[j] = vine_cache_pop(cache, cls);
+			rig_check(d[j] || vine_cache_get(cache, cls,
+							 &d[j]) == 0);
 			rig_check(d[j]->cls == cls);
 			*(volatile uint32_t *)d[j]->ptr = i * 4 + (uint32_t)j;
 		}
@@ -157,7 +192,8 @@ START_TEST(a_cache_may_be_emptied_while_its_owner_works)
 			rig_check(*(volatile uint32_t *)d[j]->ptr ==
 				  i * 4 + (uint32_t)j);
 		for (int j = 0; j < 4; j++)
-			vine_cache_put(cache, d[j]);
+			if (!vine_cache_push(cache, d[j]))
+				vine_cache_put(cache, d[j]);
 	}
 	working = 0;
 	pthread_join(thread, NULL);
@@ -169,6 +205,7 @@ static const struct rig_case cases[] = {
 	RIG_CASE(pieces_come_out_in_the_order_they_went_in),
 	RIG_CASE(a_cache_keeps_no_more_than_recycle_size),
 	RIG_CASE(a_recycle_size_of_nothing_keeps_nothing),
+	RIG_CASE(what_has_no_room_or_is_not_there_is_left_to_the_slow_road),
 	RIG_CASE(emptying_gives_every_piece_once),
 	RIG_CASE(a_cache_may_be_emptied_while_its_owner_works),
 };

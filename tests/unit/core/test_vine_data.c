@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of vine_data: sizes, alignment, slices, freeing twice. */
+/* Tests of vine_data: sizes, alignment, slices, lost sessions, freeing twice. */
 #include "rig.h"
 #include "core/vine_data.h"
+#include "core/vine_session.h"
 
 static struct rig rig;
 static struct vine_session *s;
@@ -124,6 +125,84 @@ START_TEST(freeing_twice_is_caught_and_harms_nobody)
 }
 END_TEST
 
+START_TEST(freed_data_has_no_address)
+{
+	vine_data *d;
+
+	begin();
+	ck_assert_int_eq(vine_data_alloc_in(s, 1000, 0, &d), 0);
+	ck_assert_ptr_nonnull(vine_data_deref(d));
+	vine_data_free(d);
+	errno = 0;
+	ck_assert_ptr_null(vine_data_deref(d));
+	ck_assert_int_eq(errno, EINVAL);
+	end();
+}
+END_TEST
+
+/* Leave freed data of every size in this thread's cache. */
+static void
+fill_cache(void)
+{
+	vine_data *d[8];
+
+	for (size_t size = 64; size <= 4096; size *= 4) {
+		for (int i = 0; i < 8; i++)
+			ck_assert_int_eq(vine_data_alloc_in(s, size, 0,
+							    &d[i]), 0);
+		for (int i = 0; i < 8; i++)
+			vine_data_free(d[i]);
+	}
+}
+
+START_TEST(a_lost_session_gives_nothing_out_of_its_cache)
+{
+	vine_data *d, *e = NULL;
+
+	begin();
+	fill_cache();
+	ck_assert_int_eq(vine_data_alloc_in(s, 64, 0, &d), 0);
+	rig_stop(&rig);
+	vine_pipe_exit(rig.pipe);
+	rig.pipe = NULL;
+	rig_listen();
+	ck_assert_int_eq(vine_session_check(s), -ECONNRESET);
+	for (size_t size = 64; size <= 4096; size *= 4)
+		ck_assert_int_eq(vine_data_alloc_in(s, size, 0, &e),
+				 -ECONNRESET);
+	ck_assert_ptr_null(e);
+	vine_data_free(d);
+	ck_assert_ptr_null(strstr(rig_log, "freed"));
+	vine_data_free(d);
+	ck_assert_ptr_nonnull(strstr(rig_log, "freed twice"));
+	end();
+}
+END_TEST
+
+START_TEST(a_child_gets_nothing_out_of_the_cache)
+{
+	vine_data *d, *e = NULL;
+	pid_t pid;
+
+	begin();
+	fill_cache();
+	ck_assert_int_eq(vine_data_alloc_in(s, 64, 0, &d), 0);
+	pid = fork();
+	if (pid == 0) {
+		for (size_t size = 64; size <= 4096; size *= 4)
+			if (vine_data_alloc_in(s, size, 0, &e) != -ECHILD)
+				_exit(1);
+		vine_data_free(d);
+		_exit(d->place == Both ? 0 : 2);
+	}
+	ck_assert_int_eq(rig_child_ended(pid), 0);
+	ck_assert_int_eq(vine_data_alloc_in(s, 64, 0, &e), 0);
+	vine_data_free(e);
+	vine_data_free(d);
+	end();
+}
+END_TEST
+
 START_TEST(freeing_large_data_twice_is_caught)
 {
 	vine_data *d;
@@ -163,6 +242,9 @@ static const struct rig_case cases[] = {
 	RIG_CASE(no_bytes_have_an_address),
 	RIG_CASE(slices_stay_inside_their_data),
 	RIG_CASE(freeing_twice_is_caught_and_harms_nobody),
+	RIG_CASE(freed_data_has_no_address),
+	RIG_CASE(a_lost_session_gives_nothing_out_of_its_cache),
+	RIG_CASE(a_child_gets_nothing_out_of_the_cache),
 	RIG_CASE(freeing_large_data_twice_is_caught),
 	RIG_CASE(a_freed_piece_is_not_the_next_one),
 };

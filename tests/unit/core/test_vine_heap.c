@@ -156,14 +156,14 @@ START_TEST(memory_of_one_session_comes_to_the_next)
 }
 END_TEST
 
-START_TEST(what_another_thread_keeps_is_found_when_memory_is_short)
-{
-	struct vine_session *s;
-	size_t whole;
+/* Fill a cache with what was freed, and then sleep. */
+static pthread_barrier_t asleep;
 
-	rig_open(&rig, 4 * RIG_MIB, NULL);
-	s = rig_attach(&rig);
-	whole = largest(s);
+static void *
+keep_and_sleep(void *arg)
+{
+	struct vine_session *s = arg;
+
 	for (size_t size = 1000; size < 600000; size *= 2) {
 		vine_data *d[4];
 
@@ -173,7 +173,26 @@ START_TEST(what_another_thread_keeps_is_found_when_memory_is_short)
 		for (int i = 0; i < 4; i++)
 			vine_data_free(d[i]);
 	}
+	pthread_barrier_wait(&asleep);	/* its cache is full */
+	pthread_barrier_wait(&asleep);	/* the others are done */
+	return NULL;
+}
+
+START_TEST(what_another_thread_keeps_is_found_when_memory_is_short)
+{
+	struct vine_session *s;
+	pthread_t thread;
+	size_t whole;
+
+	rig_open(&rig, 4 * RIG_MIB, NULL);
+	s = rig_attach(&rig);
+	whole = largest(s);
+	pthread_barrier_init(&asleep, NULL, 2);
+	pthread_create(&thread, NULL, keep_and_sleep, s);
+	pthread_barrier_wait(&asleep);
 	expect_whole(s, whole);
+	pthread_barrier_wait(&asleep);
+	pthread_join(thread, NULL);
 	vine_session_close(s);
 	rig_close(&rig);
 }
