@@ -336,9 +336,10 @@ take_piece(struct vine_heap *heap, uint32_t cls, struct vine_data_s **item)
 
 	if (slab == NULL) {
 		rc = slab_new(heap, cls);
-		if (rc)
-			return rc;
 		slab = heap->slabs[cls];
+		/* without a page there may still be what a cache kept */
+		if (slab == NULL)
+			return rc;
 	}
 	*item = slab->free_first;
 	slab->free_first = (*item)->next;

@@ -198,6 +198,41 @@ START_TEST(what_another_thread_keeps_is_found_when_memory_is_short)
 }
 END_TEST
 
+/* Fill the segment, and then free some small data of pages that stay used. */
+static void *
+free_small_and_sleep(void *arg)
+{
+	static vine_data *d[100000];
+	uint32_t n = 0;
+
+	while (n < 100000 && vine_data_alloc_in(arg, 64, 0, &d[n]) == 0)
+		n++;
+	for (uint32_t i = 0; i < 64 && n > 6400; i++)
+		vine_data_free(d[i * 100]);
+	pthread_barrier_wait(&asleep);
+	pthread_barrier_wait(&asleep);
+	return NULL;
+}
+
+START_TEST(a_piece_that_another_thread_keeps_is_found_though_no_page_is_free)
+{
+	struct vine_session *s;
+	pthread_t thread;
+	vine_data *d;
+
+	rig_open(&rig, 2 * RIG_MIB, NULL);
+	s = rig_attach(&rig);
+	pthread_barrier_init(&asleep, NULL, 2);
+	pthread_create(&thread, NULL, free_small_and_sleep, s);
+	pthread_barrier_wait(&asleep);
+	ck_assert_int_eq(vine_data_alloc_in(s, 64, 0, &d), 0);
+	pthread_barrier_wait(&asleep);
+	pthread_join(thread, NULL);
+	vine_session_close(s);
+	rig_close(&rig);
+}
+END_TEST
+
 /* --- threads: data travels through a table, freed by whoever finds it --- */
 
 #define TABLE 512
@@ -401,6 +436,8 @@ static const struct rig_case cases[] = {
 	RIG_CASE(out_of_memory_is_enomem_and_then_it_works_again),
 	RIG_CASE(memory_of_one_session_comes_to_the_next),
 	RIG_CASE(what_another_thread_keeps_is_found_when_memory_is_short),
+	RIG_CASE(
+		a_piece_that_another_thread_keeps_is_found_though_no_page_is_free),
 	RIG_CASE(threads_free_what_others_allocated),
 	RIG_CASE(sessions_never_share_a_byte),
 	RIG_CASE(a_heap_that_was_not_made_can_be_ended),
