@@ -37,11 +37,12 @@ batch_of(const struct vine_shelf *shelf)
 }
 
 static int
-refill(struct vine_cache *cache, uint32_t cls, struct vine_data_s **item)
+refill(struct vine_cache *cache, uint32_t cls, uint32_t want,
+       struct vine_data_s **item)
 {
 	struct vine_shelf *shelf = &cache->shelves[cls];
 	struct vine_data_s *items[BATCH];
-	int n = vine_heap_take(cache->heap, cls, items, batch_of(shelf));
+	int n = vine_heap_take(cache->heap, cls, items, want);
 
 	if (n < 0)
 		return n;
@@ -62,6 +63,7 @@ vine_cache_get(struct vine_cache *cache, uint32_t cls,
 	       struct vine_data_s **item)
 {
 	struct vine_shelf *shelf = &cache->shelves[cls];
+	uint32_t want = 1;
 
 	if (__builtin_expect(arch_bias_enter(&cache->bias), 1)) {
 		if (__builtin_expect(shelf->first != shelf->last, 1)) {
@@ -74,9 +76,10 @@ vine_cache_get(struct vine_cache *cache, uint32_t cls,
 			shelf->ring = malloc(VINE_CACHE_SLOTS *
 					     sizeof(*shelf->ring));
 		shelf->room = shelf->ring ? shelf->limit : 0;
+		want = batch_of(shelf);
 		arch_bias_leave(&cache->bias);
 	}
-	return refill(cache, cls, item);
+	return refill(cache, cls, want, item);
 }
 
 void
@@ -106,7 +109,7 @@ vine_cache_put(struct vine_cache *cache, struct vine_data_s *item)
 }
 
 void
-vine_cache_empty(struct vine_cache *cache, struct vine_data_s **items)
+vine_cache_shut(struct vine_cache *cache, struct vine_data_s **items)
 {
 	arch_bias_take(&cache->bias);
 	for (uint32_t c = 0; c < VINE_HEAP_CLASSES; c++) {
@@ -120,7 +123,6 @@ vine_cache_empty(struct vine_cache *cache, struct vine_data_s **items)
 			*items = d;
 		}
 	}
-	arch_bias_give(&cache->bias);
 }
 
 void

@@ -8,8 +8,9 @@
  * VINE_CACHE_SLOTS pieces.
  *
  * A cache belongs to its thread, but one that runs out of memory may empty all
- * caches of the session, so a bias guards each. The owner never waits: finding
- * it taken he goes to the heap.
+ * caches of the session, and one that waits for memory keeps them shut, so a
+ * bias guards each. The owner never waits: finding it taken he goes to the
+ * heap.
  */
 #ifndef VINE_CACHE_H
 #define VINE_CACHE_H
@@ -84,10 +85,17 @@ int vine_cache_get(struct vine_cache *cache, uint32_t cls,
 void vine_cache_put(struct vine_cache *cache, struct vine_data_s *item);
 
 /*
- * vine_cache_empty moves all a cache has into `items`, linked by next. Any
- * thread but the owner, under the heap's lock; or the owner as he leaves.
+ * vine_cache_shut moves all a cache has into `items`, linked by next, and keeps
+ * the owner out until vine_cache_open. Any thread, under the heap's lock; or
+ * the owner as he leaves.
  */
-void vine_cache_empty(struct vine_cache *cache, struct vine_data_s **items);
+void vine_cache_shut(struct vine_cache *cache, struct vine_data_s **items);
+
+static inline void
+vine_cache_open(struct vine_cache *cache)
+{
+	arch_bias_give(&cache->bias);
+}
 
 /* vine_cache_fini empties and frees a cache. */
 void vine_cache_fini(struct vine_cache *cache);

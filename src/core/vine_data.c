@@ -15,6 +15,7 @@
 #include "core/vine_heap.h"
 #include "core/vine_session.h"
 #include "core/vine_thread.h"
+#include "core/vine_want.h"
 #include "utils/utils_log.h"
 #include "utils/utils_trace.h"
 
@@ -34,7 +35,7 @@ size_for(size_t size, size_t align)
 /* The road of every size and alignment, and where the cache has nothing. */
 static __attribute__((noinline)) int
 make_slow(struct vine_session *session, size_t size, size_t align,
-	  struct vine_data_s **data)
+	  int64_t wait_ns, struct vine_data_s **data)
 {
 	int rc = vine_session_usable(session);
 	struct vine_thread *t;
@@ -57,6 +58,8 @@ make_slow(struct vine_session *session, size_t size, size_t align,
 		rc = vine_heap_take_large(&session->heap, room, &d);
 	else
 		rc = vine_cache_get(&t->cache, cls, &d);
+	if (wait_ns != 0 && vine_want_helps(rc))
+		rc = vine_want_wait(&session->heap, cls, room, wait_ns, &d);
 	if (rc)
 		return rc;
 	d->size = size;
@@ -79,7 +82,7 @@ is_mine(const struct vine_thread *t, const struct vine_session *session)
  * needs no frame.
  */
 static inline int
-make(struct vine_session *session, size_t size, size_t align,
+make(struct vine_session *session, size_t size, size_t align, int64_t wait_ns,
      struct vine_data_s **data)
 {
 	struct vine_thread *t = vine_thread_last;
@@ -89,10 +92,10 @@ make(struct vine_session *session, size_t size, size_t align,
 	if (__builtin_expect(!is_mine(t, session) || size - 1 >=
 			     VINE_HEAP_CLASS_MAX ||
 			     (align & ~(size_t)VINE_DATA_ALIGN) != 0, 0))
-		return make_slow(session, size, align, data);
+		return make_slow(session, size, align, wait_ns, data);
 	d = vine_cache_pop(&t->cache, vine_heap_class(size));
 	if (__builtin_expect(d == NULL, 0))
-		return make_slow(session, size, align, data);
+		return make_slow(session, size, align, wait_ns, data);
 	d->size = size;
 	atomic_store_explicit(&d->place, Both, memory_order_relaxed);
 	*data = d;
@@ -103,7 +106,7 @@ int
 vine_data_make(struct vine_session *session, size_t size, size_t align,
 	       struct vine_data_s **data)
 {
-	return make(session, size, align, data);
+	return make(session, size, align, 0, data);
 }
 
 static __attribute__((noinline)) void
@@ -148,10 +151,27 @@ vine_data_alloc_in(struct vine_session *session, size_t size, size_t align,
 		   vine_data **data)
 {
 	UTILS_TRACE_BEGIN(t);
-	int rc = make(session, size, align, data);
+	int rc = make(session, size, align, 0, data);
 
 	UTILS_TRACE_END(t, vine_data_alloc_in, rc, session, size, align,
 			rc ? NULL : *data);
+	return rc;
+}
+
+int
+vine_data_alloc_opts(struct vine_session *session,
+		     const struct vine_data_opts *opts, vine_data **data)
+{
+	UTILS_TRACE_BEGIN(t);
+	int known = opts && opts->size == sizeof(*opts);
+	int rc = -EINVAL;
+
+	if (known && opts->wait_ns >= VINE_FOREVER)
+		rc = make(session, opts->bytes, opts->align, opts->wait_ns,
+			  data);
+	UTILS_TRACE_END(t, vine_data_alloc_opts, rc, session,
+			known ? opts->bytes : 0, known ? opts->align : 0,
+			known ? opts->wait_ns : 0, rc ? NULL : *data);
 	return rc;
 }
 

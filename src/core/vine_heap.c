@@ -14,6 +14,7 @@
 #include "core/vine_heap.h"
 #include "core/vine_session.h"
 #include "core/vine_thread.h"
+#include "core/vine_want.h"
 
 #define GRANT_MIN (1u << 20)	/* bytes asked for at least, where there are */
 
@@ -122,6 +123,8 @@ give_back(struct vine_heap *heap, uint32_t page)
 static void
 maybe_give_back(struct vine_heap *heap, uint32_t page)
 {
+	if (heap->wants)	/* they ask for more themselves */
+		return;
 	while (page > 0 && heap->extents[page] == 0)
 		page--;
 	if (heap->extents[page] == 0 ||
@@ -144,31 +147,59 @@ give_back_all(struct vine_heap *heap)
 
 static void put_locked(struct vine_heap *heap, struct vine_data_s *item);
 
-static void
-empty_caches(struct vine_heap *heap)
+void
+vine_heap_shut(struct vine_heap *heap)
 {
 	struct vine_data_s *items = NULL, *next;
 
 	for (struct vine_thread *t = heap->threads; t; t = t->peer)
-		vine_cache_empty(&t->cache, &items);
+		vine_cache_shut(&t->cache, &items);
 	for (; items; items = next) {
 		next = items->next;
 		put_locked(heap, items);
 	}
 }
 
+static void
+open_caches(struct vine_heap *heap)
+{
+	for (struct vine_thread *t = heap->threads; t; t = t->peer)
+		vine_cache_open(&t->cache);
+}
+
+void
+vine_heap_open(struct vine_heap *heap)
+{
+	open_caches(heap);
+	for (uint32_t p = 0; p < heap->runs.pages; p++)
+		if (heap->extents[p])
+			maybe_give_back(heap, p);
+}
+
+static void
+empty_caches(struct vine_heap *heap)
+{
+	if (heap->wants)	/* shut, so empty */
+		return;
+	vine_heap_shut(heap);
+	open_caches(heap);
+}
+
 /* Find `want` pages, going through the steps named above. */
 static int
-take_pages(struct vine_heap *heap, uint32_t want, uint32_t *page)
+find_pages(struct vine_heap *heap, enum vine_heap_reach reach, uint32_t want,
+	   uint32_t *page)
 {
 	uint32_t ask = want < GRANT_MIN / VINE_PAGE ? GRANT_MIN / VINE_PAGE :
 		want;
 	uint32_t most = heap->runs.pages / 16;
 	int rc;
 
+	if (reach == VINE_HEAP_AT_HAND)
+		return -ENOMEM;
 	if (vine_runs_take(&heap->runs, want, 0, page) == 0)
 		return 0;
-	if (want > heap->runs.pages)
+	if (reach == VINE_HEAP_PAGES || want > heap->runs.pages)
 		return -ENOMEM;
 	if (ask > most && most >= want)
 		ask = most;
@@ -185,6 +216,16 @@ take_pages(struct vine_heap *heap, uint32_t want, uint32_t *page)
 		rc = grant(heap, want);
 	}
 	return rc ? rc : vine_runs_take(&heap->runs, want, 0, page);
+}
+
+static int
+take_pages(struct vine_heap *heap, enum vine_heap_reach reach, uint32_t want,
+	   uint32_t *page)
+{
+	int rc = find_pages(heap, reach, want, page);
+
+	heap->overtaken += rc == 0;
+	return rc;
 }
 
 /* Remember a block of bookkeeping, to free it with the session. */
@@ -244,7 +285,7 @@ lines(size_t bytes)
 }
 
 static int
-slab_new(struct vine_heap *heap, uint32_t cls)
+slab_new(struct vine_heap *heap, enum vine_heap_reach reach, uint32_t cls)
 {
 	size_t size = vine_heap_class_size(cls);
 	uint32_t count = (uint32_t)((64u << 10) / size), pages, page;
@@ -253,10 +294,10 @@ slab_new(struct vine_heap *heap, uint32_t cls)
 
 	count = count < 8 ? 8 : count > 512 ? 512 : count;
 	pages = pages_of(count * size);
-	rc = take_pages(heap, pages, &page);
+	rc = take_pages(heap, reach, pages, &page);
 	if (rc == -ENOMEM) {	/* the last of the memory: one piece will do */
 		pages = pages_of(size);
-		rc = take_pages(heap, pages, &page);
+		rc = take_pages(heap, reach, pages, &page);
 	}
 	if (rc)
 		return rc;
@@ -306,12 +347,12 @@ item_new(struct vine_heap *heap)
 }
 
 static int
-take_run(struct vine_heap *heap, uint32_t cls, size_t size,
-	 struct vine_data_s **item)
+take_run(struct vine_heap *heap, enum vine_heap_reach reach, uint32_t cls,
+	 size_t size, struct vine_data_s **item)
 {
 	uint32_t pages = pages_of(size), page;
 	struct vine_data_s *d = item_new(heap);
-	int rc = d ? take_pages(heap, pages, &page) : -ENOMEM;
+	int rc = d ? take_pages(heap, reach, pages, &page) : -ENOMEM;
 
 	if (rc) {
 		if (d) {
@@ -329,13 +370,14 @@ take_run(struct vine_heap *heap, uint32_t cls, size_t size,
 }
 
 static int
-take_piece(struct vine_heap *heap, uint32_t cls, struct vine_data_s **item)
+take_piece(struct vine_heap *heap, enum vine_heap_reach reach, uint32_t cls,
+	   struct vine_data_s **item)
 {
 	struct vine_slab *slab = heap->slabs[cls];
 	int rc;
 
 	if (slab == NULL) {
-		rc = slab_new(heap, cls);
+		rc = slab_new(heap, reach, cls);
 		slab = heap->slabs[cls];
 		/* without a page there may still be what a cache kept */
 		if (slab == NULL)
@@ -351,25 +393,31 @@ take_piece(struct vine_heap *heap, uint32_t cls, struct vine_data_s **item)
 }
 
 int
+vine_heap_one(struct vine_heap *heap, enum vine_heap_reach reach, uint32_t cls,
+	      size_t size, struct vine_data_s **item)
+{
+	if (cls == VINE_HEAP_NO_CLASS)
+		return take_run(heap, reach, cls, size, item);
+	size = vine_heap_class_size(cls);
+	if (size > VINE_HEAP_SLAB_MAX)
+		return take_run(heap, reach, cls, size, item);
+	return take_piece(heap, reach, cls, item);
+}
+
+int
 vine_heap_take(struct vine_heap *heap, uint32_t cls,
 	       struct vine_data_s **items, uint32_t want)
 {
-	size_t size = vine_heap_class_size(cls);
 	uint32_t n = 0;
-	int rc = 0;
+	int rc;
 
 	pthread_mutex_lock(&heap->lock);
-	while (n < want && rc == 0) {
-		/* after the first, only what is at hand */
-		if (n > 0 && (size > VINE_HEAP_SLAB_MAX ||
-			      heap->slabs[cls] == NULL))
-			break;
-		if (size <= VINE_HEAP_SLAB_MAX)
-			rc = take_piece(heap, cls, &items[n]);
-		else
-			rc = take_run(heap, cls, size, &items[n]);
+	do {
+		rc = vine_heap_one(heap, vine_want_reach(heap, NULL), cls, 0,
+				   &items[n]);
 		n += rc == 0;
-	}
+		/* after the first, only what is at hand */
+	} while (n < want && rc == 0 && heap->slabs[cls]);
 	pthread_mutex_unlock(&heap->lock);
 	return n ? (int)n : rc;
 }
@@ -383,7 +431,8 @@ vine_heap_take_large(struct vine_heap *heap, size_t size,
 	if (size > heap->session->seg->layout.heap_size)
 		return -ENOMEM;
 	pthread_mutex_lock(&heap->lock);
-	rc = take_run(heap, VINE_HEAP_NO_CLASS, size, item);
+	rc = vine_heap_one(heap, vine_want_reach(heap, NULL),
+			   VINE_HEAP_NO_CLASS, size, item);
 	pthread_mutex_unlock(&heap->lock);
 	return rc;
 }
@@ -424,5 +473,7 @@ vine_heap_put(struct vine_heap *heap, struct vine_data_s **items,
 	pthread_mutex_lock(&heap->lock);
 	for (uint32_t i = 0; i < count; i++)
 		put_locked(heap, items[i]);
+	if (heap->wants)
+		vine_want_serve(heap);
 	pthread_mutex_unlock(&heap->lock);
 }

@@ -8,9 +8,12 @@
  * grow by a quarter of the power of two below, so at most a fifth of a piece is
  * unused. Every piece is a multiple of 64 bytes at a multiple of 64.
  *
- * One lock. Threads keep freed data of their own in front of it (vine_cache.h).
+ * One lock. Threads keep freed data of their own in front of it (vine_cache.h)
+ * and may wait behind it for memory (vine_want.h); while one waits, the caches
+ * are shut and everything goes through the lock.
+ *
  * An extent that is free as a whole goes back to the appliance unless little
- * would be left.
+ * would be left or somebody waits.
  */
 #ifndef VINE_HEAP_H
 #define VINE_HEAP_H
@@ -23,11 +26,19 @@
 
 struct vine_session;
 struct vine_thread;
+struct vine_want;
 
 #define VINE_HEAP_CLASSES 60u		/* 64 bytes to 4 MiB */
 #define VINE_HEAP_CLASS_MAX (4u << 20)
 #define VINE_HEAP_SLAB_MAX (32u << 10)
 #define VINE_HEAP_NO_CLASS UINT32_MAX
+
+/* How far an allocation goes for memory. */
+enum vine_heap_reach {
+	VINE_HEAP_AT_HAND,	/* pieces of slabs that are there */
+	VINE_HEAP_PAGES,	/* and free pages */
+	VINE_HEAP_GRANT,	/* and the appliance's */
+};
 
 struct vine_slab {
 	uint32_t page;		/* of the heap */
@@ -56,6 +67,8 @@ struct vine_heap {
 	struct vine_thread *threads;	/* whose caches may hold memory */
 	uint64_t granted;	/* bytes */
 	uint64_t keep;		/* bytes of free extents to keep */
+	struct vine_want *wants; /* who waits for memory, see vine_want.h */
+	uint32_t overtaken;	/* takes of pages since the oldest want is so */
 };
 
 int vine_heap_init(struct vine_heap *heap, struct vine_session *session);
@@ -98,5 +111,20 @@ int vine_heap_take_large(struct vine_heap *heap, size_t size,
 /* vine_heap_put gives pieces back. Takes the lock. */
 void vine_heap_put(struct vine_heap *heap, struct vine_data_s **items,
 		   uint32_t count);
+
+/*
+ * vine_heap_one takes one piece of a class, or of `size` bytes for
+ * VINE_HEAP_NO_CLASS, under the lock. Returns 0 or as vine_heap_take.
+ */
+int vine_heap_one(struct vine_heap *heap, enum vine_heap_reach reach,
+		  uint32_t cls, size_t size, struct vine_data_s **item);
+
+/*
+ * vine_heap_shut empties all threads' caches and keeps their owners out;
+ * vine_heap_open lets them in again and gives back what is more than to be
+ * kept. Both under the lock.
+ */
+void vine_heap_shut(struct vine_heap *heap);
+void vine_heap_open(struct vine_heap *heap);
 
 #endif

@@ -42,7 +42,7 @@ leave(struct vine_thread *t)
 		pthread_mutex_lock(&s->heap.lock);
 		unlink_peer(&s->heap, t);
 		pthread_mutex_unlock(&s->heap.lock);
-		vine_cache_empty(&t->cache, &items);
+		vine_cache_shut(&t->cache, &items);
 		for (; items; items = next) {
 			next = items->next;
 			vine_heap_put(&s->heap, &items, 1);
@@ -99,6 +99,7 @@ struct vine_thread *
 vine_thread_slow(struct vine_session *session, uint64_t id)
 {
 	struct vine_thread *t = mine;
+	struct vine_data_s *none = NULL;
 
 	while (t && t->session_id != id)
 		t = t->next;
@@ -116,6 +117,8 @@ vine_thread_slow(struct vine_session *session, uint64_t id)
 		pthread_mutex_lock(&session->heap.lock);
 		t->peer = session->heap.threads;
 		session->heap.threads = t;
+		if (session->heap.wants)	/* shut, as all the others */
+			vine_cache_shut(&t->cache, &none);
 		pthread_mutex_unlock(&session->heap.lock);
 		t->next = mine;
 		mine = t;

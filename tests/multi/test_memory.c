@@ -152,6 +152,131 @@ START_TEST(one_that_took_all_gives_it_back_at_its_end)
 }
 END_TEST
 
+/* --- waiting for memory --- */
+
+struct wanted {
+	pthread_t thread;
+	size_t bytes;
+	vine_data *data;
+	_Atomic int rc;		/* 1: waits yet */
+};
+
+static int
+want(size_t bytes, int64_t wait_ns, vine_data **data)
+{
+	struct vine_data_opts o = { .size = sizeof(o), .bytes = bytes,
+				    .wait_ns = wait_ns };
+
+	return vine_data_alloc_opts(session, &o, data);
+}
+
+static void *
+want_for_ever(void *arg)
+{
+	struct wanted *w = arg;
+
+	w->rc = want(w->bytes, VINE_FOREVER, &w->data);
+	return NULL;
+}
+
+static void
+start_wanting(struct wanted *w, size_t bytes)
+{
+	w->bytes = bytes;
+	w->rc = 1;
+	ck_assert_int_eq(pthread_create(&w->thread, NULL, want_for_ever, w), 0);
+	appliance_nap(50);
+	ck_assert_int_eq(w->rc, 1);
+}
+
+/* It got its memory and can use it. */
+static void
+got(struct wanted *w)
+{
+	ck_assert_int_eq(pthread_join(w->thread, NULL), 0);
+	ck_assert_int_eq(w->rc, 0);
+	memset(vine_data_deref(w->data), 1, w->bytes);
+	vine_data_free(w->data);
+}
+
+START_TEST(a_wait_for_memory_ends_when_another_thread_frees_enough)
+{
+	struct wanted large, small;
+	vine_data *data;
+	int n;
+
+	start_with("wait", "shm_size 16M\n");
+	n = fill_up(4096);
+	ck_assert_int_eq(want(8 << 20, 0, &data), -ENOMEM);
+	ck_assert_int_eq(want(8 << 20, 30000000, &data), -ETIMEDOUT);
+	start_wanting(&large, 8 << 20);
+	start_wanting(&small, 5000);
+	free_all(n);
+	got(&large);
+	got(&small);
+	stop();
+}
+END_TEST
+
+/* A process that has all the memory of the segment; it says so on fd. */
+static void
+take_all_and_stay(int fd)
+{
+	vine_data *data;
+
+	if (open_with("", &session) != 0)
+		_exit(1);
+	for (size_t size = 1 << 20; size >= 4096; size /= 2)
+		while (vine_data_alloc_in(session, size, 0, &data) == 0)
+			;
+	if (write(fd, "", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+START_TEST(a_wait_for_memory_ends_when_another_process_dies)
+{
+	struct wanted w;
+	vine_data *data;
+	int fds[2], status;
+	pid_t pid;
+	char c;
+
+	start_with("widow", "shm_size 16M\n");
+	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0)
+		take_all_and_stay(fds[1]);
+	close(fds[1]);
+	ck_assert_int_eq((int)read(fds[0], &c, 1), 1);
+	ck_assert_int_eq(want(4 << 20, 30000000, &data), -ETIMEDOUT);
+	start_wanting(&w, 4 << 20);
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	got(&w);
+	close(fds[0]);
+	stop();
+}
+END_TEST
+
+START_TEST(a_wait_for_memory_ends_when_vined_dies)
+{
+	struct wanted w[2];
+
+	start_with("orphaned", "shm_size 8M\n");
+	fill_up(100000);
+	start_wanting(&w[0], 4 << 20);
+	start_wanting(&w[1], 100000);
+	appliance_stop(&appliance, SIGKILL);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(pthread_join(w[i].thread, NULL), 0);
+		ck_assert_int_eq(w[i].rc, -ECONNRESET);
+	}
+	vine_session_close(session);
+}
+END_TEST
+
 START_TEST(data_of_no_bytes_is_data_too)
 {
 	struct vine_slice slices[2];
@@ -489,6 +614,11 @@ main(void)
 
 	tcase_add_test(tcase, a_full_segment_is_enomem_and_recovers);
 	tcase_add_test(tcase, one_that_took_all_gives_it_back_at_its_end);
+	tcase_add_test(tcase,
+		a_wait_for_memory_ends_when_another_thread_frees_enough);
+	tcase_add_test(tcase,
+		a_wait_for_memory_ends_when_another_process_dies);
+	tcase_add_test(tcase, a_wait_for_memory_ends_when_vined_dies);
 	tcase_add_test(tcase, data_of_no_bytes_is_data_too);
 	tcase_add_test(tcase,
 		data_of_nearly_the_whole_segment_is_worked_on_in_place);

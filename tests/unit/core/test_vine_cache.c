@@ -134,14 +134,22 @@ START_TEST(emptying_gives_every_piece_once)
 		vine_cache_put(cache, d[i]);
 	for (uint32_t cls = 0; cls < VINE_HEAP_CLASSES; cls++)
 		had += kept(cache, cls);
-	vine_cache_empty(cache, &items);
+	vine_cache_shut(cache, &items);
 	for (; items; items = next, n++) {
 		next = items->next;
 		vine_heap_put(&s->heap, &items, 1);
 	}
 	ck_assert_uint_eq(n, had);
-	vine_cache_empty(cache, &items);
+	vine_cache_shut(cache, &items);
 	ck_assert_ptr_null(items);
+	/* nothing goes in or out until it is opened */
+	ck_assert_int_eq(vine_cache_get(cache, 0, &d[0]), 0);
+	ck_assert_int_eq(vine_cache_push(cache, d[0]), 0);
+	vine_cache_put(cache, d[0]);
+	ck_assert_uint_eq(kept(cache, 0), 0);
+	vine_cache_open(cache);
+	ck_assert_int_eq(vine_cache_get(cache, 0, &d[0]), 0);
+	ck_assert_int_eq(vine_cache_push(cache, d[0]), 1);
 	end();
 }
 END_TEST
@@ -158,7 +166,8 @@ rob(void *arg)
 		struct vine_data_s *items = NULL, *next;
 
 		pthread_mutex_lock(&s->heap.lock);
-		vine_cache_empty(cache, &items);
+		vine_cache_shut(cache, &items);
+		vine_cache_open(cache);
 		pthread_mutex_unlock(&s->heap.lock);
 		for (; items; items = next) {
 			next = items->next;
