@@ -81,7 +81,7 @@ is_mine(const struct vine_thread *t, const struct vine_session *session)
  * piece in the cache. Kept free of calls and of locals in memory, so that it
  * needs no frame.
  */
-static inline int
+static inline __attribute__((always_inline)) int
 make(struct vine_session *session, size_t size, size_t align, int64_t wait_ns,
      struct vine_data_s **data)
 {
