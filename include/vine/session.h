@@ -80,8 +80,9 @@ int vine_session_open(const struct vine_session_opts *opts,
  * all memory of the session to the appliance and unmaps the segment. Every
  * object of the session is freed with it and must not be used afterwards.
  * Blocks until the appliance has answered, at most the attach timeout; a
- * session whose appliance is gone is closed all the same. No other thread may
- * be inside a call on the session. NULL is ignored.
+ * session whose appliance is gone is closed all the same; its tasks end first,
+ * with their callbacks. No other thread may be inside a call on the session.
+ * NULL is ignored.
  */
 void vine_session_close(struct vine_session *session);
 
@@ -93,8 +94,8 @@ struct vine_session *vine_session_default(void);
 
 /*
  * vine_session_fd writes a descriptor that polls readable (POLLIN, EPOLLIN)
- * when a task of the session has completed since the last vine_session_reap.
- * The session owns it: do not read or close it. The first call starts the
+ * when a task of the session has completed since the last vine_session_reap,
+ * and for good once the session is lost. The session owns it: do not read or close it. The first call starts the
  * watching; a session that never calls this pays nothing for it.
  * Level-triggered. Returns 0, or -EMFILE, -ENFILE, -ENOMEM, -EAGAIN where no
  * thread could be started.
@@ -105,7 +106,8 @@ int vine_session_fd(struct vine_session *session, int *fd);
  * vine_session_reap takes in every completion that has arrived, runs the
  * completion callbacks of those tasks in this thread, and clears the
  * descriptor of vine_session_fd. Never blocks. Returns the number of tasks
- * that were completed by this call, or -ECHILD, -ECONNRESET.
+ * that were completed by this call, or -ECHILD; or -ECONNRESET when the session
+ * was lost: then every task in flight has ended, see vine/status.h.
  */
 int vine_session_reap(struct vine_session *session);
 

@@ -36,7 +36,8 @@ room(struct vine_queue *queue, uint32_t flags)
 	if (vine_queue_room(queue))
 		return 0;
 	if (flags & VINE_TASK_NOWAIT)
-		return -EAGAIN;
+		return vine_session_glance(queue->session) ? -ECONNRESET :
+			-EAGAIN;
 	vine_queue_knock(queue, queue->session->fence);
 	vine_wait(&queue, 1, &queue->ladder, done_room, queue, VINE_FOREVER);
 	return queue->session->lost ? -ECONNRESET : 0;

@@ -302,6 +302,7 @@ session_new(const struct vine_session_opts *o, const struct utils_config *c)
 	s->recycle = utils_config_u64(c, UTILS_KEY_recycle_size);
 	s->attach_timeout = o && o->attach_timeout ? o->attach_timeout :
 		(int64_t)utils_config_u64(c, UTILS_KEY_attach_timeout);
+	s->glanced = utils_clock_ns();
 	snprintf(s->label, sizeof(s->label), "%s", label);
 	return s;
 }
@@ -449,7 +450,7 @@ vine_session_close(struct vine_session *session)
 	if (session->forks != vine_session_forked)
 		return;	/* a child has nothing to close */
 	vine_watch_stop(session);
-	if (!session->lost && is_served(session->seg))
+	if (vine_session_check(session) == 0)
 		settle(session);
 	if (session->lost)
 		fail_all(session);
@@ -476,9 +477,12 @@ look(const struct vine_session *s)
 }
 
 int
-vine_session_is_gone(const struct vine_session *session)
+vine_session_is_gone(struct vine_session *session)
 {
-	return session->lost || look(session) != VINE_STATUS_OK;
+	if (session->lost == 0 && look(session) == VINE_STATUS_OK)
+		return 0;
+	atomic_store(&session->glanced, 0);
+	return 1;
 }
 
 int
@@ -499,6 +503,20 @@ vine_session_check(struct vine_session *s)
 	if (s->control)
 		vine_queue_fail(s->control, s->lost);
 	return -ECONNRESET;
+}
+
+int
+vine_session_glance(struct vine_session *s)
+{
+	uint64_t now;
+
+	if (s->lost == 0 && arch_load32(&s->shm->state) == VINE_SESSION_OPEN) {
+		now = utils_clock_ns();
+		if (now - s->glanced < VINE_REAP_MS * UINT64_C(1000000))
+			return 0;
+		s->glanced = now;
+	}
+	return vine_session_check(s);
 }
 
 static int
@@ -585,10 +603,9 @@ vine_session_reap(struct vine_session *session)
 	int rc = vine_session_usable(session);
 	uint32_t n = 0;
 
-	/* the watch saw that the session is gone: its tasks end here */
-	if (rc != -ECHILD && session->watch && vine_session_is_gone(session))
-		rc = vine_session_check(session);
-	if (rc == -ECONNRESET)
+	if (rc == 0)
+		rc = vine_session_glance(session);
+	if (rc == -ECONNRESET)	/* its tasks end here */
 		fail_all(session);
 	if (rc == 0) {
 		struct vine_queue *q;

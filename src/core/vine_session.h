@@ -38,6 +38,7 @@ struct vine_session {
 	int64_t attach_timeout;
 	uint64_t recycle;	/* bytes of a class that a thread keeps */
 	_Atomic uint32_t lost;	/* enum vine_status once the session is lost */
+	_Atomic uint64_t glanced; /* ns: when vine_session_glance last looked */
 	char label[32];
 
 	pthread_mutex_t lock;
@@ -74,6 +75,13 @@ int vine_session_control(struct vine_session *session, enum vine_ctl op,
  */
 int vine_session_check(struct vine_session *session);
 
+/*
+ * vine_session_glance is vine_session_check for those who come often and never
+ * wait. It looks at the segment each time, but at the appliance's lock, which
+ * is a system call, once in VINE_REAP_MS.
+ */
+int vine_session_glance(struct vine_session *session);
+
 /* How often this process was forked off since the library was loaded. */
 extern uint64_t vine_session_forked __attribute__((visibility("hidden")));
 
@@ -88,8 +96,9 @@ vine_session_usable(const struct vine_session *session)
 				0) ? -ECONNRESET : 0;
 }
 
-/* vine_session_is_gone only looks whether it has. */
-int vine_session_is_gone(const struct vine_session *session);
+/* vine_session_is_gone only looks whether the appliance still has the session.
+ * If not, the next glance sees it too. */
+int vine_session_is_gone(struct vine_session *session);
 
 /*
  * vine_session_lock_all tells whether the session with this id is open, and

@@ -164,13 +164,15 @@ vine_accel_stat(vine_accel *accel, vine_accel_stats_s *stat)
 {
 	UTILS_TRACE_BEGIN(t);
 	vine_accel_state_e state = accel_failed;
+	int rc = accel && accel->session ? vine_session_usable(accel->session) :
+		-EINVAL;
 
 	if (stat)
 		memset(stat, 0, sizeof(*stat));
-	if (accel && accel->session && !vine_session_usable(accel->session))
+	if (rc == 0)
 		state = vine_accel_look(accel, stat);
 	else
-		errno = EINVAL;
+		errno = -rc;
 	UTILS_TRACE_END(t, vine_accel_stat, state, accel, stat);
 	return state;
 }

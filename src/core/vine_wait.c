@@ -100,15 +100,12 @@ check_sessions(struct vine_queue *const *queues, uint32_t count)
 }
 
 /* A look that costs a line each, for those who never wait. */
-static int
-any_lost(struct vine_queue *const *queues, uint32_t count)
+static void
+glance_at_sessions(struct vine_queue *const *queues, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (queues[i]->session->lost ||
-		    arch_load32(&queues[i]->session->shm->state) !=
-		    VINE_SESSION_OPEN)
-			return 1;
-	return 0;
+		if (vine_session_glance(queues[i]->session) != 0)
+			vine_queue_fail(queues[i], queues[i]->session->lost);
 }
 
 int
@@ -128,9 +125,7 @@ vine_wait(struct vine_queue *const *queues, uint32_t count,
 		if (done(arg))
 			break;
 		if (timeout == 0) {
-			if (!any_lost(queues, count))
-				return -ETIMEDOUT;
-			check_sessions(queues, count);
+			glance_at_sessions(queues, count);
 			return done(arg) ? 0 : -ETIMEDOUT;
 		}
 		if (!arch_ladder_step(ladder)) {
