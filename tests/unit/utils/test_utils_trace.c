@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -612,6 +613,62 @@ START_TEST(second_trace_of_a_second_gets_a_file_of_its_own)
 }
 END_TEST
 
+/* traces_as_process_1: arg is a pipe; what is read from it ends the trace. */
+static void
+traces_as_process_1(int arg)
+{
+	pid_t pid;
+	int status;
+	char c;
+
+	if (unshare(CLONE_NEWPID) != 0 &&
+	    unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0)
+		_exit(77);
+	pid = fork();
+	if (pid == 0) {
+		if (getpid() != 1 || utils_trace_start_in(dir, PLENTY) != 0)
+			_exit(1);
+		call(1);
+		if (read(arg, &c, 1) != 1)
+			_exit(2);
+		call(2);
+		utils_trace_stop();
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+}
+
+START_TEST(equal_pids_of_two_namespaces_get_a_file_each)
+{
+	int go[2], status, skipped = 0;
+	pid_t pids[2];
+
+	ck_assert_int_eq(pipe(go), 0);
+	for (int i = 0; i < 2; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0)
+			traces_as_process_1(go[0]);
+	}
+	ck_assert_int_eq(write(go[1], "..", 2), 2);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(waitpid(pids[i], &status, 0), pids[i]);
+		ck_assert(WIFEXITED(status));
+		skipped += WEXITSTATUS(status) == 77;
+		ck_assert(skipped || WEXITSTATUS(status) == 0);
+	}
+	if (skipped) {
+		fprintf(stderr, "skipped: no PID namespaces here\n");
+		return;
+	}
+	ck_assert_int_eq(dir_files(), 2);
+	for (int i = 0; i < 2; i++) {
+		file_read_nth(i);
+		ck_assert_uint_eq(rows_of("vine_data_free"), 2);
+	}
+}
+END_TEST
+
 START_TEST(errno_survives_a_flush_and_a_failed_start)
 {
 	utils_log_set(UTILS_LOG_WARN, log_take, NULL);
@@ -1087,6 +1144,7 @@ suite(void)
 	tcase_add_test(trace, stop_and_start_under_calls_lose_no_whole_rows);
 	tcase_add_test(trace, starts_nest);
 	tcase_add_test(trace, second_trace_of_a_second_gets_a_file_of_its_own);
+	tcase_add_test(trace, equal_pids_of_two_namespaces_get_a_file_each);
 	tcase_add_test(trace, errno_survives_a_flush_and_a_failed_start);
 	tcase_add_test(trace,
 		       file_that_cannot_be_made_is_one_warning_and_no_trace);
