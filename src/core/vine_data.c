@@ -115,7 +115,7 @@ drop_slow(struct vine_data_s *d)
 	struct vine_session *s = d->session;
 	struct vine_thread *t;
 
-	if (s->forks != vine_session_forked)
+	if (s->forks != vine_fork_count)
 		return;
 	if (!atomic_load_explicit(&d->place, memory_order_relaxed)) {
 		log_error("data at offset %llu freed twice",

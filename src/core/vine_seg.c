@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,65 +67,14 @@ vine_seg_boot_id(void)
 	return hash ? hash : 1;
 }
 
-/*
- * A child of fork has the descriptors of its parent, and with them its locks:
- * they would outlive the parent. So the child closes its copies at once.
- */
-static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct vine_seg *all;
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-
+/* Under the lock of forks, so that no child keeps the descriptor. */
 static void
-before_fork(void)
+close_fd(struct vine_seg *seg)
 {
-	pthread_mutex_lock(&all_lock);
-}
-
-static void
-after_fork(void)
-{
-	pthread_mutex_unlock(&all_lock);
-}
-
-static void
-in_child(void)
-{
-	for (struct vine_seg *s = all; s; s = s->next) {
-		if (s->fd >= 0)
-			close(s->fd);
-		s->fd = -1;
-	}
-	all = NULL;
-	pthread_mutex_unlock(&all_lock);
-}
-
-static void
-watch_forks(void)
-{
-	pthread_atfork(before_fork, after_fork, in_child);
-}
-
-static void
-list_add(struct vine_seg *seg)
-{
-	pthread_once(&fork_once, watch_forks);
-	pthread_mutex_lock(&all_lock);
-	seg->next = all;
-	all = seg;
-	pthread_mutex_unlock(&all_lock);
-}
-
-static void
-list_remove(struct vine_seg *seg)
-{
-	struct vine_seg **at = &all;
-
-	pthread_mutex_lock(&all_lock);
-	while (*at && *at != seg)
-		at = &(*at)->next;
-	if (*at)
-		*at = seg->next;
-	pthread_mutex_unlock(&all_lock);
+	vine_fork_lock();
+	close(seg->fd);
+	seg->fd = -1;
+	vine_fork_unlock();
 }
 
 static void
@@ -378,8 +326,10 @@ try_open(struct vine_seg *seg, const struct want *w)
 {
 	int rc;
 
+	vine_fork_lock();
 	seg->fd = seg->mapper->open(w->file,
 				    O_RDWR | (w->trunc ? O_CREAT : 0), w->mode);
+	vine_fork_unlock();
 	if (seg->fd < 0) {
 		rc = seg->fd;
 		log_error("segment %s cannot be opened: %s", w->file,
@@ -394,10 +344,8 @@ try_open(struct vine_seg *seg, const struct want *w)
 		log_error("segment %s is held by another attach for more than "
 			  "10 s", w->file);
 	}
-	if (rc) {
-		close(seg->fd);
-		seg->fd = -1;
-	}
+	if (rc)
+		close_fd(seg);
 	return rc;
 }
 
@@ -430,13 +378,14 @@ vine_seg_open(const struct utils_config *config, struct vine_seg **out)
 	snprintf(seg->name, sizeof(seg->name), "%s", w.file);
 	seg->mapper = arch_shm_mapper_of(w.file);
 	seg->keep = !w.trunc;
-	list_add(seg);
+	seg->fd = -1;
+	vine_fork_add(&seg->known, vine_fork_close, &seg->fd);
 	rc = -ESTALE;
 	/* ESTALE: the last user removed the name between open and lock */
 	for (int i = 0; i < OPEN_TRIES && rc == -ESTALE; i++)
 		rc = try_open(seg, &w);
 	if (rc) {
-		list_remove(seg);
+		vine_fork_remove(&seg->known);
 		free(seg);
 		return rc;
 	}
@@ -495,7 +444,6 @@ vine_seg_close(struct vine_seg *seg)
 {
 	int last = 0;
 
-	list_remove(seg);
 	if (seg->fd >= 0) {
 		arch_shm_unmap(seg->base, seg->layout.size);
 		/* a name that another attach holds on to stays: it is theirs */
@@ -508,7 +456,8 @@ vine_seg_close(struct vine_seg *seg)
 			arch_shm_leave(seg->fd);
 			arch_shm_unlock(seg->fd, ARCH_SHM_BYTE_ATTACH);
 		}
-		close(seg->fd);	/* and with it every lock */
+		close_fd(seg);	/* and with it every lock */
+		vine_fork_remove(&seg->known);
 	}
 	free(seg);
 	return last;

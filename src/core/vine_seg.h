@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/vine_fork.h"
 #include "core/vine_layout.h"
 
 struct utils_config;
@@ -28,7 +29,7 @@ struct vine_seg {
 	int fd;			/* -1: the caller's memory */
 	int keep;		/* 1: do not remove the object */
 	int formed;		/* 1: this open formed it */
-	struct vine_seg *next;	/* of the process's */
+	struct vine_fork_child known;	/* fd, to children */
 };
 
 /*

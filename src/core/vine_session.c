@@ -32,45 +32,16 @@
 #define AGAIN_TRIES 100			/* half a ms each */
 #define LOOK_NS UINT64_C(10000000)	/* between two looks while attaching */
 
-static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+/* Under the lock of forks, see vine_fork.h. */
 static struct vine_session *all;
 static uint64_t next_id;
-uint64_t vine_session_forked;
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-
-static void
-before_fork(void)
-{
-	pthread_mutex_lock(&all_lock);
-}
-
-static void
-after_fork(void)
-{
-	pthread_mutex_unlock(&all_lock);
-}
-
-static void
-in_child(void)
-{
-	vine_session_forked++;
-	for (struct vine_session *s = all; s; s = s->next)
-		atomic_store_explicit(&s->key, 0, memory_order_relaxed);
-	pthread_mutex_unlock(&all_lock);
-}
-
-static void
-watch_forks(void)
-{
-	pthread_atfork(before_fork, after_fork, in_child);
-}
 
 struct vine_session *
 vine_session_lock_all(uint64_t id)
 {
 	struct vine_session *s;
 
-	pthread_mutex_lock(&all_lock);
+	vine_fork_lock();
 	for (s = all; s && s->id != id; s = s->next)
 		;
 	return s;
@@ -79,7 +50,7 @@ vine_session_lock_all(uint64_t id)
 void
 vine_session_unlock_all(void)
 {
-	pthread_mutex_unlock(&all_lock);
+	vine_fork_unlock();
 }
 
 /* Is an appliance there to answer? */
@@ -292,12 +263,11 @@ session_new(const struct vine_session_opts *o, const struct utils_config *c)
 
 	if (s == NULL)
 		return NULL;
-	pthread_once(&fork_once, watch_forks);
 	arch_bias_register();
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->ctl_lock, NULL);
 	s->nonce = vine_seg_random();
-	s->forks = vine_session_forked;
+	s->forks = vine_fork_count;
 	s->spin = wants_spin(o, c);
 	s->recycle = utils_config_u64(c, UTILS_KEY_recycle_size);
 	s->attach_timeout = o && o->attach_timeout ? o->attach_timeout :
@@ -329,6 +299,15 @@ session_free(struct vine_session *s)
 	free(s);
 }
 
+/* In a forked child: the short roads are closed. */
+static void
+forget(void *arg)
+{
+	struct vine_session *s = arg;
+
+	atomic_store_explicit(&s->key, 0, memory_order_relaxed);
+}
+
 static int
 session_start(const struct vine_session_opts *opts,
 	      const struct utils_config *config, struct vine_session **out)
@@ -347,12 +326,13 @@ session_start(const struct vine_session_opts *opts,
 		session_free(s);
 		return rc;
 	}
-	pthread_mutex_lock(&all_lock);
+	vine_fork_add(&s->known, forget, s);
+	vine_fork_lock();
 	s->id = ++next_id;
 	atomic_store_explicit(&s->key, s->id, memory_order_relaxed);
 	s->next = all;
 	all = s;
-	pthread_mutex_unlock(&all_lock);
+	vine_fork_unlock();
 	*out = s;
 	return 0;
 }
@@ -418,12 +398,12 @@ unlist(struct vine_session *s)
 {
 	struct vine_session **at = &all;
 
-	pthread_mutex_lock(&all_lock);
+	vine_fork_lock();
 	while (*at && *at != s)
 		at = &(*at)->next;
 	if (*at)
 		*at = s->next;
-	pthread_mutex_unlock(&all_lock);
+	vine_fork_unlock();
 }
 
 /* End every task in flight, with its callbacks. No lock may be held. */
@@ -447,8 +427,9 @@ vine_session_close(struct vine_session *session)
 	if (session == NULL)
 		return;
 	unlist(session);
-	if (session->forks != vine_session_forked)
+	if (session->forks != vine_fork_count)
 		return;	/* a child has nothing to close */
+	vine_fork_remove(&session->known);
 	vine_watch_stop(session);
 	if (vine_session_check(session) == 0)
 		settle(session);

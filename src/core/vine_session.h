@@ -2,8 +2,9 @@
 /*
  * Session: the application's end of a segment, from the inside.
  *
- * Lock order: session->lock, heap.lock, session->ctl_lock. Issuing, waiting and
- * reaping take none of them when both sides are awake.
+ * Lock order: that of forks (vine_fork.h), session->lock, heap.lock,
+ * session->ctl_lock. Issuing, waiting and reaping take none of them when both
+ * sides are awake.
  */
 #ifndef VINE_CORE_SESSION_H
 #define VINE_CORE_SESSION_H
@@ -17,6 +18,7 @@
 #include <vine/status.h>
 
 #include "core/vine_ctl.h"
+#include "core/vine_fork.h"
 #include "core/vine_heap.h"
 #include "core/vine_seg.h"
 
@@ -34,7 +36,7 @@ struct vine_session {
 	uint32_t fence;		/* 1: publish with a real fence */
 	int spin;		/* 1: never sleep */
 	int same_clock;		/* the appliance's ticks are ours */
-	uint64_t forks;		/* of this process when opened */
+	uint64_t forks;		/* vine_fork_count when opened */
 	int64_t attach_timeout;
 	uint64_t recycle;	/* bytes of a class that a thread keeps */
 	_Atomic uint32_t lost;	/* enum vine_status once the session is lost */
@@ -55,6 +57,7 @@ struct vine_session {
 
 	struct vine_heap heap;
 	_Atomic(struct vine_watch *) watch;
+	struct vine_fork_child known;	/* the key, to children */
 	struct vine_session *next;	/* of all sessions of the process */
 };
 
@@ -82,14 +85,11 @@ int vine_session_check(struct vine_session *session);
  */
 int vine_session_glance(struct vine_session *session);
 
-/* How often this process was forked off since the library was loaded. */
-extern uint64_t vine_session_forked __attribute__((visibility("hidden")));
-
 /* vine_session_usable returns 0, -ECHILD after fork, or -ECONNRESET. */
 static inline int
 vine_session_usable(const struct vine_session *session)
 {
-	if (__builtin_expect(session->forks != vine_session_forked, 0))
+	if (__builtin_expect(session->forks != vine_fork_count, 0))
 		return -ECHILD;
 	return __builtin_expect(atomic_load_explicit(&session->lost,
 						     memory_order_relaxed) != 0,

@@ -425,7 +425,7 @@ vine_task_free(vine_task *task)
 {
 	UTILS_TRACE_BEGIN(t);
 
-	if (task && task->queue->session->forks == vine_session_forked)
+	if (task && task->queue->session->forks == vine_fork_count)
 		vine_task_unref(task);
 	UTILS_TRACE_END(t, vine_task_free, 0, task);
 }
