@@ -147,15 +147,27 @@ vine_door_tell(struct vine_pipe_s *pipe, const struct vine_rec *rec)
 	arch_store32(&s->vaccels, rec->vaccels);
 }
 
+/* A number that no session has; those of rings have the top bit. */
+static uint32_t
+serial_new(struct vine_pipe_s *pipe)
+{
+	uint32_t n = pipe->seg->layout.sessions, serial, i;
+
+	do {	/* there are more numbers than sessions */
+		serial = ++pipe->next_serial & ~VINE_SERIAL_RING(0);
+		for (i = 0; i < n && pipe->recs[i].serial != serial; i++)
+			;
+	} while (serial == 0 || i < n);
+	return serial;
+}
+
 static int
 rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 {
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
 	int64_t q;
 
-	rec->serial = ++pipe->next_serial & 0x7fffffffu;
-	if (rec->serial == 0)
-		rec->serial = ++pipe->next_serial;
+	rec->serial = serial_new(pipe);
 	rec->nonce = nonce;
 	rec->granted = 0;
 	rec->queues = 0;
@@ -198,8 +210,9 @@ admit(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 		return;
 	}
 	if (rc) {
-		log_warn("segment %s session %u refused: %s", pipe->seg->name,
-			 rec->slot, strerror(-rc));
+		utils_log_limited(&pipe->door_rate, UTILS_LOG_WARN,
+				  "segment %s session %u refused: %s",
+				  pipe->seg->name, rec->slot, strerror(-rc));
 		vine_lane_count(lane, VINE_COUNT_SESSIONS_REFUSED, 1);
 		rec->nonce = nonce;
 		answer(pipe, rec->slot, nonce, VINE_SESSION_REFUSED, -rc);
@@ -224,15 +237,13 @@ cancel_held(struct vine_lane *lane, const struct vine_rec *rec)
 	struct vine_req *r = lane->held;
 	int left = 0;
 
-	while (r) {
+	for (struct vine_req *next; r; r = next) {
 		const struct vine_owner *owner = r->accel->owner;
 
+		next = r->held_next;	/* cancel may end r, and r alone */
 		if (r->pq->rec == rec && !r->canceled && owner->cancel) {
 			r->canceled = 1;
 			owner->cancel(owner->state, r);
-			r = lane->held;	/* the list may have changed */
-		} else {
-			r = r->held_next;
 		}
 	}
 	for (r = lane->held; r; r = r->held_next)
@@ -461,11 +472,12 @@ take_up_extents(struct vine_pipe_s *pipe)
 				       pipe->recs[old[i].slot].serial,
 				       old[i].slot, old[i].off,
 				       old[i].len) != 0)
-			log_warn("segment %s session %u extent offset %llu "
-				 "length %llu cannot be taken up",
-				 pipe->seg->name, old[i].slot,
-				 (unsigned long long)old[i].off,
-				 (unsigned long long)old[i].len);
+			utils_log_limited(&pipe->door_rate, UTILS_LOG_WARN,
+					  "segment %s session %u extent offset "
+					  "%llu length %llu cannot be taken up",
+					  pipe->seg->name, old[i].slot,
+					  (unsigned long long)old[i].off,
+					  (unsigned long long)old[i].len);
 	free(old);
 }
 
@@ -485,7 +497,7 @@ vine_door_take_up(struct vine_pipe_s *pipe)
 		    (state != VINE_SESSION_OPEN && state != VINE_SESSION_LOST))
 			continue;
 		rec->state = VINE_REC_LOST;
-		rec->serial = ++pipe->next_serial;
+		rec->serial = serial_new(pipe);
 		rec->nonce = arch_load64(&s->nonce);
 		lost++;
 	}

@@ -66,6 +66,7 @@ struct vine_pipe_s {
 	uint32_t next_serial;
 	uint32_t next_lane;
 	uint32_t next_queue;
+	struct utils_log_rate door_rate;
 	uint64_t last_reap;
 	uint64_t heartbeat;
 	_Atomic int serving;		/* sessions are admitted */

@@ -54,7 +54,8 @@ struct svc_ops {
 	/*
 	 * cancel asks the service to give up a request that it holds: if it
 	 * has not begun, the service completes it with VINE_STATUS_CANCELED
-	 * now or soon. The worker thread that submitted it. Optional.
+	 * now or soon; no other request is completed inside cancel. The worker
+	 * thread that submitted it. Optional.
 	 */
 	void (*cancel)(void *state, struct vine_req *req);
 

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of vine_door: whom the appliance lets in, and how it names them. */
+#include "rig.h"
+#include "core/vine_pipe.h"
+#include "core/vine_session.h"
+
+static struct rig rig;
+
+/* Give the next session the serial after this one. */
+static void
+set_serial(uint32_t serial)
+{
+	pthread_mutex_lock(&rig.pipe->lock);
+	rig.pipe->next_serial = serial;
+	pthread_mutex_unlock(&rig.pipe->lock);
+}
+
+/* Is each open session's serial one that no other has, and none of rings? */
+static void
+check_serials(uint32_t sessions)
+{
+	uint32_t seen[64], n = 0;
+
+	pthread_mutex_lock(&rig.pipe->lock);
+	for (uint32_t i = 0; i < rig.pipe->seg->layout.sessions; i++) {
+		const struct vine_rec *rec = &rig.pipe->recs[i];
+
+		if (rec->state != VINE_REC_OPEN)
+			continue;
+		ck_assert_uint_lt(n, 64);
+		ck_assert_uint_ne(rec->serial, 0);
+		ck_assert_msg((rec->serial & 0x80000000u) == 0,
+			      "serial %#x is one of rings", rec->serial);
+		for (uint32_t j = 0; j < n; j++)
+			ck_assert_msg(seen[j] != rec->serial,
+				      "two sessions have serial %#x",
+				      rec->serial);
+		seen[n++] = rec->serial;
+	}
+	pthread_mutex_unlock(&rig.pipe->lock);
+	ck_assert_uint_eq(n, sessions);
+}
+
+/* An attach a microsecond brings 2^31 of them within the hour. */
+START_TEST(serials_stay_unique_when_they_begin_anew)
+{
+	struct vine_session *s[7];
+
+	rig_open(&rig, 16 * RIG_MIB, NULL);
+	s[0] = rig_attach(&rig);
+	s[1] = rig_attach(&rig);
+	set_serial(0x7ffffffe);
+	for (int i = 2; i < 5; i++)
+		s[i] = rig_attach(&rig);
+	set_serial(0xfffffffe);
+	for (int i = 5; i < 7; i++)
+		s[i] = rig_attach(&rig);
+	check_serials(7);
+	for (int i = 0; i < 7; i++)
+		vine_session_close(s[i]);
+	rig_close(&rig);
+}
+END_TEST
+
+/* Ask for a slot as an attach does, but for the lock of the slot. */
+static void
+ask(const struct vine_session *s, uint32_t slot, uint64_t nonce)
+{
+	struct vine_session_shm *shm = vine_seg_session(s->seg, slot);
+	struct vine_ready door;
+
+	arch_store32(&shm->claim, 1);
+	arch_store64(&shm->nonce, nonce);
+	arch_store_release32(&shm->request, VINE_REQUEST_ATTACH);
+	vine_ready_bind(s->seg, 0, &door);
+	vine_ready_ring(&door, VINE_READY_DOOR);
+}
+
+START_TEST(refusals_are_logged_at_most_once_a_second)
+{
+	struct vine_session *s;
+	uint32_t lines = 0;
+	uint64_t from;
+	vine_data *d;
+
+	rig_open(&rig, 2 * RIG_MIB, NULL);
+	s = rig_attach(&rig);
+	/* no room is left for the rings of another */
+	for (size_t size = RIG_MIB; size >= 4096;)
+		if (vine_data_alloc_in(s, size, 0, &d) != 0)
+			size /= 2;
+	rig_listen();
+	from = rig_ns();
+	for (uint32_t i = 0; i < 200; i++) {
+		uint32_t slot = 5 + i % 8;
+		struct vine_session_shm *shm = vine_seg_session(s->seg, slot);
+
+		ask(s, slot, 1000 + i);
+		rig_await(arch_load_acquire32(&shm->state) ==
+			  VINE_SESSION_REFUSED &&
+			  arch_load64(&shm->echo) == 1000 + i);
+	}
+	utils_log_set(UTILS_LOG_WARN, NULL, NULL);
+	for (char *at = rig_log; (at = strstr(at, " refused: ")); at++)
+		lines++;
+	ck_assert_uint_ge(lines, 1);
+	ck_assert_msg(lines <= 2 + (rig_ns() - from) / SECOND,
+		      "%u lines of 200 refusals", lines);
+	vine_session_close(s);
+	rig_close(&rig);
+}
+END_TEST
+
+static const struct rig_case cases[] = {
+	RIG_CASE(serials_stay_unique_when_they_begin_anew),
+	RIG_CASE(refusals_are_logged_at_most_once_a_second),
+};
+
+RIG_MAIN("vine_door", cases)
