@@ -143,12 +143,32 @@ proc_build(struct ctl *c, const void *code, size_t size,
 	return rc == -ENOSPC ? -EDQUOT : rc;
 }
 
+/* A new procedure, of a private copy of the code. */
+static int
+proc_new(struct ctl *c, const void *shared, size_t size,
+	 struct vine_proc_s **out)
+{
+	void *code;
+	int rc;
+
+	if (c->rec->procs >= VINE_SESSION_PROCS_MAX)
+		return -EDQUOT;
+	code = malloc(size ? size : 1);
+	if (code == NULL)
+		return -ENOMEM;
+	if (size)
+		memcpy(code, shared, size);
+	rc = proc_build(c, code, size, out);
+	free(code);
+	return rc;
+}
+
 static int64_t
 run_proc_add(struct ctl *c)
 {
+	const uint8_t *shared = c->pipe->seg->base;
 	struct vine_proc_s *proc;
 	uint64_t size = c->c;
-	void *code;
 	int rc = 0;
 
 	if (c->a >= VINE_ACCEL_TYPES || c->name[0] == '\0' ||
@@ -157,25 +177,17 @@ run_proc_add(struct ctl *c)
 	if (size && vine_extents_find(&c->pipe->extents, c->rec->serial, c->b,
 				      size) == NULL)
 		return -EINVAL;
-	code = malloc(size ? size : 1);
-	if (code == NULL)
-		return -ENOMEM;
-	if (size)
-		memcpy(code, c->pipe->seg->base + c->b, size);
+	shared += size ? c->b : 0;
 	proc = vine_registry_find_proc(&c->pipe->registry,
 				       (vine_accel_type_e)c->a, c->name);
 	if (proc && proc->type != (vine_accel_type_e)c->a)
 		proc = NULL;	/* ANY finds every type */
-	if (proc && (proc->code_size != size ||
-		     (size && memcmp(proc->code, code, size) != 0))) {
+	if (proc == NULL)
+		rc = proc_new(c, shared, size, &proc);
+	/* the comparison only says whether they were alike: no copy is due */
+	else if (proc->code_size != size ||
+		 (size && memcmp(proc->code, shared, size) != 0))
 		rc = -EEXIST;
-	} else if (proc == NULL) {
-		if (c->rec->procs >= VINE_SESSION_PROCS_MAX)
-			rc = -EDQUOT;
-		else
-			rc = proc_build(c, code, size, &proc);
-	}
-	free(code);
 	return rc ? rc : refer(c, proc);
 }
 

@@ -46,8 +46,9 @@ vine_registry_init(struct vine_registry *r, const struct vine_seg *seg)
 }
 
 static void
-proc_free(struct vine_proc_s *proc)
+proc_free(struct vine_registry *r, struct vine_proc_s *proc)
 {
+	r->code_bytes -= proc->code_size;
 	if (proc->builder && proc->builder->drop)
 		proc->builder->drop(proc->builder->state, proc->ctx);
 	free(proc->code);
@@ -66,11 +67,11 @@ vine_registry_fini(struct vine_registry *r)
 	}
 	for (p = r->resting; p; p = next_p) {
 		next_p = p->next;
-		proc_free(p);
+		proc_free(r, p);
 	}
 	for (uint32_t i = 0; r->procs && i < r->proc_count; i++)
 		if (atomic_load(&r->procs[i].proc))
-			proc_free(atomic_load(&r->procs[i].proc));
+			proc_free(r, atomic_load(&r->procs[i].proc));
 	free(r->accels);
 	free(r->procs);
 	memset(r, 0, sizeof(*r));
@@ -256,7 +257,8 @@ vine_registry_add_proc(struct vine_registry *r, vine_accel_type_e type,
 	}
 	while (i < r->proc_count && atomic_load(&r->procs[i].proc))
 		i++;
-	if (i == r->proc_count)
+	if (i == r->proc_count ||
+	    (code && size > r->seg->layout.heap_size - r->code_bytes))
 		return -ENOSPC;
 	p = calloc(1, sizeof(*p));
 	if (p == NULL)
@@ -269,6 +271,7 @@ vine_registry_add_proc(struct vine_registry *r, vine_accel_type_e type,
 		}
 		memcpy(p->code, code, size);
 		p->code_size = size;
+		r->code_bytes += size;
 	}
 	s = &r->procs[i];
 	p->handle = i | (uint32_t)++s->generation << 16;
@@ -352,6 +355,6 @@ vine_registry_sweep(struct vine_registry *r, uint64_t quiet)
 			continue;
 		}
 		*at = p->next;
-		proc_free(p);
+		proc_free(r, p);
 	}
 }

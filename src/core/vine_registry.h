@@ -51,6 +51,7 @@ struct vine_registry {
 	struct vine_proc_slot *procs;
 	struct vine_accel_s *phys;	/* list of all, by next */
 	struct vine_proc_s *resting;	/* dropped, by next */
+	uint64_t code_bytes;		/* of applications, kept here */
 };
 
 int vine_registry_init(struct vine_registry *r, const struct vine_seg *seg);
@@ -80,6 +81,7 @@ void vine_registry_close_all(struct vine_registry *r, uint32_t serial);
 /*
  * vine_registry_add_proc: as add_accel. code is copied; NULL: built in. owner
  * is who offers it, or who built an application's code; NULL where nobody did.
+ * -ENOSPC also where all code together would be more than the heap has bytes.
  */
 int vine_registry_add_proc(struct vine_registry *r, vine_accel_type_e type,
 			   const char *name, const void *code, size_t size,
