@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Consumer: an appliance of one's own in a few lines, with vine_pipe.h. It
- * offers the accelerator FakeAccel1 with one procedure, "add", which puts
- * strings together, and serves without vined until SIGINT or SIGTERM. The other
- * half of VineTalk's pair is producer.c; the config ($VINE_CONFIG, else
- * ~/.vinetalk) says which segment the two meet on.
- *
- * Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage.
+ * Consumer: an appliance of one's own in 60 lines of code. It offers
+ * the accelerator FakeAccel1 with one procedure, "add", which puts strings
+ * together, and serves without vined until SIGINT or SIGTERM. The other half of
+ * VineTalk's pair is producer.c; the config ($VINE_CONFIG, else ~/.vinetalk)
+ * says which segment the two meet on. Exit codes: 0 stopped, 1 failed.
  */
 #include <errno.h>
 #include <signal.h>
@@ -14,14 +12,6 @@
 #include <string.h>
 
 #include <vine_pipe.h>
-
-static const char help[] =
-	"usage: consumer\n"
-	"\n"
-	"Serves the accelerator FakeAccel1 (CPU) with the procedure \"add\"\n"
-	"on the segment of the config, until SIGINT or SIGTERM.\n"
-	"\n"
-	"exit codes: 0 stopped, 1 failed, 2 usage\n";
 
 static volatile sig_atomic_t stop;
 
@@ -40,89 +30,71 @@ on_signal(int sig)
 static int
 add(const struct vine_req *req, uint64_t *length)
 {
-	uint32_t ins, outs, i;
+	uint32_t ins, outs;
 	const struct vine_view *in = vine_req_in(req, &ins);
 	const struct vine_view *out = vine_req_out(req, &outs);
-	size_t n = 0;
+	char *to = outs == 1 ? out->ptr : NULL, c;
 
-	if (ins == 0 || outs != 1)
+	if (ins == 0 || to == NULL)
 		return EINVAL;
-	for (i = 0; i < ins; i++) {
+	for (uint32_t i = 0; i < ins; i++) {
 		const char *from = in[i].ptr;
-		size_t j;
 
-		for (j = 0; j < in[i].length; j++) {
-			char c = from[j];
-
-			if (c == '\0')
+		for (size_t j = 0; j < in[i].length; j++) {
+			if ((c = from[j]) == '\0')
 				break;
-			if (n + 1 >= out->length)	/* and the NUL */
+			if (*length + 1 >= out->length)	/* and the NUL */
 				return ENOSPC;
-			((char *)out->ptr)[n++] = c;
+			to[(*length)++] = c;
 		}
 	}
-	if (n >= out->length)
+	if (*length >= out->length)
 		return ENOSPC;
-	((char *)out->ptr)[n] = '\0';
-	*length = n;
+	to[*length] = '\0';
 	return 0;
-}
-
-/* Every request is completed exactly once, whatever becomes of it. */
-static void
-answer(struct vine_req *req)
-{
-	uint64_t length = 0;
-	int err;
-
-	vine_req_execute(req);
-	err = add(req, &length);
-	vine_req_complete(req, err ? VINE_STATUS_FAILED : VINE_STATUS_OK, err,
-			  length);
 }
 
 /*
  * A second is how long a signal can go unseen that comes between the look at
  * `stop` and the wait. While it waits, vine_pipe_take also admits sessions and
- * takes back those of processes that died.
+ * takes back those of processes that died. Every request is completed exactly
+ * once, whatever becomes of it.
  */
 static int
 serve(vine_pipe_s *pipe)
 {
-	while (!stop) {
-		struct vine_req *req;
-		int rc = vine_pipe_take(pipe, INT64_C(1000000000), &req);
+	struct vine_req *req;
+	int rc = 0;
 
-		if (rc == 0)
-			answer(req);
-		else if (rc != -ETIMEDOUT && rc != -EINTR)
-			return rc;
+	while (!stop && (rc == 0 || rc == -ETIMEDOUT || rc == -EINTR)) {
+		uint64_t length = 0;
+		int err;
+
+		rc = vine_pipe_take(pipe, INT64_C(1000000000), &req);
+		if (rc)
+			continue;
+		vine_req_execute(req);
+		err = add(req, &length);
+		vine_req_complete(req, err ? VINE_STATUS_FAILED :
+				  VINE_STATUS_OK, err, err ? 0 : length);
 	}
-	return 0;
+	return stop ? 0 : rc;
 }
 
 int
-main(int argc, char **argv)
+main(void)
 {
 	struct sigaction action = { .sa_handler = on_signal };
+	vine_pipe_s *pipe = vine_pipe_get();
 	vine_accel_s *accel;
-	vine_pipe_s *pipe;
 	int rc;
 
-	if (argc == 2 && (strcmp(argv[1], "--help") == 0 ||
-			  strcmp(argv[1], "-h") == 0))
-		return fputs(help, stdout) < 0;
-	if (argc != 1) {
-		fputs(help, stderr);
-		return 2;
-	}
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	pipe = vine_pipe_get();
 	if (pipe == NULL) {	/* the library has said more on stderr */
 		fprintf(stderr, "consumer: no segment: %s\n", strerror(errno));
 		return 1;
 	}
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
 	rc = vine_pipe_add_accel(pipe, CPU, "FakeAccel1", &accel);
 	if (rc == 0)
 		rc = vine_pipe_add_proc(pipe, CPU, "add", NULL, NULL);
