@@ -3,6 +3,10 @@
  * The daemon from outside: how it checks its configs, starts, ends, reloads,
  * and what an application sees of its end.
  */
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <vine/vine.h>
 
 #include "segment_view.h"
@@ -519,6 +523,61 @@ START_TEST(sighup_takes_a_new_log_level_and_keeps_the_old_on_a_broken_config)
 }
 END_TEST
 
+/* --- systemd ------------------------------------------------------------- */
+
+/* Read what vined tells until it has told `text`. */
+static void
+await_told(int fd, const char *text)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+	char told[512];
+	ssize_t n;
+
+	do {
+		ck_assert_msg(poll(&p, 1, APPLIANCE_PATIENCE_MS) == 1,
+			      "systemd is not told %s", text);
+		n = recv(fd, told, sizeof(told) - 1, 0);
+		ck_assert_int_gt(n, 0);
+		told[n] = '\0';
+	} while (strncmp(told, text, strlen(text)) != 0);
+}
+
+START_TEST(systemd_is_told_of_start_reload_watchdog_and_stop)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char bin[4096], pid[32];
+
+	appliance_plan(&appliance, "sd", "shm_size 2M\n");
+	appliance_path(at.sun_path, sizeof(at.sun_path), "notify");
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	appliance_bin(bin, sizeof(bin), "vined");
+	appliance.pid = fork();
+	if (appliance.pid == 0) {
+		dup2(open(appliance.log, O_WRONLY | O_CREAT, 0600), 2);
+		snprintf(pid, sizeof(pid), "%d", getpid());
+		setenv("NOTIFY_SOCKET", at.sun_path, 1);
+		setenv("JOURNAL_STREAM", "1:2", 1);
+		setenv("WATCHDOG_USEC", "200000", 1);
+		setenv("WATCHDOG_PID", pid, 1);
+		execl(bin, "vined", "-c", appliance.config, NULL);
+		_exit(127);
+	}
+	await_told(fd, "READY=1\nSTATUS=serving 1 segments");
+	await_told(fd, "WATCHDOG=1");
+	await_told(fd, "WATCHDOG=1");
+	ck_assert_int_eq(kill(appliance.pid, SIGHUP), 0);
+	await_told(fd, "RELOADING=1");
+	await_told(fd, "READY=1");
+	ck_assert_int_eq(kill(appliance.pid, SIGTERM), 0);
+	await_told(fd, "STOPPING=1");
+	ck_assert_int_eq(appliance_wait(&appliance), 0);
+	/* the journal wants a level in front */
+	ck_assert(appliance_logged(&appliance, 0, "<6>serving segment "));
+	close(fd);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -546,5 +605,7 @@ main(void)
 		sessions_of_dead_applications_and_dead_daemons_come_back);
 	tcase_add_test(tcase,
 	    sighup_takes_a_new_log_level_and_keeps_the_old_on_a_broken_config);
+	tcase_add_test(tcase,
+		systemd_is_told_of_start_reload_watchdog_and_stop);
 	return appliance_main("vined", tcase);
 }
