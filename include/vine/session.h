@@ -54,7 +54,9 @@ struct vine_session_opts {
 	int64_t attach_timeout;	/* ns to wait for an appliance; 0: the config's
 				  * attach_timeout */
 	uint32_t wait_mode;	/* enum vine_wait_mode */
-	uint32_t reserved;	/* zero */
+	uint32_t weight;	/* share of the appliance beside the segment's
+				 * other sessions, 1 to 100; 0: the config's
+				 * session_weight */
 };
 
 /*
@@ -62,8 +64,8 @@ struct vine_session_opts {
  * appliance admit a session. opts may be NULL. The caller owns *session and
  * ends it with vine_session_close. Blocks up to the attach timeout.
  * Returns 0, or
- *   -EINVAL      opts->size unknown, a reserved member not zero, or a bad
- *                config (the log names file, line, value, expectation)
+ *   -EINVAL      opts->size, wait_mode or weight unknown, or a bad config
+ *                (the log names file, line, value, expectation)
  *   -ENOENT      no config file, or no segment where shm_trunc is 0
  *   -EACCES      the segment may not be opened
  *   -EPROTO      the segment is of a foreign or newer layout

@@ -98,6 +98,32 @@ queue_rings(struct vine_pipe_s *pipe, struct vine_rec *rec, struct vine_pq *pq,
 	return 0;
 }
 
+/* A session has a share in each lane that has a queue of it. */
+static struct vine_sched_session *
+share_of(struct vine_rec *rec, uint32_t lane)
+{
+	struct vine_sched_session **share = &rec->shares[lane];
+
+	if (*share == NULL) {
+		*share = malloc(sizeof(**share));
+		if (*share)
+			vine_sched_session_init(*share, rec->weight);
+	}
+	return *share;
+}
+
+/* What a session has besides its slot; no lane has a queue of it any more. */
+static void
+rec_free(struct vine_rec *rec)
+{
+	for (uint32_t i = 0; i < VINE_BELLS_MAX; i++) {
+		free(rec->shares[i]);
+		rec->shares[i] = NULL;
+	}
+	free(rec->proc_refs);
+	rec->proc_refs = NULL;
+}
+
 int64_t
 vine_door_queue(struct vine_pipe_s *pipe, struct vine_rec *rec, int control)
 {
@@ -116,6 +142,11 @@ vine_door_queue(struct vine_pipe_s *pipe, struct vine_rec *rec, int control)
 	pq->shm = vine_seg_queue(pipe->seg, pq->index);
 	pq->lane = &pipe->lanes[pipe->next_lane++ % pipe->lane_count];
 	pq->rec = rec;
+	pq->share = share_of(rec, pq->lane->index);
+	if (pq->share == NULL) {
+		free(pq);
+		return -ENOMEM;
+	}
 	pq->serial = rec->serial;
 	pq->fence = rec->fence;
 	pq->control = (uint32_t)control;
@@ -175,6 +206,8 @@ rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 	rec->procs = 0;
 	rec->strikes = 0;
 	rec->dead = 0;
+	/* any number is one: vine_sched_session_init makes it a weight */
+	rec->weight = arch_load32(&s->weight);
 	rec->fence = arch_load64(&s->boot_id) != pipe->boot_id ||
 		!(arch_load32(&s->flags) & VINE_SESSION_F_MEMBARRIER);
 	rec->proc_refs = calloc(pipe->seg->layout.procs / 8 + 1, 1);
@@ -185,8 +218,7 @@ rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 		vine_extents_return_all(&pipe->extents,
 					VINE_SERIAL_RING(rec->serial),
 					vine_pipe_rest(pipe));
-		free(rec->proc_refs);
-		rec->proc_refs = NULL;
+		rec_free(rec);
 		return (int)q;
 	}
 	rec->control = (uint32_t)q;
@@ -317,8 +349,7 @@ vine_door_finish(struct vine_pipe_s *pipe, struct vine_rec *rec)
 	vine_extents_return_all(&pipe->extents, rec->serial, epoch);
 	vine_extents_return_all(&pipe->extents, VINE_SERIAL_RING(rec->serial),
 				epoch);
-	free(rec->proc_refs);
-	rec->proc_refs = NULL;
+	rec_free(rec);
 	rec->granted = 0;
 	rec->queues = 0;
 	rec->vaccels = 0;
@@ -525,8 +556,7 @@ vine_door_close_all(struct vine_pipe_s *pipe)
 		if (rec->state == VINE_REC_OPEN)
 			answer(pipe, i, arch_load64(&s->nonce),
 			       VINE_SESSION_LOST, ESHUTDOWN);
-		free(rec->proc_refs);
-		rec->proc_refs = NULL;
+		rec_free(rec);
 	}
 	pthread_mutex_unlock(&pipe->lock);
 }

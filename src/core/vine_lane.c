@@ -31,6 +31,8 @@ vine_lane_init(struct vine_lane *lane, struct vine_pipe_s *pipe,
 	lane->pipe = pipe;
 	lane->index = index;
 	vine_ready_bind(pipe->seg, index, &lane->ready);
+	vine_sched_init(&lane->sched);
+	lane->task_ticks = utils_clock_from_ns(VINE_TASK_NS);
 	lane->all_room = 16;
 	lane->all = malloc(lane->all_room * sizeof(*lane->all));
 	lane->active = malloc(lane->all_room * sizeof(*lane->active));
@@ -99,69 +101,92 @@ is_stream(const struct vine_desc *desc)
 	return (vine_desc_flags(desc) & VINE_DESC_STREAM) != 0;
 }
 
+/* The level of a queue's next task, or -1 where there is none. */
+static int
+next_level(const struct vine_lane *lane, const struct vine_pq *pq)
+{
+	uint32_t accel;
+
+	if (!vine_ring_peek_accel(&pq->sub, &accel))
+		return -1;
+	return (int)vine_registry_level(&lane->pipe->registry, accel,
+					pq->serial);
+}
+
 /*
- * Copy slots out. Those of a stream a few at a time, so close together that the
- * lines of several are on their way at once; a task on its own is not kept
- * waiting for a look at the next slot. Returns how many, and whether it may go
- * on: no empty slot was seen.
+ * Copy up to max slots out; of a filed queue those of its level. Those of a
+ * stream together, so that the lines of several are on their way at once; a
+ * task on its own is not kept waiting for a look at the next slot. Returns how
+ * many, and whether there may be more.
  */
 static uint32_t
-take(struct vine_pq *pq, struct vine_desc *batch, int *more)
+take(struct vine_lane *lane, struct vine_pq *pq, struct vine_desc *batch,
+     uint32_t max, int *more)
 {
 	uint32_t n = 0;
 
 	*more = 0;
-	while (vine_ring_pop(&pq->sub, &batch[n])) {
-		n++;
-		if (n == VINE_TAKE_BATCH || !is_stream(&batch[n - 1])) {
-			*more = 1;
+	while (n < max) {
+		if (pq->item.session &&
+		    next_level(lane, pq) != (int)pq->item.level)
+			return n;
+		if (!vine_ring_pop(&pq->sub, &batch[n]))
+			return n;
+		if (!is_stream(&batch[n++]))
 			break;
-		}
 	}
+	*more = 1;
 	return n;
+}
+
+/* Is the time of the visit up? */
+static int
+is_over(struct vine_lane *lane)
+{
+	if (lane->turn_end == 0)
+		return 0;
+	lane->answered = vine_lane_tick(lane);
+	return lane->answered >= lane->turn_end;
 }
 
 /*
  * Run what was taken. After a full batch there are mostly more, whose lines are
- * asked for meanwhile. Returns how many were run; without memory the rest goes
- * back.
+ * asked for meanwhile. Returns how many were run; what no memory or no time was
+ * left for goes back.
  */
 static uint32_t
 run(struct vine_lane *lane, struct vine_pq *pq, const struct vine_desc *batch,
     uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++) {
+	uint32_t n = 0;
+
+	while (n < count) {
 		if (count == VINE_TAKE_BATCH)
-			vine_ring_expect(&pq->sub, i);
-		if (__builtin_expect(pq->control, 0)) {
-			vine_ctl_run(lane, pq, &batch[i]);
-		} else if (vine_req_run(lane, pq, &batch[i]) != 0) {
-			pq->sub.pos -= count - i;
-			return i;
-		}
+			vine_ring_expect(&pq->sub, n);
+		if (__builtin_expect(pq->control, 0))
+			vine_ctl_run(lane, pq, &batch[n]);
+		else if (vine_req_run(lane, pq, &batch[n]) != 0)
+			break;
+		n++;
+		if (is_over(lane))
+			break;
 	}
-	return count;
+	pq->sub.pos -= count - n;
+	return n;
 }
 
-/*
- * A slot that we look at while its producer fills it costs both sides a line
- * each time. Where one task after the other comes, the next look is put off a
- * little, so that several come for one line; a task on its own is not delayed.
- */
+/* Take up to lane->room tasks. lane->answered has been set. */
 static uint32_t
 visit(struct vine_lane *lane, struct vine_pq *pq)
 {
 	struct vine_desc batch[VINE_TAKE_BATCH];
-	uint32_t took, ran, n = 0;
+	uint32_t took, ran, room, n = 0;
 	int more, stream = 0;
 
-	if (pq->skip) {
-		pq->skip--;
-		return 0;
-	}
-	lane->answered = 0;
 	do {
-		took = take(pq, batch, &more);
+		room = lane->room - n;
+		took = take(lane, pq, batch, room < VINE_TAKE_BATCH ? room :
+			    VINE_TAKE_BATCH, &more);
 		ran = run(lane, pq, batch, took);
 		n += ran;
 		if (took)
@@ -169,18 +194,174 @@ visit(struct vine_lane *lane, struct vine_pq *pq)
 		/* a ring may be shorter than a visit */
 		if (pq->sub.pos - pq->taken > pq->sub.mask / 4)
 			publish_taken(pq);
-	} while (more && ran == took && n < VINE_VISIT_BUDGET);
-	if (n == 0) {
-		pq->looks++;
-		if (pq->taken != pq->sub.pos)
-			publish_taken(pq);
+	} while (more && ran == took && n < lane->room);
+	if (n == 0)
 		return 0;
-	}
 	pq->looks = 0;
 	if (stream)
 		pq->skip = VINE_STREAM_SKIP;
 	vine_lane_count(lane, VINE_COUNT_TAKEN, n);
 	return n;
+}
+
+/* A queue was found empty. */
+static void
+found_empty(struct vine_pq *pq)
+{
+	pq->lane->idle |= ++pq->looks >= VINE_IDLE_LOOKS;
+	if (pq->taken != pq->sub.pos)
+		publish_taken(pq);
+}
+
+/* Into the list of those that are looked at, and out of it. */
+static void
+watch(struct vine_lane *lane, struct vine_pq *pq)
+{
+	pq->at = lane->active_count++;
+	lane->active[pq->at] = pq;
+}
+
+static void
+unwatch(struct vine_lane *lane, const struct vine_pq *pq)
+{
+	struct vine_pq *last = lane->active[--lane->active_count];
+
+	lane->active[pq->at] = last;
+	last->at = pq->at;
+}
+
+/* Look at some of the empty queues and file those that have a task now. */
+static void
+look(struct vine_lane *lane)
+{
+	uint32_t n = lane->active_count < VINE_LOOKS ? lane->active_count :
+		VINE_LOOKS;
+
+	while (n-- > 0) {
+		struct vine_pq *pq;
+		int level;
+
+		if (lane->next_look >= lane->active_count)
+			lane->next_look = 0;
+		pq = lane->active[lane->next_look];
+		if (pq->skip) {
+			pq->skip--;
+			lane->next_look++;
+			continue;
+		}
+		level = next_level(lane, pq);
+		if (level < 0) {
+			found_empty(pq);
+			lane->next_look++;
+			continue;
+		}
+		unwatch(lane, pq);	/* the last one stands here now */
+		vine_sched_add(&lane->sched, pq->share, &pq->item,
+			       (uint32_t)level);
+	}
+}
+
+/*
+ * The queue to visit next, or NULL: this poll is over. A turn is timed where
+ * sessions, or lanes of one thread, compete; lane->now is its tick then.
+ */
+static struct vine_pq *
+pick(struct vine_lane *lane)
+{
+	uint32_t room = lane->share - lane->used;
+	struct vine_sched_item *item;
+
+	if (lane->used >= lane->share)
+		return NULL;
+	item = vine_sched_next(&lane->sched);
+	if (item == NULL)
+		return NULL;
+	if (lane->now && room > vine_sched_credit(item))
+		room = vine_sched_credit(item);
+	if (room > (uint32_t)item->left)
+		room = (uint32_t)item->left;
+	lane->room = room;
+	lane->turn_end = lane->now ? lane->now + room * lane->task_ticks : 0;
+	lane->answered = lane->now;
+	return utils_list_of(item, struct vine_pq, item);
+}
+
+/* What a visit cost: its tasks, or the time it took if that is more. */
+static uint32_t
+cost_of(struct vine_lane *lane, uint32_t tasks)
+{
+	uint64_t end, units;
+
+	/* a slot that its peer emptied again costs as well */
+	if (tasks == 0)
+		tasks = 1;
+	if (lane->now == 0)
+		return tasks;
+	end = utils_clock_ticks();
+	units = end > lane->now ? (end - lane->now) / lane->task_ticks : 0;
+	lane->now = end;
+	if (units > VINE_DEBT_MAX)	/* more than we can know: we may have */
+		units = VINE_DEBT_MAX;	/* been off the cpu */
+	return units > tasks ? (uint32_t)units : tasks;
+}
+
+/* A filed queue was visited: charge it, file it anew, and pick the next. */
+static struct vine_pq *
+settle(struct vine_lane *lane, struct vine_pq *pq, uint32_t tasks)
+{
+	uint32_t cost = cost_of(lane, tasks);
+	int level = next_level(lane, pq);
+
+	lane->used += cost;
+	vine_sched_charge(&lane->sched, &pq->item, cost);
+	if (level >= 0)
+		pq->skip = 0;	/* known to be filled: no look to put off */
+	if (level != (int)pq->item.level) {
+		vine_sched_remove(&lane->sched, &pq->item);
+		if (level < 0)
+			watch(lane, pq);
+		else
+			vine_sched_add(&lane->sched, pq->share, &pq->item,
+				       (uint32_t)level);
+	}
+	/* where others compete, look who has come after each turn */
+	if (lane->now && lane->sched.current == NULL)
+		return NULL;
+	return pick(lane);
+}
+
+/* Look who has come, and begin a poll of `share` units; 0: nobody competes. */
+static struct vine_pq *
+choose(struct vine_lane *lane, uint32_t share)
+{
+	look(lane);
+	lane->used = 0;
+	lane->now = 0;
+	if (lane->sched.filled && (share || lane->sched.sessions > 1))
+		lane->now = utils_clock_ticks();
+	lane->share = share ? share : VINE_VISIT_BUDGET;
+	return pick(lane);
+}
+
+/*
+ * The only active queue of the lane: there is nothing to choose.
+ *
+ * A slot that we look at while its producer fills it costs both sides a line
+ * each time. Where one task after the other comes, the next look is put off a
+ * little, so that several come for one line; a task on its own is not delayed.
+ */
+static struct vine_pq *
+only_one(struct vine_lane *lane)
+{
+	struct vine_pq *pq = lane->active[0];
+
+	if (pq->skip) {
+		pq->skip--;
+		return NULL;
+	}
+	lane->answered = 0;
+	lane->room = VINE_VISIT_BUDGET;
+	return pq;
 }
 
 void
@@ -190,8 +371,18 @@ vine_lane_activate(struct vine_lane *lane, struct vine_pq *pq)
 		return;
 	pq->active = 1;
 	pq->looks = 0;
-	lane->active[lane->active_count++] = pq;
+	watch(lane, pq);
+	vine_sched_enter(&lane->sched, pq->share);
 	arch_store32(&pq->shm->armed, 0);
+}
+
+/* An empty queue is not looked at any more. */
+static void
+deactivate(struct vine_lane *lane, struct vine_pq *pq)
+{
+	pq->active = 0;
+	unwatch(lane, pq);
+	vine_sched_leave(&lane->sched, pq->share);
 }
 
 struct vine_pq *
@@ -281,6 +472,7 @@ retire_idle(struct vine_lane *lane)
 {
 	uint32_t idle = 0;
 
+	lane->idle = 0;
 	for (uint32_t i = 0; i < lane->active_count; i++) {
 		struct vine_pq *pq = lane->active[i];
 
@@ -305,15 +497,14 @@ retire_idle(struct vine_lane *lane)
 			pq->looks = 0;
 			i++;
 		} else {
-			pq->active = 0;
-			lane->active[i] = lane->active[--lane->active_count];
+			deactivate(lane, pq);
 		}
 	}
 }
 
 /* Look at some queues whose bell may never have come. */
 static uint32_t
-watch(struct vine_lane *lane)
+find_late(struct vine_lane *lane)
 {
 	uint32_t n = lane->all_count < WATCH_QUEUES ? lane->all_count :
 		WATCH_QUEUES;
@@ -343,15 +534,16 @@ tick(struct vine_lane *lane)
 		return;
 	lane->last_tick = now;
 	vine_lane_run_deferred(lane);
-	watch(lane);
+	find_late(lane);
 	if (lane->index == 0)
 		vine_pipe_tick(lane->pipe, now);
 }
 
-uint32_t
-vine_lane_poll(struct vine_lane *lane)
+/* What came to the lane: answers, callbacks, ready bits, knocks. */
+static uint32_t
+take_in(struct vine_lane *lane)
 {
-	uint32_t n, idle = 0;
+	uint32_t n;
 
 	atomic_store_explicit(&lane->poller, &vine_lane_mark,
 			      memory_order_relaxed);
@@ -365,18 +557,38 @@ vine_lane_poll(struct vine_lane *lane)
 	n = run_answers(lane);
 	if (n && lane->deferred)
 		vine_lane_run_deferred(lane);
-	n += vine_lane_run_posts(lane);
+	if (atomic_load_explicit(&lane->posts, memory_order_relaxed))
+		n += vine_lane_run_posts(lane);
 	if (vine_ready_any(&lane->ready))
 		n += vine_ready_collect(&lane->ready, on_ready, lane);
 	if (__builtin_expect(lane->knocked, 0))
 		n += answer_door(lane);
-	for (uint32_t i = 0; i < lane->active_count; i++) {
-		uint32_t got = visit(lane, lane->active[i]);
+	return n;
+}
+
+uint32_t
+vine_lane_poll_share(struct vine_lane *lane, uint32_t share)
+{
+	uint32_t n = take_in(lane);
+	struct vine_pq *pq;
+
+	if (share == 0 && lane->active_count == 1 && lane->sched.filled == 0)
+		pq = only_one(lane);
+	else
+		pq = choose(lane, share);
+	while (pq) {
+		uint32_t got = visit(lane, pq);
 
 		n += got;
-		idle |= got == 0 && lane->active[i]->looks >= VINE_IDLE_LOOKS;
+		if (pq->item.session) {
+			pq = settle(lane, pq, got);
+			continue;
+		}
+		if (got == 0)
+			found_empty(pq);
+		pq = NULL;
 	}
-	if (idle)
+	if (__builtin_expect(lane->idle, 0))
 		retire_idle(lane);
 	if (++lane->polls % TICK_POLLS == 0)
 		tick(lane);
@@ -386,7 +598,7 @@ vine_lane_poll(struct vine_lane *lane)
 static int
 has_work(struct vine_lane *lane)
 {
-	if (lane->knocked || atomic_load(&lane->posts) ||
+	if (lane->knocked || lane->sched.filled || atomic_load(&lane->posts) ||
 	    atomic_load(&lane->answers) ||
 	    vine_ready_any(&lane->ready))
 		return 1;
@@ -417,9 +629,8 @@ vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
 	arch_bell_barrier();
 	if (has_work(lane))
 		return 0;
-	for (uint32_t i = 0; i < lane->active_count; i++)
-		lane->active[i]->active = 0;
-	lane->active_count = 0;
+	while (lane->active_count > 0)
+		deactivate(lane, lane->active[0]);
 	*limit_ns = (lane->held_count || lane->deferred ? VINE_SLEEP_BUSY_MS :
 		     VINE_SLEEP_IDLE_MS) * UINT64_C(1000000);
 	vine_lane_count(lane, VINE_COUNT_SLEEPS, 1);
@@ -448,12 +659,12 @@ vine_lane_remove(struct vine_lane *lane, struct vine_pq *pq)
 
 	lane->all[pq->place] = last;
 	last->place = pq->place;
-	for (uint32_t i = 0; pq->active && i < lane->active_count; i++) {
-		if (lane->active[i] == pq) {
-			lane->active[i] = lane->active[--lane->active_count];
-			break;
-		}
+	if (pq->item.session) {	/* what it has is not served any more */
+		vine_sched_remove(&lane->sched, &pq->item);
+		watch(lane, pq);
 	}
+	if (pq->active)
+		deactivate(lane, pq);
 	arch_store32(&pq->shm->state, 0);
 	/* the lane's number goes last: until then nobody takes the index */
 	atomic_store(&lane->pipe->queues[pq->index], NULL);

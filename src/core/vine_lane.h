@@ -4,7 +4,9 @@
  *
  * A lane looks only at its active queues. A queue that has been empty for a
  * while is armed: from then on its application sets the queue's ready bit and
- * rings. So the cost of a look does not grow with the number of idle queues.
+ * rings. So the cost of a look does not grow with the number of idle queues. An
+ * active queue is either empty, and looked at, or it has tasks, and is filed
+ * with the lane's scheduler, which says whose turn it is (vine_sched.h).
  *
  * Everything in a lane belongs to the thread that polls it. Others reach it
  * through its mailbox: a callback, or a request that was completed elsewhere.
@@ -19,6 +21,8 @@
 #include "core/vine_ready.h"
 #include "core/vine_req.h"
 #include "core/vine_ring.h"
+#include "core/vine_sched.h"
+#include "utils/utils_clock.h"
 #include "utils/utils_log.h"
 
 struct vine_pipe_s;
@@ -68,6 +72,9 @@ struct vine_pq {
 	uint32_t looks;			/* in vain, since the last task */
 	uint32_t skip;			/* looks to leave out, see visit() */
 	uint32_t active;
+	uint32_t at;			/* in lane->active, while it is empty */
+	struct vine_sched_session *share; /* of its session in this lane */
+	struct vine_sched_item item;
 	struct vine_way way;
 	uint32_t added;			/* 1: in the lane's list of all */
 	uint32_t control;		/* 1: the session's control queue */
@@ -89,8 +96,17 @@ struct vine_lane {
 	struct vine_pipe_s *pipe;
 	uint32_t index;
 	struct vine_ready ready;
-	struct vine_pq **active;
+	struct vine_pq **active;	/* those without tasks */
 	uint32_t active_count;
+	uint32_t next_look;		/* of `active` */
+	uint32_t idle;			/* 1: one of them is so for long */
+	struct vine_sched sched;	/* those with tasks */
+	uint64_t task_ticks;		/* VINE_TASK_NS */
+	uint32_t share;			/* units that this poll may use */
+	uint32_t used;			/* of them */
+	uint32_t room;			/* tasks that this visit may take */
+	uint64_t now;			/* tick of its begin; 0: not timed */
+	uint64_t turn_end;		/* when it must end; 0: not timed */
 	struct vine_pq **all;		/* every queue of the lane */
 	uint32_t all_count;
 	uint32_t all_room;
@@ -130,11 +146,37 @@ vine_lane_count(struct vine_lane *lane, enum vine_count what, uint64_t n)
 }
 
 /*
- * vine_lane_poll looks once at everything: mailbox, ready bits, each active
- * queue for up to VINE_VISIT_BUDGET tasks. Returns how many things it found.
- * Never blocks. The lane's thread, which the first call makes this one.
+ * vine_lane_poll_share is vine_lane_poll beside other lanes of the same thread
+ * that have work too: it uses at most `share` units, tasks or VINE_TASK_NS.
+ * lane->used says how many it did use, which may be more by the last task.
  */
-uint32_t vine_lane_poll(struct vine_lane *lane);
+uint32_t vine_lane_poll_share(struct vine_lane *lane, uint32_t share);
+
+/*
+ * vine_lane_poll looks at the mailbox, the ready bits and up to VINE_LOOKS
+ * empty queues, and serves one turn: VINE_VISIT_BUDGET tasks, or, where several
+ * sessions are active, what is left of one's turn. Returns how many things it
+ * found. Never blocks. The lane's thread, which the first call makes this one.
+ */
+static inline uint32_t
+vine_lane_poll(struct vine_lane *lane)
+{
+	return vine_lane_poll_share(lane, 0);
+}
+
+/* vine_lane_has_work tells whether queues wait for a turn. Its thread. */
+static inline int
+vine_lane_has_work(const struct vine_lane *lane)
+{
+	return lane->sched.filled != 0;
+}
+
+/* vine_lane_is_active tells whether it has queues to look at or to serve. */
+static inline int
+vine_lane_is_active(const struct vine_lane *lane)
+{
+	return lane->active_count != 0 || lane->sched.filled != 0;
+}
 
 /*
  * vine_lane_arm prepares a sleep: arms every queue, says that it sleeps, and
@@ -219,6 +261,18 @@ vine_lane_req_free(struct vine_lane *lane, struct vine_req *req)
 {
 	req->next = lane->free_reqs;
 	lane->free_reqs = req;
+}
+
+/*
+ * vine_lane_tick returns the tick of now, or of the answer that was just given:
+ * reading the counter costs as much as the rest of admitting a task.
+ */
+static inline uint64_t
+vine_lane_tick(const struct vine_lane *lane)
+{
+	uint64_t tick = lane->answered;
+
+	return tick ? tick : utils_clock_ticks();
 }
 
 /* Each thread's own: its address tells who polls a lane. */

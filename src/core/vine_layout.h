@@ -100,7 +100,8 @@ struct vine_session_shm {
 	le32_t flags;		/* VINE_SESSION_F_* */
 	le64_t boot_id;
 	le8_t  label[32];
-	le64_t pad1;
+	le32_t weight;		/* its share beside other sessions; 0: default */
+	le32_t pad1;
 	/* writer: the appliance */
 	le64_t echo;		/* the nonce that state answers */
 	le32_t state;		/* enum vine_session_state, DOOR-R2 */
@@ -254,6 +255,7 @@ VINE_ASSERT_AT(vine_session_shm, request, 72);
 VINE_ASSERT_AT(vine_session_shm, flags, 76);
 VINE_ASSERT_AT(vine_session_shm, boot_id, 80);
 VINE_ASSERT_AT(vine_session_shm, label, 88);
+VINE_ASSERT_AT(vine_session_shm, weight, 120);
 VINE_ASSERT_AT(vine_session_shm, echo, 128);
 VINE_ASSERT_AT(vine_session_shm, state, 136);
 VINE_ASSERT_AT(vine_session_shm, error, 140);

@@ -120,6 +120,7 @@ pipe_new(struct vine_seg *seg, uint32_t lanes, int spin,
 	pthread_mutex_init(&pipe->lock, NULL);
 	pipe->seg = seg;
 	pipe->spin = spin;
+	pipe->weight = VINE_WEIGHT_DEFAULT;
 	rc = tables_init(pipe, lanes);
 	if (rc) {
 		pipe_free(pipe);
@@ -151,7 +152,10 @@ vine_pipe_start(const struct utils_config *config, uint32_t lanes,
 	if (rc)
 		return rc;
 	rc = pipe_new(seg, lanes, wants_spin(config), pipe);
-	if (rc)
+	if (rc == 0)
+		(*pipe)->weight = (uint32_t)
+			utils_config_u64(config, UTILS_KEY_segment_weight);
+	else
 		vine_seg_close(seg);
 	return rc;
 }

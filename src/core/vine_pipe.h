@@ -40,11 +40,14 @@ struct vine_rec {
 	uint32_t vaccels;
 	uint32_t procs;		/* held by it, of applications */
 	uint32_t control;	/* index of its control queue */
+	uint32_t weight;	/* 1 to VINE_WEIGHT_MAX */
 	uint32_t strikes;	/* how often its claim looked abandoned */
 	int dead;		/* its process is gone */
 	vine_off_t mailbox;	/* page for texts of control tasks */
 	uint8_t *proc_refs;	/* bitmap by procedure index */
 	_Atomic uint32_t lanes_open; /* lanes that still have queues of it */
+	/* its share in each lane that has queues of it; only that lane's */
+	struct vine_sched_session *shares[VINE_BELLS_MAX];
 };
 
 /* Extents of rings belong to this serial, which no descriptor can name. */
@@ -55,6 +58,7 @@ struct vine_pipe_s {
 	uint64_t generation;
 	uint64_t boot_id;
 	uint32_t lane_count;
+	uint32_t weight;		/* among the segments of a vined */
 	int spin;			/* never sleep */
 	struct vine_lane *lanes;
 	struct vine_extents extents;

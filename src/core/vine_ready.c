@@ -50,15 +50,15 @@ vine_ready_any(const struct vine_ready *ready)
 {
 	const le64_t *words = ready->leaf;
 	uint32_t count = ready->leaf_words;
+	uint64_t any = 0;
 
 	if (ready->summary_words) {
 		words = ready->summary;
 		count = ready->summary_words;
 	}
 	for (uint32_t i = 0; i < count; i++)
-		if (arch_load64(&words[i]) != 0)
-			return 1;
-	return 0;
+		any |= arch_load64(&words[i]);
+	return any != 0;
 }
 
 static uint32_t

@@ -95,11 +95,12 @@ accel_slot(struct vine_registry *r, uint32_t *index, uint32_t *handle)
 
 static void
 accel_set(struct vine_registry *r, uint32_t index, uint32_t handle,
-	  uint32_t serial, struct vine_accel_s *accel)
+	  uint32_t serial, uint32_t level, struct vine_accel_s *accel)
 {
 	struct vine_accel_slot *s = &r->accels[index];
 
 	atomic_store_explicit(&s->accel, accel, memory_order_relaxed);
+	atomic_store_explicit(&s->level, (uint8_t)level, memory_order_relaxed);
 	/* REG-R1: pairs with REG-A1 in vine_registry_accel(). */
 	atomic_store_explicit(&s->word, handle | (uint64_t)serial << 32,
 			      memory_order_release);
@@ -136,7 +137,7 @@ vine_registry_add_accel(struct vine_registry *r, vine_accel_type_e type,
 	strcpy(a->name, name);
 	a->next = r->phys;
 	r->phys = a;
-	accel_set(r, i, handle, 0, a);
+	accel_set(r, i, handle, 0, VINE_LEVEL_NORMAL, a);
 	shm = vine_seg_accel(r->seg, i);
 	arch_store32(&shm->type, type);
 	arch_store32(&shm->phys, 0);
@@ -199,7 +200,8 @@ vine_registry_open(struct vine_registry *r, uint32_t phys, uint32_t serial,
 	rc = accel_slot(r, &i, handle);
 	if (rc)
 		return -EDQUOT;
-	accel_set(r, i, *handle, serial, a);
+	accel_set(r, i, *handle, serial,
+		  (uint32_t)(priority + (int)VINE_LEVEL_NORMAL), a);
 	shm = vine_seg_accel(r->seg, i);
 	arch_store32(&shm->type, a->type);
 	arch_store32(&shm->phys, phys);

@@ -17,6 +17,7 @@
 
 #include "core/vine_accel.h"
 #include "core/vine_proc.h"
+#include "core/vine_sched.h"
 #include "core/vine_seg.h"
 
 /* How accelerators of one owner (a service, or the program) work. */
@@ -33,6 +34,7 @@ struct vine_owner {
 struct vine_accel_slot {
 	_Atomic uint64_t word;	/* handle | session serial << 32; 0: free */
 	_Atomic(struct vine_accel_s *) accel; /* physical, also of a virtual */
+	_Atomic uint8_t level;	/* of its priority, see vine_sched.h */
 	uint16_t generation;
 };
 
@@ -119,6 +121,26 @@ vine_registry_accel(const struct vine_registry *r, uint32_t handle,
 	if (word >> 32 != 0 && word >> 32 != serial)
 		return NULL;
 	return atomic_load_explicit(&s->accel, memory_order_relaxed);
+}
+
+/*
+ * vine_registry_level returns the level that tasks for a handle have: that of
+ * the session's virtual accelerator, else the normal one. Any number will do:
+ * nobody has checked the handle.
+ */
+static inline uint32_t
+vine_registry_level(const struct vine_registry *r, uint32_t handle,
+		    uint32_t serial)
+{
+	uint32_t i = handle & 0xffff;
+	const struct vine_accel_slot *s = &r->accels[i];
+
+	/* REG-A1: as in vine_registry_accel(). */
+	if (i >= r->accel_count ||
+	    atomic_load_explicit(&s->word, memory_order_acquire) !=
+	    (handle | (uint64_t)serial << 32))
+		return VINE_LEVEL_NORMAL;
+	return atomic_load_explicit(&s->level, memory_order_relaxed);
 }
 
 /* vine_registry_proc looks a handle up; NULL: none. */

@@ -286,18 +286,6 @@ dispatch(struct vine_req *req)
 	owner->submit(owner->state, req);
 }
 
-/*
- * Reading the counter costs as much as the rest of admitting. A task that is
- * taken right after another was answered is taken at the tick of that answer.
- */
-static inline uint64_t
-take_tick(const struct vine_lane *lane)
-{
-	uint64_t tick = lane->answered;
-
-	return tick ? tick : utils_clock_ticks();
-}
-
 int
 vine_req_run(struct vine_lane *lane, struct vine_pq *pq,
 	     const struct vine_desc *desc)
@@ -310,6 +298,7 @@ vine_req_run(struct vine_lane *lane, struct vine_pq *pq,
 		return -ENOMEM;
 	req->pq = pq;
 	req->cookie = vine_desc_cookie(desc);
+	req->handle = vine_desc_accel(desc);
 	req->flags = vine_desc_flags(desc);
 	req->issue = vine_desc_issue_ticks(desc);
 	req->deadline_us = vine_desc_deadline_us(desc);
@@ -317,7 +306,7 @@ vine_req_run(struct vine_lane *lane, struct vine_pq *pq,
 	req->complete = 0;
 	req->accel = NULL;
 	req->word = NULL;
-	req->take = req->flags & VINE_DESC_NOSTAMP ? 0 : take_tick(lane);
+	req->take = req->flags & VINE_DESC_NOSTAMP ? 0 : vine_lane_tick(lane);
 	pq->in_flight++;
 	VINE_STOP(take, req);
 	status = admit(lane, pq, desc, req);

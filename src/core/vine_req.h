@@ -42,6 +42,7 @@ struct vine_req {
 	uint32_t cookie;
 	uint32_t flags;			/* enum vine_desc_flag */
 	uint32_t deadline_us;
+	uint32_t handle;		/* of its accelerator; checked */
 	uint64_t issue;			/* ticks, as the application says */
 	uint64_t take;			/* ticks, ours */
 	uint64_t execute;

@@ -139,6 +139,22 @@ vine_ring_peek(const struct vine_ring *ring)
 }
 
 /*
+ * vine_ring_peek_accel tells whether the next slot has been filled, and for
+ * which accelerator its task is: a hint, which nobody has checked.
+ */
+static inline int
+vine_ring_peek_accel(const struct vine_ring *ring, uint32_t *accel)
+{
+	const struct vine_desc_shm *s = &ring->slots[ring->pos & ring->mask];
+
+	/* RING-A1: as in vine_ring_pop(). */
+	if ((uint32_t)arch_load_acquire64(&s->w[0]) != ring->pos + 1)
+		return 0;
+	*accel = (uint32_t)arch_load64(&s->w[1]);
+	return 1;
+}
+
+/*
  * task-path 4 take: vine_ring_pop copies the next slot out, each word by one
  * load. Returns 1, or 0 when it has not been filled.
  */

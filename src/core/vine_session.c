@@ -163,6 +163,7 @@ introduce(struct vine_session *s)
 	arch_store64(&s->shm->boot_id, vine_seg_boot_id());
 	for (size_t i = 0; i < sizeof(s->shm->label); i++)
 		arch_store8(&s->shm->label[i], (uint8_t)s->label[i]);
+	arch_store32(&s->shm->weight, s->weight);
 	knock(s, VINE_REQUEST_ATTACH);
 }
 
@@ -236,8 +237,8 @@ check_opts(const struct vine_session_opts *o)
 {
 	if (o == NULL)
 		return 0;
-	if (o->size != sizeof(*o) || o->reserved != 0 ||
-	    o->wait_mode > VINE_WAIT_SPIN || o->attach_timeout < 0)
+	if (o->size != sizeof(*o) || o->wait_mode > VINE_WAIT_SPIN ||
+	    o->weight > VINE_WEIGHT_MAX || o->attach_timeout < 0)
 		return -EINVAL;
 	return 0;
 }
@@ -269,6 +270,8 @@ session_new(const struct vine_session_opts *o, const struct utils_config *c)
 	s->nonce = vine_seg_random();
 	s->forks = vine_fork_count;
 	s->spin = wants_spin(o, c);
+	s->weight = o && o->weight ? o->weight :
+		(uint32_t)utils_config_u64(c, UTILS_KEY_session_weight);
 	s->recycle = utils_config_u64(c, UTILS_KEY_recycle_size);
 	s->attach_timeout = o && o->attach_timeout ? o->attach_timeout :
 		(int64_t)utils_config_u64(c, UTILS_KEY_attach_timeout);

@@ -38,6 +38,7 @@ struct vine_session {
 	int same_clock;		/* the appliance's ticks are ours */
 	uint64_t forks;		/* vine_fork_count when opened */
 	int64_t attach_timeout;
+	uint32_t weight;
 	uint64_t recycle;	/* bytes of a class that a thread keeps */
 	_Atomic uint32_t lost;	/* enum vine_status once the session is lost */
 	_Atomic uint64_t glanced; /* ns: when vine_session_glance last looked */

@@ -62,9 +62,9 @@ START_TEST(bad_options_are_einval)
 	o.size--;
 	ck_assert_int_eq(vine_session_open(&o, &s), -EINVAL);
 	o.size = sizeof(o);
-	o.reserved = 1;
+	o.weight = 101;
 	ck_assert_int_eq(vine_session_open(&o, &s), -EINVAL);
-	o.reserved = 0;
+	o.weight = 0;
 	o.wait_mode = 3;
 	ck_assert_int_eq(vine_session_open(&o, &s), -EINVAL);
 	o.wait_mode = 0;
