@@ -106,6 +106,21 @@ svc_req_word(struct vine_req *req)
 	return &req->word;
 }
 
+void
+svc_req_rank(const struct vine_req *req, struct svc_rank *rank)
+{
+	const struct vine_pipe_s *pipe = req->lane->pipe;
+
+	*rank = (struct svc_rank){
+		.tenant = pipe,
+		.tenant_weight = pipe->weight,
+		.session = req->pq->rec->slot,
+		.session_weight = req->pq->rec->weight,
+		.level = vine_registry_level(&pipe->registry, req->handle,
+					     req->pq->serial),
+	};
+}
+
 int
 svc_req_expired(const struct vine_req *req)
 {

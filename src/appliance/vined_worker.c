@@ -2,7 +2,8 @@
 /*
  * A worker polls, climbs the ladder when it finds nothing, and at its top arms
  * every lane and sleeps on all their bells at once. Any lane that turns out to
- * have work takes it back from the sleep.
+ * have work takes it back from the sleep. Where the lanes of several segments
+ * are active, each is polled for as much as its segment's weight.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -19,11 +20,19 @@
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
 
+/* A lane of the worker's: deficit round robin by its segment's weight. */
+struct share {
+	struct vine_lane *lane;
+	int32_t weight;
+	int32_t credit;		/* units, where others have work */
+};
+
 struct worker {
 	struct vined_workers *all;
 	pthread_t thread;
 	uint32_t index;
 	int spin;
+	struct share *shares;	/* one a segment */
 	_Atomic uint64_t rounds;
 } __attribute__((aligned(64)));
 
@@ -65,13 +74,46 @@ sleep_once(struct worker *w)
 		vine_lane_awake(&w->all->pipes[i]->lanes[w->index], slept);
 }
 
+/*
+ * One lane's turn beside others: its weight in units. What it overdraws, by the
+ * time its last task took, it leaves out of its next turns.
+ */
 static uint32_t
-poll_all(struct worker *w)
+poll_share(struct share *s)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < w->all->pipe_count; i++)
-		n += vine_lane_poll(&w->all->pipes[i]->lanes[w->index]);
+	s->credit += s->weight;
+	if (s->credit > s->weight)	/* nothing is saved up */
+		s->credit = s->weight;
+	if (s->credit <= 0)
+		return 1;	/* what waits there is no reason to sleep */
+	do {
+		n += vine_lane_poll_share(s->lane, (uint32_t)s->credit);
+		s->credit -= (int32_t)s->lane->used;
+	} while (s->credit > 0 && vine_lane_has_work(s->lane));
+	if (s->credit < -VINE_DEBT_MAX)
+		s->credit = -VINE_DEBT_MAX;
+	return n;
+}
+
+static uint32_t
+poll_all(struct worker *w)
+{
+	uint32_t n = 0, active = 0, count = w->all->pipe_count;
+
+	for (uint32_t i = 0; i < count && count > 1; i++)
+		active += (uint32_t)vine_lane_is_active(w->shares[i].lane);
+	for (uint32_t i = 0; i < count; i++) {
+		struct share *s = &w->shares[i];
+
+		if (active > 1) {
+			n += poll_share(s);
+			continue;
+		}
+		s->credit = 0;
+		n += vine_lane_poll(s->lane);
+	}
 	return n;
 }
 
@@ -104,20 +146,32 @@ run(void *arg)
 static int
 start_one(struct worker *w)
 {
+	uint32_t count = w->all->pipe_count;
 	sigset_t all, old;
 	char name[16];
 	int rc;
+
+	w->shares = calloc(count, sizeof(*w->shares));
+	if (w->shares == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		w->shares[i] = (struct share){
+			.lane = &w->all->pipes[i]->lanes[w->index],
+			.weight = (int32_t)w->all->pipes[i]->weight,
+		};
 
 	/* signals are for the main thread */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(&w->thread, NULL, run, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc == 0) {
-		snprintf(name, sizeof(name), "vined-w%u", w->index);
-		pthread_setname_np(w->thread, name);
+	if (rc) {
+		free(w->shares);
+		return -rc;
 	}
-	return -rc;
+	snprintf(name, sizeof(name), "vined-w%u", w->index);
+	pthread_setname_np(w->thread, name);
+	return 0;
 }
 
 int
@@ -192,8 +246,10 @@ vined_workers_stop(struct vined_workers *all)
 {
 	atomic_store(&all->stop, 1);
 	wake_all(all);
-	for (uint32_t i = 0; i < all->count; i++)
+	for (uint32_t i = 0; i < all->count; i++) {
 		pthread_join(all->workers[i].thread, NULL);
+		free(all->workers[i].shares);
+	}
 	free(all);
 }
 

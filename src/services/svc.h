@@ -99,6 +99,22 @@ void svc_allow_app_code(struct svc_host *host, vine_accel_type_e type,
 				     const void *code, size_t size, void **ctx),
 			void (*drop)(void *state, void *ctx));
 
+/* Whose a request is, for a service that has to choose among several. */
+struct svc_rank {
+	const void *tenant;	/* its segment: equal pointers, equal segments */
+	uint32_t tenant_weight;
+	uint32_t session;	/* below VINE_SESSIONS_MAX; of the tenant */
+	uint32_t session_weight;
+	uint32_t level;		/* below VINE_LEVELS: its priority */
+};
+
+/*
+ * svc_req_rank writes whose a request is. Levels count within a tenant only; a
+ * service that lets requests wait serves tenants and sessions by their weights
+ * (core/vine_sched.h). Worker thread, inside submit.
+ */
+void svc_req_rank(const struct vine_req *req, struct svc_rank *rank);
+
 /*
  * svc_hold takes a lease on the request's data, so that it may outlive submit.
  * Worker thread, inside submit, once.

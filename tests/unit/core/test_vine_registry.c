@@ -163,6 +163,37 @@ START_TEST(a_virtual_accelerator_is_its_session_s_alone)
 }
 END_TEST
 
+START_TEST(a_level_is_that_of_the_session_s_own_accelerator)
+{
+	struct vine_accel_s *a;
+	uint32_t low = 0, high = 0;
+	uint64_t seed = 5;
+
+	setup();
+	a = add("phys");
+	ck_assert_int_eq(vine_registry_open(&r, a->handle, 7, 1, -8, &low), 0);
+	ck_assert_int_eq(vine_registry_open(&r, a->handle, 7, 1, 7, &high), 0);
+	ck_assert_uint_eq(vine_registry_level(&r, low, 7), 0);
+	ck_assert_uint_eq(vine_registry_level(&r, high, 7), VINE_LEVELS - 1);
+	ck_assert_uint_eq(vine_registry_level(&r, a->handle, 7),
+			  VINE_LEVEL_NORMAL);
+	/* of another session, of an earlier use, closed: nothing special */
+	ck_assert_uint_eq(vine_registry_level(&r, high, 8), VINE_LEVEL_NORMAL);
+	ck_assert_uint_eq(vine_registry_level(&r, high ^ 0x10000, 7),
+			  VINE_LEVEL_NORMAL);
+	ck_assert_int_eq(vine_registry_close(&r, high, 7), 0);
+	ck_assert_uint_eq(vine_registry_level(&r, high, 7), VINE_LEVEL_NORMAL);
+	for (int i = 0; i < 200000; i++) {
+		uint32_t h = (uint32_t)rig_random(&seed) >> (i % 30);
+
+		if (h != low)
+			rig_check(vine_registry_level(&r, h, 7) ==
+				  VINE_LEVEL_NORMAL);
+	}
+	vine_registry_fini(&r);
+}
+END_TEST
+
 START_TEST(virtual_ones_go_with_their_session_and_with_the_physical_one)
 {
 	struct vine_accel_s *a, *b;
@@ -282,6 +313,7 @@ static const struct rig_case cases[] = {
 	RIG_CASE(names_are_checked_and_unique),
 	RIG_CASE(a_stale_handle_never_matches_again),
 	RIG_CASE(a_virtual_accelerator_is_its_session_s_alone),
+	RIG_CASE(a_level_is_that_of_the_session_s_own_accelerator),
 	RIG_CASE(virtual_ones_go_with_their_session_and_with_the_physical_one),
 	RIG_CASE(slots_run_out_and_come_back),
 	RIG_CASE(code_without_users_rests_and_is_dropped_once),

@@ -27,6 +27,7 @@ struct vine_req {
 	void *ctx;
 	int expired;		/* what svc_req_expired says */
 	void *word;
+	struct svc_rank rank;	/* zeroed: of a session like all others */
 	int held;		/* calls of svc_hold */
 	int executed;		/* calls of vine_req_execute */
 	int completed;		/* calls of vine_req_complete */
@@ -109,6 +110,12 @@ void **
 svc_req_word(struct vine_req *req)
 {
 	return &req->word;
+}
+
+void
+svc_req_rank(const struct vine_req *req, struct svc_rank *rank)
+{
+	*rank = req->rank;
 }
 
 int

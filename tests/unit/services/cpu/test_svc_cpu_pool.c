@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The pool: order, taking out, its bound, and many threads at once.
+ * The pool: order and shares, taking out, its bound, many threads at once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -117,43 +117,116 @@ START_TEST(a_request_can_come_again_after_it_was_taken_out)
 }
 END_TEST
 
-START_TEST(a_full_queue_returns_ebusy_until_there_are_gaps_enough)
+START_TEST(a_full_queue_returns_ebusy_until_one_is_taken_out)
 {
 	struct vine_req blocker = { 0 };
 	struct vine_req *req = calloc(SVC_CPU_POOL_CELLS, sizeof(*req));
-	struct vine_req *late = calloc(SVC_CPU_POOL_CELLS / 8, sizeof(*req));
 	struct vine_req more = { 0 };
-	int removed = 0;
-	int i, j;
+	int i;
 
 	start_closed(&blocker);
 	for (i = 0; i < SVC_CPU_POOL_CELLS; i++)
 		ck_assert_int_eq(svc_cpu_pool_push(pool, &req[i]), 0);
 	ck_assert_int_eq(svc_cpu_pool_push(pool, &more), -EBUSY);
-	for (i = 0; svc_cpu_pool_push(pool, &more) == -EBUSY; i += 5) {
-		ck_assert_int_lt(i, SVC_CPU_POOL_CELLS);
-		ck_assert_int_eq(svc_cpu_pool_remove(pool, &req[i]), 1);
-		removed++;
-	}
-	ck_assert_int_eq(removed, SVC_CPU_POOL_CELLS / 8);
-	/* Now the eighth that was freed is the room there is, no more. */
-	for (j = 1; j < SVC_CPU_POOL_CELLS / 8; j++)
-		ck_assert_int_eq(svc_cpu_pool_push(pool, &late[j]), 0);
-	ck_assert_int_eq(svc_cpu_pool_push(pool, &late[0]), -EBUSY);
-	/* The words of those that were moved are right: take one out. */
-	ck_assert_int_eq(svc_cpu_pool_remove(pool, &req[i + 1]), 1);
-	req[i + 1].completed = 1;	/* the loop below expects it */
+	ck_assert_int_eq(svc_cpu_pool_remove(pool, &req[777]), 1);
+	ck_assert_int_eq(svc_cpu_pool_push(pool, &more), 0);
+	ck_assert_int_eq(svc_cpu_pool_push(pool, &req[777]), -EBUSY);
 	open_gate();
 	svc_cpu_pool_stop(pool);
-	ck_assert_int_eq(more.completed, 1);
-	ck_assert_int_eq(late[0].completed, 0);
-	for (j = 1; j < SVC_CPU_POOL_CELLS / 8; j++)
-		ck_assert_int_eq(late[j].order, more.order + j);
+	ck_assert_int_eq(more.order, SVC_CPU_POOL_CELLS);
 	for (i = 0; i < SVC_CPU_POOL_CELLS; i++)
-		ck_assert_int_eq(req[i].completed,
-				 i % 5 || i / 5 >= removed);
-	free(late);
+		ck_assert_int_eq(req[i].completed, i != 777);
 	free(req);
+}
+END_TEST
+
+/* Requests of one rank, pushed one after the other. */
+static void
+push_ranked(struct vine_req *req, int count, struct svc_rank rank)
+{
+	int i;
+
+	for (i = 0; i < count; i++) {
+		req[i].rank = rank;
+		ck_assert_int_eq(svc_cpu_pool_push(pool, &req[i]), 0);
+	}
+}
+
+START_TEST(a_session_with_many_requests_does_not_hold_up_another)
+{
+	struct vine_req blocker = { 0 };
+	struct vine_req many[200] = { 0 };
+	struct vine_req few[3] = { 0 };
+	int i;
+
+	start_closed(&blocker);
+	push_ranked(many, 200, (struct svc_rank){ .session = 1 });
+	push_ranked(few, 3, (struct svc_rank){ .session = 2 });
+	open_gate();
+	svc_cpu_pool_stop(pool);
+	/* by turns */
+	for (i = 0; i < 3; i++)
+		ck_assert_int_le(few[i].order, 2 * i + 2);
+	for (i = 1; i < 200; i++)
+		ck_assert_int_gt(many[i].order, many[i - 1].order);
+}
+END_TEST
+
+START_TEST(sessions_run_by_their_weights)
+{
+	struct vine_req blocker = { 0 };
+	struct vine_req one[100] = { 0 };
+	struct vine_req three[100] = { 0 };
+	int i, n = 0;
+
+	start_closed(&blocker);
+	push_ranked(one, 100, (struct svc_rank){ .session = 1,
+						 .session_weight = 20 });
+	push_ranked(three, 100, (struct svc_rank){ .session = 2,
+						   .session_weight = 60 });
+	open_gate();
+	svc_cpu_pool_stop(pool);
+	for (i = 0; i < 100; i++)
+		n += one[i].order <= 100;
+	ck_assert_int_ge(n, 23);
+	ck_assert_int_le(n, 27);
+}
+END_TEST
+
+START_TEST(a_higher_priority_runs_first_within_its_segment)
+{
+	struct vine_req blocker = { 0 };
+	struct vine_req low[10] = { 0 };
+	struct vine_req high[10] = { 0 };
+	int i;
+
+	start_closed(&blocker);
+	push_ranked(low, 10, (struct svc_rank){ .level = 3 });
+	push_ranked(high, 10, (struct svc_rank){ .level = 12 });
+	open_gate();
+	svc_cpu_pool_stop(pool);
+	/* but for the small share of those below: one of these ten */
+	for (i = 0; i < 10; i++)
+		ck_assert_int_le(high[i].order, i + 2);
+	ck_assert_int_le(low[0].order, 11);
+}
+END_TEST
+
+START_TEST(a_segment_gains_nothing_by_priorities_over_another)
+{
+	struct vine_req blocker = { 0 };
+	struct vine_req loud[100] = { 0 };
+	struct vine_req calm[10] = { 0 };
+	int i;
+
+	start_closed(&blocker);
+	push_ranked(loud, 100, (struct svc_rank){ .tenant = loud,
+						  .level = 15 });
+	push_ranked(calm, 10, (struct svc_rank){ .tenant = calm });
+	open_gate();
+	svc_cpu_pool_stop(pool);
+	for (i = 0; i < 10; i++)
+		ck_assert_int_le(calm[i].order, 2 * i + 2);
 }
 END_TEST
 
@@ -226,7 +299,14 @@ main(void)
 	tcase_add_test(tcase, a_request_that_runs_cannot_be_taken_out);
 	tcase_add_test(tcase, a_request_can_come_again_after_it_was_taken_out);
 	tcase_add_test(tcase,
-		a_full_queue_returns_ebusy_until_there_are_gaps_enough);
+		a_full_queue_returns_ebusy_until_one_is_taken_out);
+	tcase_add_test(tcase,
+		a_session_with_many_requests_does_not_hold_up_another);
+	tcase_add_test(tcase, sessions_run_by_their_weights);
+	tcase_add_test(tcase,
+		a_higher_priority_runs_first_within_its_segment);
+	tcase_add_test(tcase,
+		a_segment_gains_nothing_by_priorities_over_another);
 	tcase_add_test(tcase, stop_runs_what_is_queued);
 	tcase_add_test(tcase, a_number_of_threads_out_of_range_is_refused);
 	tcase_add_test(tcase, each_request_ends_once_under_many_threads);
