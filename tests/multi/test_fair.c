@@ -20,6 +20,7 @@
 
 /* What a process is to do, and what it saw. */
 struct party {
+	uint32_t segment;	/* 0, or 1 where there are two */
 	uint32_t threads;
 	uint32_t tasks;		/* of each thread */
 	uint32_t weight;
@@ -36,7 +37,7 @@ struct board {
 	struct party party[PARTIES];
 };
 
-static struct appliance appliance;
+static struct appliance appliance[2];
 static struct board *board;
 
 static const char kernels[] =
@@ -63,10 +64,26 @@ static const char kernels[] =
 	"const struct vine_kernel_table vine_kernels =\n"
 	"	{ VINE_KERNEL_ABI, 2, k };\n";
 
-/* One worker, and the kernels above, which run on it. */
+/* A config of one worker, and the kernels above, which run on it. */
 static void
-start(const char *tag)
+plan(struct appliance *a, const char *tag, const char *object,
+     const char *more)
 {
+	char text[2048];
+
+	appliance_plan(a, tag, "");
+	snprintf(text, sizeof(text), "shm_file %s\nshm_size 16M\ntrace 0\n"
+		 "workers 1\ncpu_threads 1\ncpu_kernels %s\n%s", a->name,
+		 object, more);
+	appliance_write(a->config, text);
+}
+
+/* One vined; its second segment has three times the weight of the first. */
+static void
+start(const char *tag, int segments)
+{
+	char *argv[] = { "vined", "--config", appliance[0].config, "--config",
+		appliance[1].config, NULL };
 	const char *tree = getenv("VINE_SRC_DIR"), *cc = getenv("CC");
 	char source[256], object[256], text[2048];
 
@@ -76,26 +93,30 @@ start(const char *tag)
 	snprintf(text, sizeof(text), "%s -shared -fPIC -I'%s/include' -o '%s' "
 		 "'%s'", cc ? cc : "cc", tree ? tree : ".", object, source);
 	ck_assert_int_eq(system(text), 0);
-	appliance_plan(&appliance, tag, "");
-	snprintf(text, sizeof(text), "shm_file %s\nshm_size 16M\ntrace 0\n"
-		 "workers 1\ncpu_threads 1\ncpu_kernels %s\n", appliance.name,
-		 object);
-	appliance_write(appliance.config, text);
-	appliance_run(&appliance);
+	snprintf(text, sizeof(text), "%s-2", tag);
+	plan(&appliance[1], text, object, "segment_weight 30\n");
+	plan(&appliance[0], tag, object, "");
+	if (segments == 1)
+		argv[3] = NULL;
+	appliance_spawn(&appliance[0], argv);
+	snprintf(text, sizeof(text), "serving segment %s ",
+		 appliance[segments - 1].name);
+	appliance_await(&appliance[0], 0, text);
 	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(board, MAP_FAILED);
 }
 
 static struct vine_session *
-open_session(uint32_t weight)
+open_session(uint32_t segment, uint32_t weight)
 {
 	char text[256];
 	struct vine_session_opts o = { .size = sizeof(o), .config = text,
 		.attach_timeout = PATIENCE, .weight = weight };
 	struct vine_session *s = NULL;
 
-	snprintf(text, sizeof(text), "shm_file %s\ntrace 0\n", appliance.name);
+	snprintf(text, sizeof(text), "shm_file %s\ntrace 0\n",
+		 appliance[segment].name);
 	ck_assert_int_eq(vine_session_open(&o, &s), 0);
 	return s;
 }
@@ -154,7 +175,7 @@ play(void *arg)
 static void
 party_main(struct party *party)
 {
-	struct vine_session *s = open_session(party->weight);
+	struct vine_session *s = open_session(party->segment, party->weight);
 	pthread_t threads[THREADS];
 	vine_accel *accel;
 
@@ -197,7 +218,7 @@ invite(uint32_t i, uint32_t threads, uint32_t tasks, uint32_t weight,
 static void
 run_game(uint32_t parties)
 {
-	struct vine_session *s = open_session(0);
+	struct vine_session *s = open_session(0, 0);
 	struct vine_task_opts o = { .size = sizeof(o) };
 	struct vine_slice in = { 0 }, out = { 0 };
 	volatile char *open, *closed;
@@ -231,7 +252,7 @@ run_game(uint32_t parties)
 		ck_assert_int_eq(status, 0);
 	}
 	vine_session_close(s);
-	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
+	ck_assert_int_eq(appliance_stop(&appliance[0], SIGTERM), 0);
 }
 
 /* The middle of a party's places in the order. */
@@ -252,7 +273,7 @@ START_TEST(a_calm_session_s_task_waits_for_one_turn_of_a_flooding_session)
 {
 	struct party *calm;
 
-	start("flood");
+	start("flood", 1);
 	invite(0, THREADS, TASKS, 0, 0);
 	calm = invite(1, 1, 1, 0, 0);
 	run_game(2);
@@ -265,7 +286,7 @@ START_TEST(it_waits_for_one_turn_of_each_where_two_flood)
 {
 	struct party *calm;
 
-	start("floods");
+	start("floods", 1);
 	invite(0, THREADS, TASKS, 0, 0);
 	invite(1, THREADS / 2, TASKS, 0, 0);
 	calm = invite(2, 1, 1, 0, 0);
@@ -278,7 +299,7 @@ START_TEST(a_session_with_16_queues_gets_no_more_than_one_with_2)
 {
 	struct party *many, *few;
 
-	start("queues");
+	start("queues", 1);
 	many = invite(0, THREADS, TASKS, 0, 0);
 	few = invite(1, 2, TASKS, 0, 0);
 	run_game(2);
@@ -292,7 +313,7 @@ START_TEST(a_session_of_more_weight_is_served_more)
 {
 	struct party *heavy, *light;
 
-	start("weights");
+	start("weights", 1);
 	light = invite(0, 8, TASKS, 10, 0);
 	heavy = invite(1, 8, TASKS, 90, 0);
 	run_game(2);
@@ -307,7 +328,7 @@ START_TEST(work_of_higher_priority_is_done_first_and_lower_does_not_starve)
 	struct party *high, *low;
 	uint64_t first = UINT64_MAX, last = 0;
 
-	start("levels");
+	start("levels", 1);
 	low = invite(0, 8, TASKS, 0, -3);
 	high = invite(1, 8, TASKS, 0, 5);
 	run_game(2);
@@ -326,14 +347,42 @@ START_TEST(work_of_higher_priority_is_done_first_and_lower_does_not_starve)
 }
 END_TEST
 
+START_TEST(segments_of_a_vined_are_served_by_their_weights)
+{
+	struct party *light, *heavy;
+
+	start("segments", 2);
+	light = invite(0, 8, TASKS, 100, 7);
+	board->party[1].segment = 1;
+	heavy = invite(1, 8, TASKS, 1, -8);
+	run_game(2);
+	/* 3 to 1, whatever sessions say in their own: 533 and 1067 */
+	ck_assert_uint_le(middle(heavy), 700);
+	ck_assert_uint_ge(middle(light), 900);
+}
+END_TEST
+
+START_TEST(a_flooding_segment_delays_another_by_a_turn)
+{
+	struct party *calm;
+
+	start("tenants", 2);
+	invite(0, THREADS, TASKS, 100, 7);
+	board->party[1].segment = 1;
+	calm = invite(1, 1, 1, 0, 0);
+	run_game(2);
+	ck_assert_uint_le(calm->order[0][0], 20);
+}
+END_TEST
+
 static void
 teardown(void)
 {
 	for (uint32_t i = 0; board && i < PARTIES; i++)
 		if (board->party[i].pid > 0 && !board->party[i].done)
 			kill(board->party[i].pid, SIGKILL);
-	if (appliance.pid > 0)
-		kill(appliance.pid, SIGKILL);
+	if (appliance[0].pid > 0)
+		kill(appliance[0].pid, SIGKILL);
 }
 
 int
@@ -351,5 +400,7 @@ main(void)
 	tcase_add_test(tcase, a_session_of_more_weight_is_served_more);
 	tcase_add_test(tcase,
 		work_of_higher_priority_is_done_first_and_lower_does_not_starve);
+	tcase_add_test(tcase, segments_of_a_vined_are_served_by_their_weights);
+	tcase_add_test(tcase, a_flooding_segment_delays_another_by_a_turn);
 	return appliance_main("fair", tcase);
 }
