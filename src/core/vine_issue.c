@@ -243,19 +243,12 @@ issue(struct vine_queue *q, const struct vine_task_opts *o,
 static inline int
 queue_for(const struct vine_task_opts *o, struct vine_queue **queue)
 {
-	struct vine_queue *q;
-	int rc;
-
 	if (__builtin_expect(!good_opts(o), 0))
 		return -EINVAL;
-	q = vine_queue_mine(o->accel->session);
-	if (__builtin_expect(q == NULL, 0)) {
-		rc = vine_queue_mine_slow(o->accel->session, &q);
-		if (rc)
-			return rc;
-	}
-	*queue = q;
-	return vine_session_usable(q->session);
+	*queue = vine_queue_mine(o->accel->session);
+	if (__builtin_expect(*queue == NULL, 0))
+		return vine_queue_mine_slow(o->accel->session, queue);
+	return 0;
 }
 
 int

@@ -117,20 +117,19 @@ obtain(struct vine_session *s, struct vine_queue **out)
 int
 vine_queue_mine_slow(struct vine_session *session, struct vine_queue **queue)
 {
-	struct vine_thread *t = vine_thread_of(session, session->id);
-	int rc;
+	int rc = vine_session_usable(session);
+	struct vine_thread *t;
 
+	if (rc)
+		return rc;
+	t = vine_thread_of(session, session->id);
 	if (t == NULL)
 		return -ENOMEM;
-	if (__builtin_expect(t->queue == NULL, 0)) {
-		rc = vine_session_usable(session);
-		if (rc == 0)
-			rc = obtain(session, &t->queue);
-		if (rc)
-			return rc;
-	}
-	*queue = t->queue;
-	return 0;
+	if (t->queue == NULL)
+		rc = obtain(session, &t->queue);
+	if (rc == 0)
+		*queue = t->queue;
+	return rc;
 }
 
 void

@@ -69,16 +69,19 @@ struct vine_queue {
 
 /*
  * vine_queue_mine returns the calling thread's queue of a session, or NULL
- * where it has none yet, or used another session last; vine_queue_mine_slow
- * finds it then, or asks the appliance for one. Returns 0, or -EDQUOT, -ENOMEM,
- * -ETIMEDOUT, -ECONNRESET, -ECHILD.
+ * where it has none yet, used another session last, or the session is lost or
+ * a parent's; vine_queue_mine_slow finds it then, asks the appliance for one,
+ * or says why not. Returns 0, or -EDQUOT, -ENOMEM, -ETIMEDOUT, -ECONNRESET,
+ * -ECHILD.
  */
 static inline struct vine_queue *
 vine_queue_mine(const struct vine_session *session)
 {
 	const struct vine_thread *t = vine_thread_last;
 
-	if (__builtin_expect(t == NULL || t->session_id != session->id, 0))
+	if (__builtin_expect(t == NULL || t->session_id !=
+			     atomic_load_explicit(&session->key,
+						  memory_order_relaxed), 0))
 		return NULL;
 	return t->queue;
 }
