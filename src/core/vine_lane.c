@@ -20,8 +20,8 @@
 _Thread_local char vine_lane_mark;
 
 #define DOOR_NS 100000u		/* between two looks at the door */
-#define TICK_POLLS 1024u	/* looks between two looks at the clock */
-#define WATCH_QUEUES 1024u	/* queues looked at without a bell a tick */
+#define TICK_LOOKS 1024u	/* looks between two looks at the clock */
+#define WATCH_QUEUES 256u	/* queues looked at without a bell in one go */
 
 int
 vine_lane_init(struct vine_lane *lane, struct vine_pipe_s *pipe,
@@ -502,20 +502,37 @@ retire_idle(struct vine_lane *lane)
 	}
 }
 
-/* Look at some queues whose bell may never have come. */
-static uint32_t
-find_late(struct vine_lane *lane)
+/*
+ * A round looks at every queue whose bell may never have come: within
+ * VINE_SLEEP_BUSY_MS of the one before where something is in flight, else
+ * within VINE_SLEEP_IDLE_MS. From the last queue to the first: what
+ * vine_lane_remove() moves to a place below has been looked at.
+ */
+static uint64_t
+watch_due(struct vine_lane *lane, uint64_t now)
 {
-	uint32_t n = lane->all_count < WATCH_QUEUES ? lane->all_count :
-		WATCH_QUEUES;
+	uint64_t every = (lane->held_count || lane->deferred ?
+			  VINE_SLEEP_BUSY_MS : VINE_SLEEP_IDLE_MS) *
+		UINT64_C(1000000);
+
+	if (lane->watch_left == 0 && now - lane->last_watch >= every) {
+		lane->last_watch = now;
+		lane->watch_left = lane->all_count;
+	}
+	return lane->last_watch + every;
+}
+
+/* Go on with the round. Returns how many queues had something. */
+static uint32_t
+find_late(struct vine_lane *lane, uint32_t most)
+{
 	uint32_t found = 0;
 
-	for (uint32_t i = 0; i < n; i++) {
-		struct vine_pq *pq;
+	if (lane->watch_left > lane->all_count)
+		lane->watch_left = lane->all_count;
+	for (; lane->watch_left && most; most--) {
+		struct vine_pq *pq = lane->all[--lane->watch_left];
 
-		if (lane->watch >= lane->all_count)
-			lane->watch = 0;
-		pq = lane->all[lane->watch++];
 		if (!pq->active && vine_ring_peek(&pq->sub)) {
 			vine_lane_count(lane, VINE_COUNT_FOUND_LATE, 1);
 			vine_lane_activate(lane, pq);
@@ -530,11 +547,12 @@ tick(struct vine_lane *lane)
 {
 	uint64_t now = utils_clock_ns();
 
+	watch_due(lane, now);
+	find_late(lane, WATCH_QUEUES);
 	if (now - lane->last_tick < VINE_TICK_MS * UINT64_C(1000000))
 		return;
 	lane->last_tick = now;
 	vine_lane_run_deferred(lane);
-	find_late(lane);
 	if (lane->index == 0)
 		vine_pipe_tick(lane->pipe, now);
 }
@@ -590,8 +608,12 @@ vine_lane_poll_share(struct vine_lane *lane, uint32_t share)
 	}
 	if (__builtin_expect(lane->idle, 0))
 		retire_idle(lane);
-	if (++lane->polls % TICK_POLLS == 0)
+	/* by looks and not by polls: a poll of many queues is long */
+	lane->looks += 1 + n + lane->active_count;
+	if (lane->looks >= TICK_LOOKS) {
+		lane->looks = 0;
 		tick(lane);
+	}
 	return n;
 }
 
@@ -613,7 +635,12 @@ vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
 	      uint64_t *limit_ns)
 {
 	struct vine_bell_shm *bell = lane->ready.bell;
+	uint64_t now = utils_clock_ns(), due = watch_due(lane, now);
 
+	/* a round ends before the sleep, so that the sleep may last until the
+	 * next is due */
+	if (find_late(lane, UINT32_MAX) || due <= now)
+		return 0;
 	vine_pipe_publish(lane->pipe);
 	seen->word = &bell->word;
 	seen->seen = arch_load32(&bell->word);
@@ -629,10 +656,11 @@ vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
 	arch_bell_barrier();
 	if (has_work(lane))
 		return 0;
-	while (lane->active_count > 0)
+	while (lane->active_count > 0) {
+		check_sequence(lane, lane->active[0]);
 		deactivate(lane, lane->active[0]);
-	*limit_ns = (lane->held_count || lane->deferred ? VINE_SLEEP_BUSY_MS :
-		     VINE_SLEEP_IDLE_MS) * UINT64_C(1000000);
+	}
+	*limit_ns = due - now;
 	vine_lane_count(lane, VINE_COUNT_SLEEPS, 1);
 	return 1;
 }

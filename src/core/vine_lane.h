@@ -110,7 +110,8 @@ struct vine_lane {
 	struct vine_pq **all;		/* every queue of the lane */
 	uint32_t all_count;
 	uint32_t all_room;
-	uint32_t watch;			/* next of `all` to look at */
+	uint32_t watch_left;		/* of `all`, in this round */
+	uint64_t last_watch;		/* ns, when the round began */
 	struct vine_req *free_reqs;
 	struct vine_req *held;		/* list */
 	_Atomic uint32_t held_count;
@@ -119,7 +120,7 @@ struct vine_lane {
 	uint64_t last_door;
 	uint64_t last_tick;
 	uint64_t answered;		/* tick of this visit's last answer */
-	uint32_t polls;
+	uint32_t looks;			/* since the last at the clock */
 	_Atomic uint32_t reserved;	/* places in `all` that are promised */
 	_Atomic(const char *) poller;	/* mark of the thread that polls */
 	struct utils_log_rate rate;

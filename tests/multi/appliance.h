@@ -283,6 +283,42 @@ appliance_close(void)
 	rmdir(appliance_folder);
 }
 
+/*
+ * appliance_slow makes a kernel "slow" that sleeps ms milliseconds and then
+ * answers 7, and writes the lines of a config that load it.
+ */
+APPLIANCE_UNUSED static void
+appliance_slow(char *lines, size_t size, long ms)
+{
+	const char *tree = getenv("VINE_SRC_DIR"), *cc = getenv("CC");
+	char source[256], object[256], text[1024], command[2048];
+
+	appliance_path(source, sizeof(source), "slow.c");
+	appliance_path(object, sizeof(object), "slow.so");
+	snprintf(text, sizeof(text),
+		 "#include <errno.h>\n#include <time.h>\n"
+		 "#include <vine/kernel.h>\n"
+		 "static int slow(struct vine_kernel_call *call)\n"
+		 "{\n"
+		 "	struct timespec t = { %ld, %ld };\n"
+		 "	while (nanosleep(&t, &t) != 0 && errno == EINTR)\n"
+		 "		;\n"
+		 "	call->value = 7;\n"
+		 "	return 0;\n"
+		 "}\n"
+		 "static const struct vine_kernel k =\n"
+		 "	{ \"slow\", slow, 0, 0 };\n"
+		 "const struct vine_kernel_table vine_kernels =\n"
+		 "	{ VINE_KERNEL_ABI, 1, &k };\n", ms / 1000,
+		 ms % 1000 * 1000000);
+	appliance_write(source, text);
+	snprintf(command, sizeof(command), "%s -shared -fPIC -I'%s/include' "
+		 "-o '%s' '%s'", cc ? cc : "cc", tree ? tree : ".", object,
+		 source);
+	ck_assert_int_eq(system(command), 0);
+	snprintf(lines, size, "shm_size 8M\ncpu_kernels %s\n", object);
+}
+
 /* appliance_main runs a suite of one case and returns main's result. */
 APPLIANCE_UNUSED static int
 appliance_main(const char *name, TCase *tcase)

@@ -84,37 +84,6 @@ noop(struct vine_session *s)
 	return status;
 }
 
-/* A kernel "slow" that sleeps 300 ms and then answers 7. */
-static void
-make_slow(char *line, size_t size)
-{
-	const char *tree = getenv("VINE_SRC_DIR"), *cc = getenv("CC");
-	char source[256], object[256], command[2048];
-
-	appliance_path(source, sizeof(source), "slow.c");
-	appliance_path(object, sizeof(object), "slow.so");
-	appliance_write(source,
-		"#include <errno.h>\n#include <time.h>\n"
-		"#include <vine/kernel.h>\n"
-		"static int slow(struct vine_kernel_call *call)\n"
-		"{\n"
-		"	struct timespec t = { 0, 300000000 };\n"
-		"	while (nanosleep(&t, &t) != 0 && errno == EINTR)\n"
-		"		;\n"
-		"	call->value = 7;\n"
-		"	return 0;\n"
-		"}\n"
-		"static const struct vine_kernel k =\n"
-		"	{ \"slow\", slow, 0, 0 };\n"
-		"const struct vine_kernel_table vine_kernels =\n"
-		"	{ VINE_KERNEL_ABI, 1, &k };\n");
-	snprintf(command, sizeof(command), "%s -shared -fPIC -I'%s/include' "
-		 "-o '%s' '%s'", cc ? cc : "cc", tree ? tree : ".", object,
-		 source);
-	ck_assert_int_eq(system(command), 0);
-	snprintf(line, size, "shm_size 8M\ncpu_kernels %s\n", object);
-}
-
 /* --- configs and the command line --------------------------------------- */
 
 START_TEST(a_good_config_is_good)
@@ -303,7 +272,7 @@ START_TEST(sigterm_finishes_the_tasks_in_flight)
 	vine_task *tasks[N], *late;
 	char more[512];
 
-	make_slow(more, sizeof(more));
+	appliance_slow(more, sizeof(more), 300);
 	appliance_start(&appliance, "drain", more);
 	ck_assert_int_eq(open_on(&appliance, &s), 0);
 	for (int i = 0; i < N; i++)
@@ -357,7 +326,7 @@ START_TEST(a_killed_vined_gives_errors_and_the_next_one_serves_anew)
 	int64_t begin;
 	int rc;
 
-	make_slow(more, sizeof(more));
+	appliance_slow(more, sizeof(more), 300);
 	appliance_start(&appliance, "crash", more);
 	ck_assert_int_eq(open_with(&appliance, 3000, &s), 0);
 	ck_assert_int_eq(vine_session_info(s, &info), 0);
@@ -392,7 +361,7 @@ START_TEST(a_wait_over_a_crash_and_a_restart_ends_with_an_error)
 	vine_task *task;
 	char more[512];
 
-	make_slow(more, sizeof(more));
+	appliance_slow(more, sizeof(more), 300);
 	appliance_start(&appliance, "restart", more);
 	ck_assert_int_eq(open_on(&appliance, &s), 0);
 	task = issue(s, CPU, "cpu0", "slow");
