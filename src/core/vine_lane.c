@@ -533,11 +533,13 @@ find_late(struct vine_lane *lane, uint32_t most)
 	for (; lane->watch_left && most; most--) {
 		struct vine_pq *pq = lane->all[--lane->watch_left];
 
-		if (!pq->active && vine_ring_peek(&pq->sub)) {
+		if (pq->active || !vine_ring_peek(&pq->sub))
+			continue;
+		/* whose bit is set rang a moment ago */
+		if (!vine_ready_has(&lane->ready, pq->index))
 			vine_lane_count(lane, VINE_COUNT_FOUND_LATE, 1);
-			vine_lane_activate(lane, pq);
-			found++;
-		}
+		vine_lane_activate(lane, pq);
+		found++;
 	}
 	return found;
 }

@@ -61,6 +61,20 @@ vine_ready_any(const struct vine_ready *ready)
 	return any != 0;
 }
 
+static int
+has_bit(const le64_t *words, uint32_t bit)
+{
+	return arch_load64(&words[bit / 64]) >> (bit & 63) & 1;
+}
+
+int
+vine_ready_has(const struct vine_ready *ready, uint32_t queue)
+{
+	return has_bit(ready->leaf, queue) &&
+	       (ready->summary_words == 0 ||
+		has_bit(ready->summary, queue / 64));
+}
+
 static uint32_t
 collect_leaf(const struct vine_ready *ready, uint32_t word,
 	     void (*fn)(void *arg, uint32_t queue), void *arg)

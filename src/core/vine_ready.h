@@ -41,6 +41,9 @@ int vine_ready_ring(const struct vine_ready *ready, uint32_t queue);
 /* vine_ready_any tells whether a bit is set. */
 int vine_ready_any(const struct vine_ready *ready);
 
+/* vine_ready_has tells whether vine_ready_collect would find a queue's bit. */
+int vine_ready_has(const struct vine_ready *ready, uint32_t queue);
+
 /*
  * vine_ready_collect takes every bit and calls fn for each. The worker alone.
  * Returns how many there were.

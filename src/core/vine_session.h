@@ -42,6 +42,7 @@ struct vine_session {
 	uint64_t recycle;	/* bytes of a class that a thread keeps */
 	_Atomic uint32_t lost;	/* enum vine_status once the session is lost */
 	_Atomic uint64_t glanced; /* ns: when vine_session_glance last looked */
+	_Atomic uint64_t found_late;	/* completions, without a bell */
 	char label[32];
 
 	pthread_mutex_t lock;

@@ -62,6 +62,22 @@ bells_of(struct vine_queue *const *queues, uint32_t count,
 	return n;
 }
 
+/*
+ * The sleep is over, and no bell has rung; is there something all the same?
+ * Then the bell was lost, or comes this very moment.
+ */
+static void
+count_late(struct vine_queue *const *queues, uint32_t count,
+	   const struct arch_bell_seen *bells, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (arch_load32(bells[i].word) != bells[i].seen)
+			return;
+	for (uint32_t i = 0; i < count; i++)
+		if (vine_queue_peek(queues[i]))
+			atomic_fetch_add(&queues[i]->session->found_late, 1);
+}
+
 void
 vine_wait_sleep(struct vine_queue *const *queues, uint32_t count,
 		int (*done)(void *arg), void *arg, uint64_t limit_ns)
@@ -82,6 +98,8 @@ vine_wait_sleep(struct vine_queue *const *queues, uint32_t count,
 		else
 			rc = arch_bell_wait_any(bells, n, limit_ns);
 	}
+	if (rc == -ETIMEDOUT)
+		count_late(queues, count, bells, n);
 	for (uint32_t i = 0; i < count; i++)
 		vine_queue_wake(queues[i]);
 	if (rc == -EFAULT || rc == -ENOSYS) {	/* no futex on this memory */

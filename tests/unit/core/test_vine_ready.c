@@ -91,7 +91,11 @@ START_TEST(a_neighbour_of_a_dead_producer_is_not_stranded)
 	segment(1024 * RIG_MIB);
 	vine_ready_bind(&seg, 0, &ready);
 	arch_or64(&ready.leaf[5], 1);		/* and no more */
+	ck_assert_int_eq(vine_ready_has(&ready, 5 * 64), 0);
 	vine_ready_ring(&ready, 5 * 64 + 9);
+	ck_assert_int_eq(vine_ready_has(&ready, 5 * 64), 1);
+	ck_assert_int_eq(vine_ready_has(&ready, 5 * 64 + 9), 1);
+	ck_assert_int_eq(vine_ready_has(&ready, 5 * 64 + 8), 0);
 	ck_assert_uint_eq(vine_ready_collect(&ready, see, &ready), 2);
 	ck_assert_uint_eq(seen[5 * 64], 1);
 	ck_assert_uint_eq(seen[5 * 64 + 9], 1);
