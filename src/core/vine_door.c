@@ -26,7 +26,7 @@ answer(struct vine_pipe_s *pipe, uint32_t slot, uint64_t nonce,
 	/* DOOR-R2: what else was written is there before the state; pairs with
 	 * DOOR-A2 in vine_session.c. */
 	arch_store_release32(&s->state, state);
-	arch_bell_ring(&s->bell, ~0u);
+	arch_bell_ring(&pipe->recs[slot].bell, ~0u);
 }
 
 /* The directory entry of a queue, and zeroed rings. */

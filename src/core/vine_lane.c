@@ -75,11 +75,8 @@ vine_lane_req_new(struct vine_lane *lane)
 void
 vine_lane_wake_peer_slow(struct vine_pq *pq, uint32_t waiting)
 {
-	struct vine_session_shm *s =
-		vine_seg_session(pq->lane->pipe->seg, pq->rec->slot);
-
 	pq->rung = waiting;
-	arch_bell_ring(&s->bell, 1u << (pq->index & 31));
+	arch_bell_ring(&pq->rec->bell, 1u << (pq->index & 31));
 	vine_lane_count(pq->lane, VINE_COUNT_BELLS, 1);
 }
 
@@ -710,5 +707,5 @@ vine_lane_ring(struct vine_lane *lane)
 
 	/* the push before this was sequentially consistent: a full fence */
 	if (arch_load32(&bell->sleeping) && arch_xchg32(&bell->sleeping, 0))
-		arch_bell_ring(&bell->word, ~0u);
+		arch_bell_ring(&lane->ready.ring, ~0u);
 }

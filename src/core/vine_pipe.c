@@ -40,8 +40,11 @@ tables_init(struct vine_pipe_s *pipe, uint32_t lanes)
 	if (pipe->queues == NULL || pipe->queue_lanes == NULL ||
 	    pipe->recs == NULL || pipe->lanes == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < l->sessions; i++)
+	for (uint32_t i = 0; i < l->sessions; i++) {
 		pipe->recs[i].slot = i;
+		pipe->recs[i].bell = arch_bell_of_word(
+			&vine_seg_session(pipe->seg, i)->bell);
+	}
 	rc = vine_extents_init(&pipe->extents, pipe->seg);
 	if (rc == 0)
 		rc = vine_registry_init(&pipe->registry, pipe->seg);

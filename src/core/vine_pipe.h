@@ -34,6 +34,7 @@ struct vine_rec {
 	uint32_t slot;
 	uint32_t serial;	/* unique; never 0 */
 	uint32_t fence;
+	struct arch_bell bell;	/* at which its threads wait */
 	uint64_t nonce;
 	uint64_t granted;	/* bytes */
 	uint32_t queues;

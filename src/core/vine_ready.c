@@ -8,7 +8,6 @@
  * before looking at the slots is the other half: a producer whose bit was taken
  * published before.
  */
-#include "arch/spin/arch_bell.h"
 #include "core/vine_ready.h"
 
 void
@@ -23,6 +22,7 @@ vine_ready_bind(const struct vine_seg *seg, uint32_t i,
 	ready->leaf_words = l->ready_words;
 	ready->summary_words = l->summary_words;
 	ready->bell = vine_seg_bell(seg, i);
+	ready->ring = arch_bell_of_word(&ready->bell->word);
 }
 
 int
@@ -41,7 +41,7 @@ vine_ready_ring(const struct vine_ready *ready, uint32_t queue)
 	if (arch_load32(&ready->bell->sleeping) == 0 ||
 	    arch_xchg32(&ready->bell->sleeping, 0) == 0)
 		return 0;
-	arch_bell_ring(&ready->bell->word, ~0u);
+	arch_bell_ring(&ready->ring, ~0u);
 	return 1;
 }
 

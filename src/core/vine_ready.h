@@ -16,6 +16,7 @@
 
 #include <stdint.h>
 
+#include "arch/spin/arch_bell.h"
 #include "core/vine_seg.h"
 
 #define VINE_READY_DOOR 0u	/* the bit of those who attach and detach */
@@ -26,6 +27,7 @@ struct vine_ready {
 	uint32_t leaf_words;
 	uint32_t summary_words;	/* 0: flat */
 	struct vine_bell_shm *bell;
+	struct arch_bell ring;	/* the worker's: its word, inside one kernel */
 };
 
 /* vine_ready_bind finds ready set and bell i of a segment. */

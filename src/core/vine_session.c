@@ -107,6 +107,7 @@ claim(struct vine_session *s)
 		if (arch_load32(&shm->claim) == tag) {
 			s->slot = slot;
 			s->shm = shm;
+			s->bell = arch_bell_of_word(&shm->bell);
 			return 0;
 		}
 		if (seg->fd >= 0)
@@ -134,7 +135,7 @@ await_answer(struct vine_session *s, enum vine_session_state not_yet,
 	     uint64_t start, int64_t timeout)
 {
 	for (;;) {
-		uint32_t seen = arch_load32(&s->shm->bell);
+		uint32_t seen = arch_bell_look(&s->bell);
 		/* DOOR-A2: pairs with DOOR-R2 in answer() of vine_door.c. */
 		uint32_t state = arch_load_acquire32(&s->shm->state);
 
@@ -142,7 +143,7 @@ await_answer(struct vine_session *s, enum vine_session_state not_yet,
 			return (int)state;
 		if (utils_clock_ns() - start >= (uint64_t)timeout)
 			return -ETIMEDOUT;
-		if (arch_bell_wait(&s->shm->bell, seen, ~0u, LOOK_NS) ==
+		if (arch_bell_wait(&s->bell, seen, ~0u, LOOK_NS) ==
 		    -EFAULT) {
 			struct timespec nap = { 0, 100000 };
 

@@ -17,6 +17,7 @@
 #include <vine/session.h>
 #include <vine/status.h>
 
+#include "arch/spin/arch_bell.h"
 #include "core/vine_ctl.h"
 #include "core/vine_fork.h"
 #include "core/vine_heap.h"
@@ -28,6 +29,7 @@ struct vine_watch;
 struct vine_session {
 	struct vine_seg *seg;
 	struct vine_session_shm *shm;
+	struct arch_bell bell;	/* at which its threads wait */
 	uint64_t nonce;
 	uint64_t id;		/* unique in this process, never used again */
 	_Atomic uint64_t key;	/* the id; 0 once lost, or in a forked child */

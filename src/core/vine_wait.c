@@ -48,15 +48,15 @@ bells_of(struct vine_queue *const *queues, uint32_t count,
 
 	*mask = 0;
 	for (uint32_t i = 0; i < count; i++) {
-		le32_t *word = &queues[i]->session->shm->bell;
+		const struct arch_bell *bell = &queues[i]->session->bell;
 		uint32_t j = 0;
 
 		*mask |= 1u << (queues[i]->index & 31);
-		while (j < n && bells[j].word != word)
+		while (j < n && bells[j].word != bell->word)
 			j++;
 		if (j == n && n < ARCH_BELL_WAIT_MAX) {
-			bells[n].word = word;
-			bells[n++].seen = arch_load32(word);
+			bells[n].word = bell->word;
+			bells[n++].seen = arch_bell_look(bell);
 		}
 	}
 	return n;
@@ -93,8 +93,8 @@ vine_wait_sleep(struct vine_queue *const *queues, uint32_t count,
 	arch_bell_barrier();
 	if (all_quiet(queues, count) && !done(arg)) {
 		if (n == 1)
-			rc = arch_bell_wait(bells[0].word, bells[0].seen, mask,
-					    limit_ns);
+			rc = arch_bell_wait(&queues[0]->session->bell,
+					    bells[0].seen, mask, limit_ns);
 		else
 			rc = arch_bell_wait_any(bells, n, limit_ns);
 	}

@@ -24,7 +24,7 @@ struct vine_watch {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t go;
-	int fd;
+	struct arch_bell bell;	/* the user's, who polls it */
 	int signaled;		/* the user has not reaped since */
 	int stop;
 };
@@ -67,14 +67,10 @@ any_there(struct vine_session *s)
 static void
 signal_fd(struct vine_watch *w)
 {
-	uint64_t one = 1;
-	ssize_t n;
-
 	pthread_mutex_lock(&w->lock);
 	if (!w->signaled) {
 		w->signaled = 1;
-		n = write(w->fd, &one, sizeof(one));
-		(void)n;	/* cannot fail: the counter is 0 or 1 */
+		arch_bell_ring(&w->bell, ~0u);
 	}
 	pthread_mutex_unlock(&w->lock);
 }
@@ -86,15 +82,14 @@ run(void *arg)
 	struct vine_queue *queues[VINE_WAIT_QUEUES];
 
 	while (!stopped(w)) {
-		uint32_t seen = arch_load32(&w->session->shm->bell);
+		uint32_t seen = arch_bell_look(&w->session->bell);
 		uint32_t n = queues_of(w->session, queues);
 
 		/* 64 queues are slept on at a time; a new one rings */
 		if (n)
 			vine_wait_sleep(queues, n, stopped, w, SLEEP_NS);
 		else
-			arch_bell_wait(&w->session->shm->bell, seen, ~0u,
-				       SLEEP_NS);
+			arch_bell_wait(&w->session->bell, seen, ~0u, SLEEP_NS);
 		if (stopped(w) || (!any_there(w->session) &&
 				   !vine_session_is_gone(w->session)))
 			continue;
@@ -117,8 +112,8 @@ watch_new(struct vine_session *session, struct vine_watch **out)
 	if (w == NULL)
 		return -ENOMEM;
 	w->session = session;
-	w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (w->fd < 0) {
+	w->bell = arch_bell_of_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	if (w->bell.fd < 0) {
 		rc = -errno;
 		free(w);
 		return rc;
@@ -131,7 +126,7 @@ watch_new(struct vine_session *session, struct vine_watch **out)
 	rc = pthread_create(&w->thread, NULL, run, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc) {
-		close(w->fd);
+		close(w->bell.fd);
 		free(w);
 		return -rc;
 	}
@@ -154,7 +149,7 @@ vine_watch_start(struct vine_session *session, int *fd)
 	}
 	pthread_mutex_unlock(&session->ctl_lock);
 	if (rc == 0)
-		*fd = w->fd;
+		*fd = w->bell.fd;
 	return rc;
 }
 
@@ -169,10 +164,10 @@ vine_watch_stop(struct vine_session *session)
 	__atomic_store_n(&w->stop, 1, __ATOMIC_RELEASE);
 	pthread_cond_signal(&w->go);
 	pthread_mutex_unlock(&w->lock);
-	arch_bell_ring(&session->shm->bell, ~0u);
+	arch_bell_ring(&session->bell, ~0u);
 	pthread_join(w->thread, NULL);
 	atomic_store(&session->watch, NULL);
-	close(w->fd);
+	close(w->bell.fd);
 	pthread_mutex_destroy(&w->lock);
 	pthread_cond_destroy(&w->go);
 	free(w);
@@ -182,14 +177,11 @@ void
 vine_watch_clear(struct vine_session *session)
 {
 	struct vine_watch *w = atomic_load(&session->watch);
-	uint64_t count;
-	ssize_t n;
 
 	if (w == NULL)
 		return;
 	pthread_mutex_lock(&w->lock);
-	n = read(w->fd, &count, sizeof(count));
-	(void)n;	/* EAGAIN: it was not readable */
+	arch_bell_clear(&w->bell);
 	pthread_mutex_unlock(&w->lock);
 }
 
@@ -210,7 +202,7 @@ void
 vine_watch_poke(struct vine_session *session)
 {
 	if (atomic_load(&session->watch))
-		arch_bell_ring(&session->shm->bell, ~0u);
+		arch_bell_ring(&session->bell, ~0u);
 }
 
 void

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Futex bells. The word lies in the segment and both sides have it as ordinary
- * memory of one kernel. The word changes at each ring, so that a ring between
- * the sleeper's last look and its wait is not lost: the kernel compares.
+ * A futex bell is a word that both sides have as ordinary memory of one kernel.
+ * It changes at each ring, so that a ring between the sleeper's last look and
+ * its wait is not lost: the kernel compares. futex_waitv has no bit masks; a
+ * sleeper on several words wakes for any.
  *
- * futex_waitv has no bit masks; a sleeper on several words wakes for any.
+ * An eventfd keeps the ring itself: it polls readable until its count is read.
  */
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -53,14 +55,18 @@ arch_bell_barrier(void)
 }
 
 static struct timespec
+span(uint64_t ns)
+{
+	return (struct timespec){
+		.tv_sec = (time_t)(ns / 1000000000u),
+		.tv_nsec = (long)(ns % 1000000000u),
+	};
+}
+
+static struct timespec
 deadline(uint64_t timeout_ns)
 {
-	uint64_t at = utils_clock_ns() + timeout_ns;
-
-	return (struct timespec){
-		.tv_sec = (time_t)(at / 1000000000u),
-		.tv_nsec = (long)(at % 1000000000u),
-	};
+	return span(utils_clock_ns() + timeout_ns);
 }
 
 static int
@@ -71,13 +77,54 @@ wait_result(long rc)
 	return -errno;
 }
 
-int
-arch_bell_wait(le32_t *word, uint32_t seen, uint32_t mask, uint64_t timeout_ns)
+static int
+word_wait(le32_t *word, uint32_t seen, uint32_t mask, uint64_t timeout_ns)
 {
 	struct timespec at = deadline(timeout_ns);
 
 	return wait_result(syscall(SYS_futex, &word->v, FUTEX_WAIT_BITSET, seen,
 				   &at, NULL, mask));
+}
+
+int
+arch_bell_clear(const struct arch_bell *bell)
+{
+	uint64_t count;
+
+	return bell->kind == ARCH_BELL_EVENTFD &&
+	       read(bell->fd, &count, sizeof(count)) == sizeof(count);
+}
+
+static int
+fd_wait(const struct arch_bell *bell, uint64_t timeout_ns)
+{
+	struct pollfd p = { .fd = bell->fd, .events = POLLIN };
+	struct timespec most = span(timeout_ns);
+	int n = ppoll(&p, 1, &most, NULL);
+
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		return -ETIMEDOUT;
+	if (p.revents & POLLNVAL)
+		return -EBADF;
+	arch_bell_clear(bell);
+	return 0;
+}
+
+uint32_t
+arch_bell_look(const struct arch_bell *bell)
+{
+	return bell->kind == ARCH_BELL_FUTEX ? arch_load32(bell->word) : 0;
+}
+
+int
+arch_bell_wait(const struct arch_bell *bell, uint32_t seen, uint32_t mask,
+	       uint64_t timeout_ns)
+{
+	if (bell->kind == ARCH_BELL_EVENTFD)
+		return fd_wait(bell, timeout_ns);
+	return word_wait(bell->word, seen, mask, timeout_ns);
 }
 
 int
@@ -89,16 +136,13 @@ arch_bell_wait_any(const struct arch_bell_seen *words, uint32_t count,
 	int rc;
 
 	if (count == 0) {
-		struct timespec nap = {
-			.tv_sec = (time_t)(timeout_ns / 1000000000u),
-			.tv_nsec = (long)(timeout_ns % 1000000000u),
-		};
+		struct timespec nap = span(timeout_ns);
 
 		return nanosleep(&nap, NULL) == 0 ? -ETIMEDOUT : -errno;
 	}
 	if (count == 1)
-		return arch_bell_wait(words[0].word, words[0].seen, ~0u,
-				      timeout_ns);
+		return word_wait(words[0].word, words[0].seen, ~0u,
+				 timeout_ns);
 	if (count > ARCH_BELL_WAIT_MAX)
 		count = ARCH_BELL_WAIT_MAX;
 	memset(waiters, 0, sizeof(waiters));
@@ -114,16 +158,23 @@ arch_bell_wait_any(const struct arch_bell_seen *words, uint32_t count,
 		return rc;
 	if (timeout_ns > 1000000)
 		timeout_ns = 1000000;
-	return arch_bell_wait(words[0].word, words[0].seen, ~0u, timeout_ns);
+	return word_wait(words[0].word, words[0].seen, ~0u, timeout_ns);
 }
 
 int
-arch_bell_ring(le32_t *word, uint32_t mask)
+arch_bell_ring(const struct arch_bell *bell, uint32_t mask)
 {
+	uint64_t one = 1;
 	long woken;
 
-	arch_add32(word, 1);
-	woken = syscall(SYS_futex, &word->v, FUTEX_WAKE_BITSET, INT_MAX, NULL,
-			NULL, mask);
-	return woken < 0 ? 0 : (int)woken;
+	if (bell->kind == ARCH_BELL_EVENTFD) {
+		/* EAGAIN: the count is full, so it has been rung */
+		woken = write(bell->fd, &one, sizeof(one));
+		(void)woken;
+		return 0;
+	}
+	arch_add32(bell->word, 1);
+	woken = syscall(SYS_futex, &bell->word->v, FUTEX_WAKE_BITSET, INT_MAX,
+			NULL, NULL, mask);
+	return woken > 0;
 }

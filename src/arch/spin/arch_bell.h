@@ -8,6 +8,11 @@
  * overtaken by the load after it. On one kernel the sleeping side pays for
  * both (arch_bell_barrier interrupts every running thread that registered); a
  * side that the barrier cannot reach issues a fence itself.
+ *
+ * A bell has two ends: one is rung, at the other one waits. Each side keeps the
+ * end of the other's bell that it rings, and the end of its own. Inside one
+ * kernel both are the same object, a word or an eventfd; they are named apart
+ * because between machines they are not.
  */
 #ifndef ARCH_BELL_H
 #define ARCH_BELL_H
@@ -29,13 +34,67 @@ int arch_bell_register(void);
  */
 void arch_bell_barrier(void);
 
+enum arch_bell_kind {
+	ARCH_BELL_FUTEX,	/* a word in memory of both sides */
+	ARCH_BELL_EVENTFD,	/* a descriptor; can be polled and handed over */
+};
+
+/* An end of a bell. It owns nothing: copy it as you like. */
+struct arch_bell {
+	enum arch_bell_kind kind;
+	union {
+		le32_t *word;
+		int fd;
+	};
+};
+
+/* arch_bell_of_word returns the end, either one, of a bell in memory. */
+static inline struct arch_bell
+arch_bell_of_word(le32_t *word)
+{
+	return (struct arch_bell){ .kind = ARCH_BELL_FUTEX, .word = word };
+}
+
 /*
- * arch_bell_wait sleeps while *word is `seen`, at most timeout_ns, until a
- * wake whose mask shares a bit with `mask`. May return early. Returns 0, or
- * -ETIMEDOUT, -EINTR, or -EFAULT where the memory cannot be slept on.
+ * arch_bell_of_fd returns the end, either one, of a bell that is an eventfd. It
+ * should be non-blocking. The caller keeps the descriptor and closes it.
  */
-int arch_bell_wait(le32_t *word, uint32_t seen, uint32_t mask,
+static inline struct arch_bell
+arch_bell_of_fd(int fd)
+{
+	return (struct arch_bell){ .kind = ARCH_BELL_EVENTFD, .fd = fd };
+}
+
+/*
+ * arch_bell_ring wakes who waits at the other end or will wait next. Of a word
+ * it wakes every sleeper whose mask shares a bit; an eventfd has no masks.
+ * Never blocks. Returns 1 if somebody slept, 0 if not or if that cannot be
+ * known. Any thread.
+ */
+int arch_bell_ring(const struct arch_bell *bell, uint32_t mask);
+
+/*
+ * arch_bell_look returns what the wait needs to know that the bell has not been
+ * rung since. Before the last look at what the bell is about.
+ */
+uint32_t arch_bell_look(const struct arch_bell *bell);
+
+/*
+ * arch_bell_wait sleeps until the bell is rung, with a mask that shares a bit
+ * with `mask`, or has been since arch_bell_look returned `seen`; at most
+ * timeout_ns. May return early. One thread at a time may wait on an eventfd;
+ * its rings are taken back. Returns 0, or -ETIMEDOUT, -EINTR, or -EFAULT,
+ * -EBADF where the end cannot be waited on.
+ */
+int arch_bell_wait(const struct arch_bell *bell, uint32_t seen, uint32_t mask,
 		   uint64_t timeout_ns);
+
+/*
+ * arch_bell_clear takes back the rings of an eventfd: until the next ring it
+ * does not poll readable. Of a word there is nothing to take back. Returns 1 if
+ * it had been rung, else 0. Never blocks. Whoever waits at that end.
+ */
+int arch_bell_clear(const struct arch_bell *bell);
 
 /* A word to sleep on, and the value it had before the last look. */
 struct arch_bell_seen {
@@ -48,15 +107,9 @@ struct arch_bell_seen {
 /*
  * arch_bell_wait_any is arch_bell_wait on up to ARCH_BELL_WAIT_MAX words at a
  * time, for every mask. Where the kernel cannot do that it sleeps on the first
- * word for at most 1 ms.
+ * word for at most 1 ms. Descriptors beside words: rt/rt_wait.h.
  */
 int arch_bell_wait_any(const struct arch_bell_seen *words, uint32_t count,
 		       uint64_t timeout_ns);
-
-/*
- * arch_bell_ring changes *word and wakes every sleeper on it whose mask shares
- * a bit. Returns how many were woken.
- */
-int arch_bell_ring(le32_t *word, uint32_t mask);
 
 #endif

@@ -430,6 +430,7 @@ struct rig_case {
 	const char *name;
 	const TTest **test;
 	double timeout;		/* seconds; 0: 60 */
+	int each;		/* run for _i of 0 to each - 1; 0: once */
 };
 
 static RIG_UNUSED int
@@ -444,7 +445,8 @@ rig_main(const char *name, const struct rig_case *cases, size_t count)
 		TCase *tc = tcase_create(cases[i].name);
 
 		tcase_set_timeout(tc, cases[i].timeout ? cases[i].timeout : 60);
-		tcase_add_test(tc, *cases[i].test);
+		tcase_add_loop_test(tc, *cases[i].test, 0,
+				    cases[i].each ? cases[i].each : 1);
 		suite_add_tcase(suite, tc);
 	}
 	runner = srunner_create(suite);
@@ -455,7 +457,8 @@ rig_main(const char *name, const struct rig_case *cases, size_t count)
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-#define RIG_CASE(test) { #test, &test, 0 }
+#define RIG_CASE(test) { #test, &test, 0, 0 }
+#define RIG_EACH(test, count) { #test, &test, 0, count }
 #define RIG_MAIN(name, cases) \
 	int \
 	main(void) \

@@ -136,7 +136,7 @@ sleep_on(void *arg)
 	arch_store32(&ready->bell->sleeping, 1);
 	arch_bell_barrier();
 	while (!vine_ready_any(ready))
-		arch_bell_wait(&ready->bell->word, word, ~0u, 50 * SECOND);
+		arch_bell_wait(&ready->ring, word, ~0u, 50 * SECOND);
 	return NULL;
 }
 
