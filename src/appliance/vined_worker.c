@@ -135,9 +135,8 @@ run(void *arg)
 			arch_ladder_found(&ladder);
 			arch_ladder_begin(&ladder);
 		} else if (arch_ladder_step(&ladder)) {
-			arch_ladder_slept(&ladder);
 			sleep_once(w);
-			arch_ladder_begin(&ladder);
+			arch_ladder_slept(&ladder);
 		}
 	}
 	return NULL;

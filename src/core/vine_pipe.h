@@ -16,6 +16,7 @@
 
 #include <vine_pipe.h>
 
+#include "arch/spin/arch_ladder.h"
 #include "core/vine_extent.h"
 #include "core/vine_lane.h"
 #include "core/vine_registry.h"
@@ -83,6 +84,7 @@ struct vine_pipe_s {
 	struct vine_owner program;
 	struct vine_req *taken_first;
 	struct vine_req **taken_last;
+	struct arch_ladder ladder;
 };
 
 struct utils_config;

@@ -6,7 +6,6 @@
 #include <errno.h>
 
 #include "arch/spin/arch_bell.h"
-#include "arch/spin/arch_ladder.h"
 #include "core/vine_pipe.h"
 #include "core/vine_program.h"
 #include "utils/utils_clock.h"
@@ -29,6 +28,7 @@ vine_program_init(struct vine_pipe_s *pipe)
 	pipe->program.state = pipe;
 	pipe->program.submit = program_submit;
 	pipe->taken_last = &pipe->taken_first;
+	arch_ladder_init(&pipe->ladder, pipe->spin);
 }
 
 int
@@ -84,18 +84,19 @@ vine_pipe_take(vine_pipe_s *pipe, int64_t timeout, struct vine_req **req)
 {
 	struct vine_lane *lane = &pipe->lanes[0];
 	uint64_t start = utils_clock_ns();
-	struct arch_ladder ladder;
 	struct vine_req *taken;
 
 	if (!pipe->serving)	/* the program has added what it offers */
 		vine_pipe_serve(pipe);
-	arch_ladder_init(&ladder, pipe->spin);
+	arch_ladder_begin(&pipe->ladder);
 	atomic_store(&lane->asleep, 0);
 	for (;;) {
 		uint64_t waited, left = UINT64_MAX;
 
-		if (vine_lane_poll(lane) > 0)
-			arch_ladder_begin(&ladder);
+		if (vine_lane_poll(lane) > 0) {
+			arch_ladder_found(&pipe->ladder);
+			arch_ladder_begin(&pipe->ladder);
+		}
 		taken = taken_pop(pipe);
 		if (taken) {
 			*req = taken;
@@ -107,12 +108,12 @@ vine_pipe_take(vine_pipe_s *pipe, int64_t timeout, struct vine_req **req)
 				return -ETIMEDOUT;
 			left = (uint64_t)timeout - waited;
 		}
-		if (arch_ladder_step(&ladder)) {
+		if (arch_ladder_step(&pipe->ladder)) {
 			int rc = take_sleep(lane, left);
 
 			if (rc)
 				return rc;
-			arch_ladder_begin(&ladder);
+			arch_ladder_slept(&pipe->ladder);
 		}
 	}
 }

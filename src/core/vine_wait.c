@@ -133,7 +133,6 @@ vine_wait(struct vine_queue *const *queues, uint32_t count,
 {
 	uint64_t start = timeout > 0 ? utils_clock_ns() : 0;
 	uint64_t nap = VINE_SLEEP_BUSY_MS * MS;
-	int slept = 0;
 
 	arch_ladder_begin(ladder);
 	for (;;) {
@@ -163,7 +162,6 @@ vine_wait(struct vine_queue *const *queues, uint32_t count,
 			if (left > (uint64_t)timeout - waited)
 				left = (uint64_t)timeout - waited;
 		}
-		slept = 1;
 		vine_wait_sleep(queues, count, done, arg, left);
 		reap_all(queues, count);
 		if (done(arg))
@@ -172,11 +170,8 @@ vine_wait(struct vine_queue *const *queues, uint32_t count,
 		/* something long: look more rarely */
 		if (nap < VINE_SLEEP_IDLE_MS * MS)
 			nap *= 2;
-		ladder->looks = 0;
-	}
-	if (slept)
 		arch_ladder_slept(ladder);
-	else
-		arch_ladder_found(ladder);
+	}
+	arch_ladder_found(ladder);
 	return 0;
 }

@@ -1,85 +1,172 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first 32 looks read no clock; from then on every 32nd does. The budget
- * adapts by doubling and halving, as halt polling does in KVM.
+ * The first 32 looks of a wait read no clock; from then on every 32nd does.
+ *
+ * Waits are learned by a running mean of their lengths, sleep included, which
+ * is the time between arrivals as this side sees it. A wait counts for no more
+ * than LONG wakes, so one long pause does not make a busy side sleepy, and a
+ * few short waits make a sleepy one look again.
+ *
+ * A wake is measured as half of a round trip between two threads that sleep.
  */
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "arch/spin/arch_bell.h"
 #include "arch/spin/arch_ladder.h"
 
+#define LONG 4u		/* wakes; no wait counts for more */
+#define HOPELESS 2u	/* wakes; where waits last so long, do not look */
+#define WEIGHT 8	/* of the mean against the newest wait */
+
 /*
- * A futex round trip between two CPUs was measured as 22 to 46 us (two vCPUs
- * of an AMD EPYC, Linux 6.18, 2026): one wake is about half of it.
+ * Where a wake cannot be measured, and what is believed of a measurement. A
+ * futex round trip between two CPUs took 22 to 46 us (two vCPUs of an AMD EPYC,
+ * Linux 6.18, 2026); far more is a machine that was busy at that moment.
  */
 #define WAKE_NS 20000u
-#define SHRINK_MAX 16u
+#define WAKE_MIN_NS 1000u
+#define WAKE_MAX_NS 50000u
+#define ROUNDS 9	/* the median counts */
+#define ROUND_NS UINT64_C(10000000)	/* of which none may last longer */
 
-static uint64_t full_budget;	/* ticks; same in every thread */
+static pthread_once_t measured = PTHREAD_ONCE_INIT;
+static uint64_t wake_ns = WAKE_NS;
+static uint64_t wake_ticks = 1;		/* 1: do not look, there is one CPU */
 
-static uint64_t
-budget_of_machine(void)
+struct pair {
+	le32_t there;
+	le32_t back;
+};
+
+static void *
+answer(void *arg)
 {
-	uint64_t ticks = __atomic_load_n(&full_budget, __ATOMIC_RELAXED);
+	struct pair *pair = arg;
+	struct arch_bell there = arch_bell_of_word(&pair->there);
+	struct arch_bell back = arch_bell_of_word(&pair->back);
 
-	if (ticks)
-		return ticks;
-	ticks = utils_clock_from_ns(WAKE_NS);
-	if (sysconf(_SC_NPROCESSORS_ONLN) == 1)
-		ticks = 1;
-	__atomic_store_n(&full_budget, ticks, __ATOMIC_RELAXED);
-	return ticks;
-}
-
-void
-arch_ladder_init(struct arch_ladder *ladder, int spin)
-{
-	ladder->start = 0;
-	ladder->looks = 0;
-	ladder->spin = (uint32_t)spin;
-	ladder->budget = budget_of_machine();
-}
-
-int
-arch_ladder_step_slow(struct arch_ladder *ladder)
-{
-	uint64_t now = utils_clock_ticks();
-
-	if (ladder->looks == 32) {
-		ladder->start = now;
-		return ladder->budget <= 1 && !ladder->spin;
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		while (arch_bell_look(&there) == i)
+			arch_bell_wait(&there, i, ~0u, ROUND_NS);
+		arch_bell_ring(&back, ~0u);
 	}
-	if (now - ladder->start < ladder->budget)
-		return 0;
-	if (!ladder->spin)
-		return 1;
-	/* pure spinning still lets others run where CPUs are short */
-	if ((ladder->looks & 0xffff) == 0)
-		sched_yield();
-	return 0;
+	return NULL;
 }
 
-void
-arch_ladder_found(struct arch_ladder *ladder)
+static int
+by_size(const void *a, const void *b)
 {
-	uint64_t full = budget_of_machine();
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
-	if (ladder->looks <= 32)
+	return x < y ? -1 : x > y;
+}
+
+/* The median of some round trips, in ns. */
+static uint64_t
+round_trip(struct pair *pair)
+{
+	struct arch_bell there = arch_bell_of_word(&pair->there);
+	struct arch_bell back = arch_bell_of_word(&pair->back);
+	uint64_t took[ROUNDS];
+
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		struct timespec nap = { 0, WAKE_NS };
+		uint64_t from;
+
+		nanosleep(&nap, NULL);	/* until the other sleeps */
+		from = utils_clock_ns();
+		arch_bell_ring(&there, ~0u);
+		while (arch_bell_look(&back) == i)
+			arch_bell_wait(&back, i, ~0u, ROUND_NS);
+		took[i] = utils_clock_ns() - from;
+	}
+	qsort(took, ROUNDS, sizeof(took[0]), by_size);
+	return took[ROUNDS / 2];
+}
+
+static void
+measure(void)
+{
+	struct pair pair = { { 0 }, { 0 } };
+	sigset_t all, old;
+	pthread_t thread;
+	int rc;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) == 1)
 		return;
-	ladder->budget = ladder->budget < full / 2 ? ladder->budget * 2 : full;
-}
-
-void
-arch_ladder_slept(struct arch_ladder *ladder)
-{
-	uint64_t full = budget_of_machine();
-
-	if (ladder->budget > full / SHRINK_MAX)
-		ladder->budget /= 2;
+	/* signals are for the application's threads */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&thread, NULL, answer, &pair);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc == 0) {
+		wake_ns = round_trip(&pair) / 2;
+		pthread_join(thread, NULL);
+	}
+	if (wake_ns < WAKE_MIN_NS)
+		wake_ns = WAKE_MIN_NS;
+	if (wake_ns > WAKE_MAX_NS)
+		wake_ns = WAKE_MAX_NS;
+	wake_ticks = utils_clock_from_ns(wake_ns);
 }
 
 uint64_t
 arch_ladder_wake_ns(void)
 {
-	return WAKE_NS;
+	pthread_once(&measured, measure);
+	return wake_ns;
+}
+
+void
+arch_ladder_init(struct arch_ladder *ladder, int spin)
+{
+	arch_ladder_begin(ladder);
+	ladder->mean = 0;
+	ladder->spin = (uint32_t)spin;
+	if (!spin)
+		pthread_once(&measured, measure);
+	ladder->wake = wake_ticks;
+}
+
+int
+arch_ladder_step_slow(struct arch_ladder *ladder)
+{
+	uint64_t now;
+
+	if (ladder->spin) {
+		/* pure spinning still lets others run where CPUs are short */
+		if ((ladder->looks & 0xffff) == 0)
+			sched_yield();
+		return 0;
+	}
+	if (ladder->slept)	/* looking longer has been in vain */
+		return 1;
+	now = utils_clock_ticks();
+	if (ladder->begin == 0) {
+		ladder->begin = now;
+		return ladder->wake <= 1 ||
+		       ladder->mean > HOPELESS * ladder->wake;
+	}
+	return now - ladder->begin >= ladder->wake;
+}
+
+void
+arch_ladder_found_slow(struct arch_ladder *ladder)
+{
+	uint64_t lasted = 0, most = LONG * ladder->wake;
+
+	if (ladder->begin)
+		lasted = utils_clock_ticks() - ladder->begin;
+	if (lasted > most)
+		lasted = most;
+	if (lasted > ladder->mean)
+		ladder->mean += (lasted - ladder->mean) / WEIGHT;
+	else
+		ladder->mean -= (ladder->mean - lasted + WEIGHT - 1) / WEIGHT;
+	ladder->begin = 0;
 }

@@ -1,17 +1,62 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of arch_ladder: when it says sleep, and how the budget adapts. */
+/* Tests of arch_ladder: when it says sleep, and what it learns of its waits. */
+
 #include "../core/rig.h"
 #include "arch/spin/arch_ladder.h"
 
-START_TEST(a_ladder_ends_in_a_sleep)
+#define US UINT64_C(1000)
+
+/* Look until the ladder says sleep; returns how often. */
+static uint32_t
+looks_until_sleep(struct arch_ladder *l)
+{
+	uint32_t looks = 0;
+
+	arch_ladder_begin(l);
+	do
+		ck_assert_uint_lt(looks++, 100000000);
+	while (!arch_ladder_step(l));
+	return looks;
+}
+
+/* A wait that began ns ago ends. */
+static void
+wait_of(struct arch_ladder *l, uint64_t ns)
+{
+	arch_ladder_begin(l);
+	if (ns)
+		l->begin = utils_clock_ticks() - utils_clock_from_ns(ns);
+	arch_ladder_found(l);
+}
+
+/* A ladder of a machine with several CPUs, whatever this one has. */
+static void
+ladder(struct arch_ladder *l)
+{
+	arch_ladder_init(l, 0);
+	l->wake = utils_clock_from_ns(20 * US);
+}
+
+START_TEST(a_wake_is_measured_and_is_credible)
+{
+	uint64_t ns = arch_ladder_wake_ns();
+
+	printf("a wake takes %llu ns\n", (unsigned long long)ns);
+	ck_assert_uint_ge(ns, US);
+	ck_assert_uint_le(ns, 50 * US);
+	ck_assert_uint_eq(arch_ladder_wake_ns(), ns);
+}
+END_TEST
+
+START_TEST(a_ladder_ends_in_a_sleep_after_the_time_of_a_wake)
 {
 	struct arch_ladder l;
-	uint64_t steps = 0;
+	uint64_t from;
 
-	arch_ladder_init(&l, 0);
-	arch_ladder_begin(&l);
-	while (!arch_ladder_step(&l))
-		ck_assert_uint_lt(steps++, 100000000);
+	ladder(&l);
+	from = utils_clock_ticks();
+	ck_assert_uint_gt(looks_until_sleep(&l), 32);
+	ck_assert_uint_ge(utils_clock_ticks() - from, l.wake);
 }
 END_TEST
 
@@ -26,70 +71,77 @@ START_TEST(a_spinning_ladder_never_says_sleep)
 }
 END_TEST
 
-START_TEST(sleeping_shrinks_the_budget_to_a_sixteenth_and_no_further)
+START_TEST(with_one_cpu_it_does_not_look_for_long)
 {
 	struct arch_ladder l;
-	uint64_t full;
 
 	arch_ladder_init(&l, 0);
-	full = l.budget;
-	for (int i = 0; i < 100; i++)
-		arch_ladder_slept(&l);
-	if (full > 64) {
-		ck_assert_uint_lt(l.budget, full / 8);
-		ck_assert_uint_ge(l.budget, full / 32);
-	}
-	ck_assert_uint_gt(l.budget, 0);
+	l.wake = 1;
+	ck_assert_uint_eq(looks_until_sleep(&l), 32);
 }
 END_TEST
 
-START_TEST(finding_soon_does_not_lengthen_the_budget)
+START_TEST(after_a_sleep_it_looks_for_a_moment_only)
 {
 	struct arch_ladder l;
-	uint64_t before;
+	uint32_t looks = 0;
 
-	arch_ladder_init(&l, 0);
+	ladder(&l);
+	looks_until_sleep(&l);
 	arch_ladder_slept(&l);
-	before = l.budget;
-	arch_ladder_begin(&l);
-	arch_ladder_step(&l);
-	arch_ladder_found(&l);
-	ck_assert_uint_eq(l.budget, before);
+	do
+		looks++;
+	while (!arch_ladder_step(&l));
+	ck_assert_uint_eq(looks, 32);
 }
 END_TEST
 
-/* "a side looks for as long as one wake costs and not longer" */
-START_TEST(the_budget_never_grows_beyond_one_wake)
+START_TEST(where_waits_are_long_it_stops_looking_and_begins_again)
 {
 	struct arch_ladder l;
-	uint64_t full, seed = 1;
+	int waits;
 
-	arch_ladder_init(&l, 0);
-	full = l.budget;
-	for (uint64_t start = 1; start < 4096; start++) {
-		l.budget = full > 1 ? full - start % (full / 2 + 1) : full;
-		for (int i = 0; i < 32; i++) {
-			if (rig_random(&seed) & 1) {
-				l.looks = 64;
-				arch_ladder_found(&l);
-			} else {
-				arch_ladder_slept(&l);
-			}
-			ck_assert_msg(l.budget <= full,
-				      "budget %llu, expected at most %llu",
-				      (unsigned long long)l.budget,
-				      (unsigned long long)full);
-		}
+	ladder(&l);
+	/* one long pause of a busy side is no reason */
+	wait_of(&l, SECOND);
+	ck_assert_uint_gt(looks_until_sleep(&l), 32);
+	for (waits = 0; looks_until_sleep(&l) > 32; waits++) {
+		ck_assert_int_lt(waits, 20);
+		wait_of(&l, 100 * US);
 	}
+	ck_assert_int_ge(waits, 2);
+	for (int i = 0; i < 1000; i++)
+		wait_of(&l, SECOND);
+	for (waits = 0; looks_until_sleep(&l) == 32; waits++) {
+		ck_assert_int_lt(waits, 10);
+		wait_of(&l, 0);
+	}
+	ck_assert_int_ge(waits, 2);
+}
+END_TEST
+
+START_TEST(waits_that_looking_can_win_are_looked_for)
+{
+	struct arch_ladder l;
+
+	ladder(&l);
+	for (int i = 0; i < 1000; i++)
+		wait_of(&l, 10 * US);
+	ck_assert_uint_gt(looks_until_sleep(&l), 32);
+	for (int i = 0; i < 1000; i++)
+		wait_of(&l, 0);
+	ck_assert_uint_eq(l.mean, 0);	/* and the road is free of it */
 }
 END_TEST
 
 static const struct rig_case cases[] = {
-	RIG_CASE(a_ladder_ends_in_a_sleep),
+	RIG_CASE(a_wake_is_measured_and_is_credible),
+	RIG_CASE(a_ladder_ends_in_a_sleep_after_the_time_of_a_wake),
 	RIG_CASE(a_spinning_ladder_never_says_sleep),
-	RIG_CASE(sleeping_shrinks_the_budget_to_a_sixteenth_and_no_further),
-	RIG_CASE(finding_soon_does_not_lengthen_the_budget),
-	RIG_CASE(the_budget_never_grows_beyond_one_wake),
+	RIG_CASE(with_one_cpu_it_does_not_look_for_long),
+	RIG_CASE(after_a_sleep_it_looks_for_a_moment_only),
+	RIG_CASE(where_waits_are_long_it_stops_looking_and_begins_again),
+	RIG_CASE(waits_that_looking_can_win_are_looked_for),
 };
 
 RIG_MAIN("arch_ladder", cases)
