@@ -4,21 +4,25 @@
  *
  * It starts by a table of steps, each with its undo: what fails undoes what was
  * done, in reverse, and a stop is the same walk. In between the main thread
- * only waits for signals; the work is the workers'.
+ * only waits, for signals and for the watchdog's time; the work is the
+ * workers'.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "appliance/vined_host.h"
 #include "appliance/vined_options.h"
 #include "appliance/vined_worker.h"
+#include "rt/rt_wait.h"
+#include "utils/utils_clock.h"
 #include "utils/utils_config.h"
 #include "utils/utils_log.h"
 #include "utils/utils_trace.h"
@@ -33,9 +37,12 @@ struct vined {
 	uint32_t worker_count;
 	struct vined_host *host;
 	struct vined_workers *workers;
-	sigset_t signals;
+	struct rt_wait *wait;
+	struct rt_watch signals;
+	struct rt_timer watchdog;
 	uint64_t watchdog_us;	/* systemd's; 0: none */
 	uint64_t progress;
+	int stopping;
 	int journal;
 	int stuck;		/* a service still works at the end */
 };
@@ -91,15 +98,34 @@ undo_configs(struct vined *v)
 		utils_config_free(v->configs[i]);
 }
 
+static void
+undo_signals(struct vined *v)
+{
+	if (v->wait)
+		rt_wait_free(v->wait);
+	if (v->signals.fd >= 0)
+		close(v->signals.fd);
+}
+
 static int
 do_signals(struct vined *v)
 {
-	sigemptyset(&v->signals);
-	sigaddset(&v->signals, SIGTERM);
-	sigaddset(&v->signals, SIGINT);
-	sigaddset(&v->signals, SIGHUP);
+	sigset_t set;
+	int rc;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	signal(SIGPIPE, SIG_IGN);
-	return sigprocmask(SIG_BLOCK, &v->signals, NULL) == 0 ? 0 : -errno;
+	v->signals.events = POLLIN;
+	v->signals.fd = -1;
+	if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
+		v->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	rc = v->signals.fd < 0 ? -errno : rt_wait_new(RT_WAIT_AUTO, &v->wait);
+	if (rc)
+		undo_signals(v);
+	return rc;
 }
 
 static int
@@ -229,7 +255,7 @@ struct step {
 
 static const struct step steps[] = {
 	{ "read the configs", do_configs, undo_configs },
-	{ "block signals", do_signals, NULL },
+	{ "wait for signals", do_signals, undo_signals },
 	{ "start the trace", do_trace, undo_trace },
 	{ "start the services", do_services, undo_services },
 	{ "open the segments", do_segments, undo_segments },
@@ -296,38 +322,51 @@ reload(struct vined *v)
 
 /* systemd restarts us if a worker no longer goes round. */
 static void
-feed_watchdog(struct vined *v)
+feed_watchdog(struct rt_timer *timer)
 {
+	struct vined *v = timer->user;
 	uint64_t progress = vined_workers_progress(v->workers);
 
 	if (progress != v->progress)
 		sd_notify(0, "WATCHDOG=1");
 	v->progress = progress;
+	rt_timers_set(rt_wait_timers(v->wait), timer,
+		      utils_clock_ns() + v->watchdog_us / 2 * 1000);
+}
+
+static void
+take_signals(struct rt_watch *watch, uint32_t events)
+{
+	struct vined *v = watch->user;
+	struct signalfd_siginfo s;
+
+	(void)events;
+	while (!v->stopping && read(watch->fd, &s, sizeof(s)) == sizeof(s)) {
+		if (s.ssi_signo == SIGHUP) {
+			reload(v);
+		} else {
+			log_info("stopping on signal %u", s.ssi_signo);
+			v->stopping = 1;
+		}
+	}
+	if (!v->stopping && rt_wait_watch(v->wait, watch) != 0) {
+		log_error("signals can be waited for no longer: stopping");
+		v->stopping = 1;
+	}
 }
 
 static void
 serve_until_stopped(struct vined *v)
 {
-	if (sd_watchdog_enabled(0, &v->watchdog_us) <= 0)
-		v->watchdog_us = 0;
-	for (;;) {
-		uint64_t us = v->watchdog_us / 2;
-		struct timespec at = {
-			.tv_sec = (time_t)(us / 1000000),
-			.tv_nsec = (long)(us % 1000000 * 1000),
-		};
-		int sig = sigtimedwait(&v->signals, NULL,
-				       us ? &at : NULL);
-
-		if (sig == SIGTERM || sig == SIGINT) {
-			log_info("stopping on signal %d", sig);
-			return;
-		}
-		if (sig == SIGHUP)
-			reload(v);
-		else if (sig < 0 && errno == EAGAIN)
-			feed_watchdog(v);
-	}
+	v->signals.ready = take_signals;
+	v->signals.user = v;
+	v->watchdog.fire = feed_watchdog;
+	v->watchdog.user = v;
+	take_signals(&v->signals, POLLIN);
+	if (sd_watchdog_enabled(0, &v->watchdog_us) > 0)
+		feed_watchdog(&v->watchdog);
+	while (!v->stopping)
+		rt_wait_sleep(v->wait, NULL, 0, UINT64_MAX);
 }
 
 static int

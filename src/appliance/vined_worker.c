@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A worker polls, climbs the ladder when it finds nothing, and at its top arms
- * every lane and sleeps on all their bells at once. Any lane that turns out to
- * have work takes it back from the sleep. Where the lanes of several segments
- * are active, each is polled for as much as its segment's weight.
+ * every lane and sleeps at its wait, on all their bells at once. Any lane that
+ * turns out to have work takes it back from the sleep. What else the wait knows
+ * of, descriptors and timers, a busy worker looks at now and then. Where the
+ * lanes of several segments are active, each is polled for as much as its
+ * segment's weight.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -17,8 +19,11 @@
 #include "appliance/vined_worker.h"
 #include "arch/spin/arch_bell.h"
 #include "arch/spin/arch_ladder.h"
+#include "rt/rt_wait.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
+
+#define WAIT_ROUNDS 64u	/* between two looks at the wait while busy */
 
 /* A lane of the worker's: deficit round robin by its segment's weight. */
 struct share {
@@ -30,6 +35,7 @@ struct share {
 struct worker {
 	struct vined_workers *all;
 	pthread_t thread;
+	struct rt_wait *wait;
 	uint32_t index;
 	int spin;
 	struct share *shares;	/* one a segment */
@@ -64,12 +70,12 @@ arm_all(struct worker *w, struct arch_bell_seen *seen, uint64_t *limit)
 static void
 sleep_once(struct worker *w)
 {
-	struct arch_bell_seen seen[ARCH_BELL_WAIT_MAX];
+	struct arch_bell_seen seen[RT_WAIT_BELLS_MAX];
 	uint64_t limit;
 	int slept = arm_all(w, seen, &limit);
 
 	if (slept)
-		arch_bell_wait_any(seen, w->all->pipe_count, limit);
+		rt_wait_sleep(w->wait, seen, w->all->pipe_count, limit);
 	for (uint32_t i = 0; i < w->all->pipe_count; i++)
 		vine_lane_awake(&w->all->pipes[i]->lanes[w->index], slept);
 }
@@ -128,9 +134,11 @@ run(void *arg)
 		vine_lane_awake(&w->all->pipes[i]->lanes[w->index], 0);
 	while (!atomic_load_explicit(&w->all->stop, memory_order_relaxed)) {
 		uint32_t n = poll_all(w);
+		uint64_t rounds = w->rounds + 1;
 
-		atomic_store_explicit(&w->rounds, w->rounds + 1,
-				      memory_order_relaxed);
+		atomic_store_explicit(&w->rounds, rounds, memory_order_relaxed);
+		if (rounds % WAIT_ROUNDS == 0)
+			n += rt_wait_poll(w->wait);
 		if (n) {
 			arch_ladder_found(&ladder);
 			arch_ladder_begin(&ladder);
@@ -148,11 +156,15 @@ start_one(struct worker *w)
 	uint32_t count = w->all->pipe_count;
 	sigset_t all, old;
 	char name[16];
-	int rc;
+	int rc = rt_wait_new(RT_WAIT_AUTO, &w->wait);
 
+	if (rc)
+		return rc;
 	w->shares = calloc(count, sizeof(*w->shares));
-	if (w->shares == NULL)
+	if (w->shares == NULL) {
+		rt_wait_free(w->wait);
 		return -ENOMEM;
+	}
 	for (uint32_t i = 0; i < count; i++)
 		w->shares[i] = (struct share){
 			.lane = &w->all->pipes[i]->lanes[w->index],
@@ -166,6 +178,7 @@ start_one(struct worker *w)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc) {
 		free(w->shares);
+		rt_wait_free(w->wait);
 		return -rc;
 	}
 	snprintf(name, sizeof(name), "vined-w%u", w->index);
@@ -244,9 +257,12 @@ void
 vined_workers_stop(struct vined_workers *all)
 {
 	atomic_store(&all->stop, 1);
-	wake_all(all);
+	/* not by the bells: what an application wrote there may mute them */
+	for (uint32_t i = 0; i < all->count; i++)
+		rt_wait_wake(all->workers[i].wait);
 	for (uint32_t i = 0; i < all->count; i++) {
 		pthread_join(all->workers[i].thread, NULL);
+		rt_wait_free(all->workers[i].wait);
 		free(all->workers[i].shares);
 	}
 	free(all);

@@ -181,6 +181,7 @@ appliance_spawn(struct appliance *a, char *const argv[])
 	unsetenv("JOURNAL_STREAM");
 	unsetenv("NOTIFY_SOCKET");
 	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
 	execv(path, argv);
 	_exit(127);
 }
