@@ -21,6 +21,7 @@ _Thread_local char vine_lane_mark;
 
 #define DOOR_NS 100000u		/* between two looks at the door */
 #define TICK_LOOKS 1024u	/* looks between two looks at the clock */
+#define WATCH_AHEAD 8		/* queues asked for early */
 #define WATCH_QUEUES 256u	/* queues looked at without a bell in one go */
 
 int
@@ -530,7 +531,14 @@ find_late(struct vine_lane *lane, uint32_t most)
 	for (; lane->watch_left && most; most--) {
 		struct vine_pq *pq = lane->all[--lane->watch_left];
 
-		if (pq->active || !vine_ring_peek(&pq->sub))
+		/* none of it is in a cache: have several on their way */
+		if (lane->watch_left >= 2 * WATCH_AHEAD) {
+			struct vine_pq **at = &lane->all[lane->watch_left];
+
+			arch_prefetch(at[-2 * WATCH_AHEAD]);
+			arch_prefetch(vine_ring_slot(&at[-WATCH_AHEAD]->sub));
+		}
+		if (!vine_ring_peek(&pq->sub) || pq->active)
 			continue;
 		/* whose bit is set rang a moment ago */
 		if (!vine_ready_has(&lane->ready, pq->index))
