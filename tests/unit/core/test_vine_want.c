@@ -386,6 +386,33 @@ START_TEST(what_another_session_gives_back_ends_the_wait)
 }
 END_TEST
 
+START_TEST(what_another_session_gives_back_is_the_oldest_ones)
+{
+	begin();
+	for (int i = 0; i < 6; i++) {
+		struct vine_session *other = rig_attach(&rig);
+		struct waiter old, young;
+
+		fill(other, RIG_MIB);
+		/* there is room for one, and the younger mostly asks first */
+		start(&old, 3 * RIG_MIB, VINE_FOREVER);
+		rig_nap(50000000);
+		start(&young, 2500000, VINE_FOREVER);
+		rig_nap(80000000 + (uint64_t)i * 10000000);
+		vine_session_close(other);
+		count = 0;
+		rig_await(wanting() < 2);
+		ck_assert_int_eq(young.rc, 1);
+		finish(&old, 0);
+		finish(&young, 0);
+		/* it would keep an extent, which the next round wants */
+		vine_session_close(s);
+		s = rig_attach(&rig);
+	}
+	end();
+}
+END_TEST
+
 START_TEST(one_that_waits_sleeps)
 {
 	struct waiter w;
@@ -434,6 +461,38 @@ START_TEST(threads_come_and_go_while_one_waits)
 	}
 	vine_data_free(small);
 	vine_data_free(half);
+	finish(&w, 0);
+	end();
+}
+END_TEST
+
+/* Begins while another waits, and frees something of a class that it uses. */
+static void *
+free_late(void *arg)
+{
+	vine_data *d;
+
+	if (get(s, 64 * 1024, 0, &d) != -ENOMEM)
+		return NULL;
+	vine_data_free(arg);
+	return wanting() == 0 ? arg : NULL;
+}
+
+START_TEST(a_thread_that_came_later_keeps_nothing_for_itself)
+{
+	struct waiter w;
+	pthread_t thread;
+	vine_data *d;
+	void *ok;
+
+	begin();
+	ck_assert_int_eq(get(s, 64 * 1024, 0, &d), 0);
+	fill(s, RIG_MIB);
+	start(&w, 64 * 1024, VINE_FOREVER);
+	pthread_create(&thread, NULL, free_late, d);
+	pthread_join(thread, &ok);
+	ck_assert_ptr_nonnull(ok);
+	empty();
 	finish(&w, 0);
 	end();
 }
@@ -507,8 +566,10 @@ static const struct rig_case cases[] = {
 	RIG_CASE(pieces_at_hand_can_be_had_while_a_large_request_waits),
 	RIG_CASE(one_that_gives_up_leaves_the_memory_to_the_next),
 	RIG_CASE(what_another_session_gives_back_ends_the_wait),
+	RIG_CASE(what_another_session_gives_back_is_the_oldest_ones),
 	RIG_CASE(one_that_waits_sleeps),
 	RIG_CASE(threads_come_and_go_while_one_waits),
+	RIG_CASE(a_thread_that_came_later_keeps_nothing_for_itself),
 	RIG_CASE(a_lost_session_ends_the_wait),
 	RIG_CASE(a_crowd_gets_through),
 };
