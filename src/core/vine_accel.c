@@ -38,7 +38,8 @@ accel_at(struct vine_session *s, uint32_t index)
 	struct vine_accel_s **at = &s->phys;
 	char name[sizeof(shm->name)];
 
-	if (handle == 0 || arch_load32(&shm->phys) != 0)
+	/* a forged one would lead out of the directory, see entry_of() */
+	if ((handle & 0xffff) != index || arch_load32(&shm->phys) != 0)
 		return NULL;
 	for (; *at; at = &(*at)->next)
 		if ((*at)->handle == handle)

@@ -57,8 +57,9 @@ queue_index(struct vine_pipe_s *pipe, uint32_t *index)
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t at = (pipe->next_queue + i) % n;
 
+		/* the lane's number is what vine_lane_remove clears last */
 		if (at != VINE_READY_DOOR &&
-		    atomic_load(&pipe->queues[at]) == NULL) {
+		    atomic_load(&pipe->queue_lanes[at]) == 0) {
 			pipe->next_queue = at + 1;
 			*index = at;
 			return 0;

@@ -188,6 +188,8 @@ finish(struct vine_task_s *task, const struct vine_comp *comp,
 	}
 }
 
+static struct utils_log_rate unknown_rate;
+
 /* One completion: its task is done. Returns 1, or 0 where there is none. */
 static inline __attribute__((always_inline)) uint32_t
 complete(struct vine_queue *q, const struct vine_comp *comp,
@@ -199,8 +201,9 @@ complete(struct vine_queue *q, const struct vine_comp *comp,
 							memory_order_acquire);
 
 	if (__builtin_expect(task == NULL || task->cookie != comp->cookie, 0)) {
-		log_warn("queue %u completion of cookie %#x, which is not in "
-			 "flight", q->index, comp->cookie);
+		utils_log_limited(&unknown_rate, UTILS_LOG_WARN,
+				  "queue %u completion of cookie %#x, which is "
+				  "not in flight", q->index, comp->cookie);
 		return 0;
 	}
 	UTILS_TRACE_POINT(reap, q->trace_id, task->cookie,

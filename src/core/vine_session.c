@@ -177,6 +177,15 @@ unclaim(struct vine_session *s)
 		arch_shm_unlock(s->seg->fd, ARCH_SHM_BYTE_SESSION + s->slot);
 }
 
+/* Why the appliance refused: an errno, if it is one. */
+static int
+refusal(const struct vine_session *s)
+{
+	uint32_t error = arch_load32(&s->shm->error);
+
+	return error > 0 && error < 4096 ? -(int)error : -EPROTO;
+}
+
 static int
 attach(struct vine_session *s)
 {
@@ -192,7 +201,7 @@ attach(struct vine_session *s)
 	if (rc == VINE_SESSION_OPEN)
 		rc = 0;
 	else if (rc == VINE_SESSION_REFUSED)
-		rc = -(int)arch_load32(&s->shm->error);
+		rc = refusal(s);
 	else if (rc > 0)
 		rc = -ECONNRESET;
 	if (rc) {

@@ -62,6 +62,28 @@ START_TEST(serials_stay_unique_when_they_begin_anew)
 }
 END_TEST
 
+/* A queue leaves pipe->queues before its lane has let go of the index. */
+START_TEST(an_index_is_not_given_out_before_its_lane_has_let_go)
+{
+	struct vine_session *s;
+	struct vine_task_opts o;
+	uint32_t next;
+
+	rig_open(&rig, 4 * RIG_MIB, NULL);
+	pthread_mutex_lock(&rig.pipe->lock);
+	next = rig.pipe->next_queue ? rig.pipe->next_queue : 1;
+	atomic_store(&rig.pipe->queue_lanes[next], 1);
+	pthread_mutex_unlock(&rig.pipe->lock);
+	s = rig_attach(&rig);
+	ck_assert_uint_ne(arch_load32(&s->shm->queue), next);
+	atomic_store(&rig.pipe->queue_lanes[next], 0);
+	o = rig_opts(s, "nop");
+	ck_assert_int_eq(rig_run(&o, NULL), VINE_STATUS_OK);
+	vine_session_close(s);
+	rig_close(&rig);
+}
+END_TEST
+
 /* Ask for a slot as an attach does, but for the lock of the slot. */
 static void
 ask(const struct vine_session *s, uint32_t slot, uint64_t nonce)
@@ -113,6 +135,7 @@ END_TEST
 
 static const struct rig_case cases[] = {
 	RIG_CASE(serials_stay_unique_when_they_begin_anew),
+	RIG_CASE(an_index_is_not_given_out_before_its_lane_has_let_go),
 	RIG_CASE(refusals_are_logged_at_most_once_a_second),
 };
 
