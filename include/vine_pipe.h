@@ -12,6 +12,7 @@
 #ifndef VINE_PIPE_H
 #define VINE_PIPE_H
 
+#include <vine/handle.h>
 #include <vine/status.h>
 #include <vine/view.h>
 #include <vine_talk.h>

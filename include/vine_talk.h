@@ -18,6 +18,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>	/* VineTalk's header brought these two along, and its */
+#include <time.h>	/* programs call printf without more */
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,17 +49,23 @@ typedef enum vine_data_alloc_place {
 	Both = 3		/* both use it */
 } vine_data_alloc_place_e;
 
-typedef enum vine_task_state {
+typedef enum vine_task_state_e {
 	task_failed = 0,	/* it ended without its result */
 	task_issued,		/* it has not ended */
 	task_completed		/* it ended with its result */
 } vine_task_state_e;
 
-/* The objects; <vine/accel.h> and its neighbours say more about each. */
-typedef struct vine_accel_s vine_accel;
-typedef struct vine_proc_s vine_proc;
-typedef struct vine_data_s vine_data;
-typedef struct vine_task_s vine_task;
+/*
+ * The objects; <vine/accel.h> and its neighbours say more about each. They are
+ * void, as VineTalk's were, unless a header of <vine/...> came first.
+ */
+#ifndef VINE_HANDLE_H
+#define VINE_HANDLE_H
+typedef void vine_accel;
+typedef void vine_proc;
+typedef void vine_data;
+typedef void vine_task;
+#endif
 
 /* Where an accelerator is. */
 typedef struct vine_accel_loc {

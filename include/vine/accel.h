@@ -7,6 +7,7 @@
 #ifndef VINE_ACCEL_H
 #define VINE_ACCEL_H
 
+#include <vine/handle.h>
 #include <vine_talk.h>
 #include <vine/session.h>
 

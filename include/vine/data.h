@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <vine/handle.h>
 #include <vine_talk.h>
 #include <vine/session.h>
 

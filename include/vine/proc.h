@@ -5,6 +5,7 @@
 #ifndef VINE_PROC_H
 #define VINE_PROC_H
 
+#include <vine/handle.h>
 #include <vine_talk.h>
 #include <vine/session.h>
 

@@ -10,6 +10,7 @@
 #ifndef VINE_TASK_H
 #define VINE_TASK_H
 
+#include <vine/handle.h>
 #include <vine_talk.h>
 #include <vine/data.h>
 #include <vine/session.h>

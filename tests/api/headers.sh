@@ -59,6 +59,70 @@ try "vine_talk.h as gnu99" $cc -std=gnu99 $strict -x c vine_talk.h
 try "vine_talk.h with -Wconversion and -Wstrict-prototypes" $cc -std=gnu99 \
 	$strict -Wconversion -Wstrict-prototypes -Wshadow -x c vine_talk.h
 
+# What VineTalk's header of 2016 gave besides its functions: stdio and time came
+# with it, handles were void, and vine_task_state_e was a tag too.
+cat >"$work/2016.c" <<'END'
+#include <vine_talk.h>
+
+static enum vine_task_state_e state = task_failed;
+
+int
+main(void)
+{
+	struct timespec now = { 0, 0 };
+	void *accel, **accels, *proc, *task, *in[1], *out[1];
+	vine_accel_stats_s accel_stats;
+	vine_task_stats_s stats;
+	size_t size = 5;
+
+	vine_talk_init();
+	if (vine_accel_list(CPU, &accels) == 0)
+		return 1;
+	accel = accels[0];
+	vine_accel_location(accel);
+	if (vine_accel_type(accel) != CPU || !vine_accel_acquire(&accel) ||
+	    vine_accel_stat(accel, &accel_stats) == accel_failed)
+		return 1;
+	proc = vine_proc_get(CPU, "add");
+	if (proc == NULL)
+		proc = vine_proc_register(CPU, "add", "code", 4);
+	in[0] = vine_data_alloc(size, Both);
+	out[0] = vine_data_alloc(vine_data_size(in[0]), HostOnly);
+	vine_data_mark_ready(in[0]);
+	task = vine_task_issue(accel, proc, NULL, 1, in, 1, out);
+	state = vine_task_wait(task);
+	if (state == task_completed)
+		state = vine_task_stat(task, &stats);
+	printf("%d %ld %s\n", state, (long)now.tv_sec,
+	       (char *)vine_data_deref(out[0]));
+	vine_data_free(in[0]);
+	vine_proc_put(proc);
+	vine_accel_release(&accel);
+	vine_talk_exit();
+	return 0;
+}
+END
+for std in gnu99 gnu11 c99 c11; do
+	# shellcheck disable=SC2086
+	try "a program of 2016 as $std" $cc -std=$std -D_GNU_SOURCE $strict \
+		"$work/2016.c"
+done
+# Native headers keep handles apart, whatever was included before them.
+for first in vine_talk.h vine/vine.h vine_pipe.h; do
+	printf '#include <%s>\n#include <vine_pipe.h>\n%s\n%s\n' $first \
+		'#include <vine/vine.h>' '#include <vine_talk.h>' >"$work/mix.c"
+	# shellcheck disable=SC2086
+	try "$first before the others" $cc -std=c11 $strict "$work/mix.c"
+done
+printf '#include <vine/vine.h>\nint f(vine_accel *a, vine_proc *p);\n%s\n' \
+	'int f(vine_accel *a, vine_proc *p) { return a == (void *)p || a == p; }' \
+	>"$work/typed.c"
+# shellcheck disable=SC2086
+if $cc -std=c11 $strict "$work/typed.c" 2>/dev/null; then
+	echo "FAILED: vine/vine.h lets handles of two kinds be compared" >&2
+	failed=1
+fi
+
 # Names from C++ are C's. A sanitizer's library wants its own compiler.
 if [ -n "$cxx" ] && [ -e "${VINE_BUILD_DIR:?}/lib/libvine.so" ] &&
    ! nm -D "$VINE_BUILD_DIR/lib/libvine.so" | grep -qE '__(a|t|ub)san'; then
