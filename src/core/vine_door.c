@@ -259,7 +259,6 @@ admit(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 /* Close the queues of a session in one lane, if nothing of it is held. */
 struct leave {
 	struct vine_post post;
-	struct vine_pipe_s *pipe;
 	struct vine_rec *rec;
 };
 
@@ -301,7 +300,7 @@ leave_here(struct vine_lane *lane, struct vine_post *post)
 			i++;
 	}
 	if (atomic_fetch_sub(&l->rec->lanes_open, 1) == 1)
-		vine_door_finish(l->pipe, l->rec);
+		vine_door_finish(lane, l->rec);
 	free(l);
 }
 
@@ -324,17 +323,16 @@ rec_close(struct vine_pipe_s *pipe, struct vine_rec *rec, int dead)
 	atomic_store(&rec->lanes_open, pipe->lane_count);
 	for (uint32_t i = 0; i < pipe->lane_count; i++) {
 		posts[i]->post.fn = leave_here;
-		posts[i]->pipe = pipe;
 		posts[i]->rec = rec;
 		vine_lane_post(&pipe->lanes[i], &posts[i]->post);
 	}
 }
 
 void
-vine_door_finish(struct vine_pipe_s *pipe, struct vine_rec *rec)
+vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 {
+	struct vine_pipe_s *pipe = lane->pipe;
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
-	struct vine_lane *lane = &pipe->lanes[0];
 	uint64_t epoch;
 
 	pthread_mutex_lock(&pipe->lock);

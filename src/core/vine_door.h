@@ -17,7 +17,7 @@
 
 struct vine_pipe_s;
 struct vine_rec;
-struct vine_pq;
+struct vine_lane;
 
 /* vine_door_answer looks at every slot. Lane 0's thread. */
 void vine_door_answer(struct vine_pipe_s *pipe);
@@ -42,8 +42,9 @@ int64_t vine_door_queue(struct vine_pipe_s *pipe, struct vine_rec *rec,
 /* vine_door_tell writes what a session holds into its slot, for tools. */
 void vine_door_tell(struct vine_pipe_s *pipe, const struct vine_rec *rec);
 
-/* vine_door_finish ends a closing session once no lane has a queue of it. */
-void vine_door_finish(struct vine_pipe_s *pipe, struct vine_rec *rec);
+/* vine_door_finish ends a closing session once no lane has a queue of it. The
+ * thread of the lane that was the last to have one. */
+void vine_door_finish(struct vine_lane *lane, struct vine_rec *rec);
 
 /* vine_door_close_all closes every session; for the pipe's end. */
 void vine_door_close_all(struct vine_pipe_s *pipe);

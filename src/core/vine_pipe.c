@@ -167,13 +167,16 @@ void
 vine_pipe_serve(vine_pipe_s *pipe)
 {
 	struct vine_header_shm *h = vine_seg_header(pipe->seg);
+	struct vine_ready door;
 
 	pipe->serving = 1;
 	pipe->draining = 0;
 	/* SERVE-R1: accelerators and procedures are in the directory before
 	 * anybody is told; pairs with SERVE-A1 in vine_session.c. */
 	arch_store_release32(&h->appliance, VINE_APPLIANCE_SERVING);
-	vine_door_answer(pipe);	/* who waited already */
+	/* who waited already: lane 0 answers them, it may be at work */
+	vine_ready_bind(pipe->seg, 0, &door);
+	vine_ready_ring(&door, VINE_READY_DOOR);
 }
 
 void
