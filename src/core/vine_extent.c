@@ -115,7 +115,10 @@ vine_extents_claim(struct vine_extents *x, uint32_t serial, uint32_t slot,
 		return -EINVAL;
 	page = (uint32_t)((off - x->heap_off) / VINE_PAGE);
 	pages = (uint32_t)(len / VINE_PAGE);
-	if (x->free_entry == 0 || vine_runs_claim(&x->free, page, pages) != 0)
+	/* a page that has an owner is looked at first: to find that it is in
+	 * no free run may take long */
+	if (x->free_entry == 0 || x->owner[page] ||
+	    vine_runs_claim(&x->free, page, pages) != 0)
 		return -EBUSY;
 	entry_take(x, serial, slot, 0, page, pages);
 	return 0;

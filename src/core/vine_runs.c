@@ -27,6 +27,7 @@ insert(struct vine_runs *x, uint32_t page, uint32_t len)
 	struct vine_run *r = &x->runs[page];
 
 	r->len = len;
+	r->first = 1;
 	x->runs[page + len - 1].len = len;
 	r->prev = 0;
 	r->next = x->lists[c];
@@ -50,6 +51,7 @@ remove_run(struct vine_runs *x, uint32_t page)
 		x->lists[class_of(len)] = r->next;
 	x->runs[page + len - 1].len = 0;
 	r->len = 0;
+	r->first = 0;
 	x->free_pages -= len;
 }
 
@@ -127,33 +129,59 @@ vine_runs_take(struct vine_runs *x, uint32_t want, int from_top,
 	return 0;
 }
 
-int
-vine_runs_claim(struct vine_runs *x, uint32_t page, uint32_t len)
+/*
+ * The first page of the free run that has `page`. Its marks are looked for to
+ * both sides at once: the nearer one is at most half the run away, so cutting
+ * up a run to its last page costs no more than n log n steps.
+ */
+static int
+run_of(const struct vine_runs *x, uint32_t page, uint32_t *start)
 {
-	for (int c = 0; c < VINE_RUN_CLASSES; c++) {
-		for (uint32_t p = x->lists[c]; p; p = x->runs[p - 1].next) {
-			uint32_t start = p - 1, run = x->runs[start].len;
+	const struct vine_run *r = &x->runs[page];
+	uint32_t right = x->pages - page;
 
-			if (page < start || len > run ||
-			    page - start > run - len)
-				continue;
-			remove_run(x, start);
-			if (page > start)
-				insert(x, start, page - start);
-			if (start + run > page + len)
-				insert(x, page + len,
-				       start + run - page - len);
-			return 0;
+	if (r->len) {	/* an end of it, or both */
+		*start = r->first ? page : page + 1 - r->len;
+		return 0;
+	}
+	for (uint32_t d = 1; d <= page || d < right; d++) {
+		r = &x->runs[d <= page ? page - d : page];
+		if (r->len) {
+			*start = page - d;
+			return r->first && r->len > d ? 0 : -EBUSY;
+		}
+		r = &x->runs[d < right ? page + d : page];
+		if (r->len) {
+			*start = page + d + 1 - r->len;
+			return r->first ? -EBUSY : 0;
 		}
 	}
 	return -EBUSY;
+}
+
+int
+vine_runs_claim(struct vine_runs *x, uint32_t page, uint32_t len)
+{
+	uint32_t start, run;
+
+	if (run_of(x, page, &start) != 0)
+		return -EBUSY;
+	run = x->runs[start].len;
+	if (len > run || page - start > run - len)
+		return -EBUSY;
+	remove_run(x, start);
+	if (page > start)
+		insert(x, start, page - start);
+	if (start + run > page + len)
+		insert(x, page + len, start + run - page - len);
+	return 0;
 }
 
 void
 vine_runs_edge(struct vine_runs *x, uint32_t page, int edge)
 {
 	if (page < x->pages)
-		x->runs[page].edge = (uint32_t)edge;
+		x->runs[page].edge = (uint16_t)edge;
 }
 
 uint32_t

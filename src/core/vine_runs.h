@@ -18,7 +18,8 @@ struct vine_run {
 	uint32_t len;		/* pages; 0: not the end of a free run */
 	uint32_t next;		/* in the list of its class; page + 1 */
 	uint32_t prev;
-	uint32_t edge;		/* 1: does not join what is left of it */
+	uint16_t edge;		/* 1: does not join what is left of it */
+	uint16_t first;		/* 1: a free run begins here */
 };
 
 #define VINE_RUN_CLASSES 33
@@ -44,7 +45,10 @@ void vine_runs_free(struct vine_runs *x, uint32_t page, uint32_t len);
 int vine_runs_take(struct vine_runs *x, uint32_t want, int from_top,
 		   uint32_t *page);
 
-/* vine_runs_claim takes certain pages: 0, or -EBUSY if one is not free. */
+/*
+ * vine_runs_claim takes certain pages: 0, or -EBUSY if one is not free. Claims
+ * of pages that are all free cost O(n log n) for n pages, in any order.
+ */
 int vine_runs_claim(struct vine_runs *x, uint32_t page, uint32_t len);
 
 /* vine_runs_edge marks or unmarks a page as an edge. */
