@@ -18,7 +18,7 @@ search()
 	local flags=() macro
 	if [ "$1" != - ]; then
 		for macro in ${1//,/ }; do
-			grep -qw "$macro" "$here/$model.pml" || {
+			grep -qw "${macro%%=*}" "$here/$model.pml" || {
 				echo "$model.pml knows no macro $macro"
 				return 1
 			}
@@ -30,7 +30,7 @@ search()
 	# no deeper than -m; that it was enough is checked below
 	gcc -O1 -w -DSAFETY -DCOLLAPSE -DNOFAIR -DMEMLIM=1500 -o pan pan.c ||
 		return 1
-	./pan -m1000000 -w20
+	./pan -m1000000 -w20 | tr -s ' '
 }
 
 # holds EXPECTED judges what the verifier printed.
