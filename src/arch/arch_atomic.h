@@ -86,38 +86,6 @@ arch_store_release64(le64_t *p, uint64_t v)
 	__atomic_store_n(&p->v, v, __ATOMIC_RELEASE);
 }
 
-/* Read-modify-write, sequentially consistent: each is a full fence too. */
-static inline int
-arch_cas32(le32_t *p, uint32_t expected, uint32_t desired)
-{
-	return __atomic_compare_exchange_n(&p->v, &expected, desired, 0,
-					   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-}
-
-static inline uint32_t
-arch_xchg32(le32_t *p, uint32_t v)
-{
-	return __atomic_exchange_n(&p->v, v, __ATOMIC_SEQ_CST);
-}
-
-static inline uint64_t
-arch_xchg64(le64_t *p, uint64_t v)
-{
-	return __atomic_exchange_n(&p->v, v, __ATOMIC_SEQ_CST);
-}
-
-static inline uint32_t
-arch_add32(le32_t *p, uint32_t v)
-{
-	return __atomic_fetch_add(&p->v, v, __ATOMIC_SEQ_CST);
-}
-
-static inline uint64_t
-arch_or64(le64_t *p, uint64_t v)
-{
-	return __atomic_fetch_or(&p->v, v, __ATOMIC_SEQ_CST);
-}
-
 /* A full fence: nothing passes it in either direction. */
 static inline void
 arch_fence(void)
@@ -130,6 +98,69 @@ static inline void
 arch_compiler_fence(void)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/*
+ * arch_fence_after_rmw makes a full fence of the sequentially consistent
+ * read-modify-write before it. On x86-64 that is one by itself; C11, and
+ * aarch64 where it is a loop of exclusives, let a later load pass its store.
+ */
+static inline void
+arch_fence_after_rmw(void)
+{
+#if defined(__x86_64__)
+	arch_compiler_fence();
+#else
+	arch_fence();
+#endif
+}
+
+/* Read-modify-write, sequentially consistent: each is a full fence too. */
+static inline int
+arch_cas32(le32_t *p, uint32_t expected, uint32_t desired)
+{
+	int done = __atomic_compare_exchange_n(&p->v, &expected, desired, 0,
+					       __ATOMIC_SEQ_CST,
+					       __ATOMIC_SEQ_CST);
+
+	arch_fence_after_rmw();
+	return done;
+}
+
+static inline uint32_t
+arch_xchg32(le32_t *p, uint32_t v)
+{
+	uint32_t was = __atomic_exchange_n(&p->v, v, __ATOMIC_SEQ_CST);
+
+	arch_fence_after_rmw();
+	return was;
+}
+
+static inline uint64_t
+arch_xchg64(le64_t *p, uint64_t v)
+{
+	uint64_t was = __atomic_exchange_n(&p->v, v, __ATOMIC_SEQ_CST);
+
+	arch_fence_after_rmw();
+	return was;
+}
+
+static inline uint32_t
+arch_add32(le32_t *p, uint32_t v)
+{
+	uint32_t was = __atomic_fetch_add(&p->v, v, __ATOMIC_SEQ_CST);
+
+	arch_fence_after_rmw();
+	return was;
+}
+
+static inline uint64_t
+arch_or64(le64_t *p, uint64_t v)
+{
+	uint64_t was = __atomic_fetch_or(&p->v, v, __ATOMIC_SEQ_CST);
+
+	arch_fence_after_rmw();
+	return was;
 }
 
 /* Hints: a line that will be read, or written, soon. Any address will do. */

@@ -713,7 +713,8 @@ vine_lane_ring(struct vine_lane *lane)
 {
 	struct vine_bell_shm *bell = lane->ready.bell;
 
-	/* the push before this was sequentially consistent: a full fence */
+	/* the push before this, then the look: as SLEEP-R1 in vine_ready.c */
+	arch_fence_after_rmw();
 	if (arch_load32(&bell->sleeping) && arch_xchg32(&bell->sleeping, 0))
 		arch_bell_ring(&lane->ready.ring, ~0u);
 }
