@@ -311,7 +311,7 @@ settle(struct vine_lane *lane, struct vine_pq *pq, uint32_t tasks)
 	int level = next_level(lane, pq);
 
 	lane->used += cost;
-	vine_sched_charge(&lane->sched, &pq->item, cost);
+	vine_sched_charge(&lane->sched, &pq->item, tasks, cost);
 	if (level >= 0)
 		pq->skip = 0;	/* known to be filled: no look to put off */
 	if (level != (int)pq->item.level) {

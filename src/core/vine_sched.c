@@ -167,7 +167,7 @@ level_charge(struct vine_sched *sched, uint32_t level, int32_t units)
 
 void
 vine_sched_charge(struct vine_sched *sched, struct vine_sched_item *item,
-		  uint32_t units)
+		  uint32_t tasks, uint32_t units)
 {
 	struct vine_sched_flow *flow = &item->session->flow[item->level];
 	struct utils_list *flows = &sched->level[item->level];
@@ -175,7 +175,7 @@ vine_sched_charge(struct vine_sched *sched, struct vine_sched_item *item,
 		(int32_t)VINE_DEBT_MAX;
 
 	level_charge(sched, item->level, n);
-	item->left -= n;
+	item->left -= (int32_t)tasks;
 	if (item->left <= 0) {
 		item->left = VINE_VISIT_BUDGET;
 		utils_list_remove(&item->link);

@@ -10,7 +10,7 @@
  *            one goes to the levels below, in turn, so none starves
  *   session  deficit round robin: a turn is as many units as the session's
  *            weight, however many items it has
- *   item     round robin, VINE_VISIT_BUDGET units at a time
+ *   item     round robin, VINE_VISIT_BUDGET tasks at a time
  *
  * What a unit is, is the user's affair: vine_sched_charge says how many were
  * used. Work is charged after it was done, so a turn may be overdrawn; the debt
@@ -50,7 +50,7 @@ struct vine_sched_item {
 	struct utils_link link;		/* in its flow */
 	struct vine_sched_session *session; /* NULL: not filed */
 	uint32_t level;
-	int32_t left;			/* units, until the next item's turn */
+	int32_t left;			/* tasks, until the next item's turn */
 };
 
 struct vine_sched {
@@ -115,11 +115,11 @@ vine_sched_credit(const struct vine_sched_item *item)
 }
 
 /*
- * vine_sched_charge says that `units`, at least 1, were used by the item that
- * vine_sched_next returned. It ends the item's or the session's turn where they
- * are used up; sched->current is NULL then.
+ * vine_sched_charge says what was done for the item that vine_sched_next
+ * returned: so many tasks, and `units`, at least 1, of work. Tasks end the
+ * item's turn, units that of its session; then sched->current is NULL.
  */
 void vine_sched_charge(struct vine_sched *sched, struct vine_sched_item *item,
-		       uint32_t units);
+		       uint32_t tasks, uint32_t units);
 
 #endif

@@ -149,9 +149,9 @@ svc_cpu_pool_pop(struct svc_cpu_pool *pool)
 	if (!item)
 		return NULL;
 	tenant = utils_list_of(item, struct svc_cpu_tenant, item);
-	vine_sched_charge(&pool->sched, item, VINE_WEIGHT_DEFAULT);
+	vine_sched_charge(&pool->sched, item, 1, VINE_WEIGHT_DEFAULT);
 	item = vine_sched_next(&tenant->sched);
-	vine_sched_charge(&tenant->sched, item, VINE_WEIGHT_DEFAULT);
+	vine_sched_charge(&tenant->sched, item, 1, VINE_WEIGHT_DEFAULT);
 	return svc_cpu_pool_empty(pool, utils_list_of(item, struct svc_cpu_cell,
 						      item));
 }

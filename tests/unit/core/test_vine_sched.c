@@ -48,7 +48,7 @@ visit(uint32_t tasks, uint32_t cost)
 		n = (uint32_t)item->left;
 	if (n > tasks)
 		n = tasks;
-	vine_sched_charge(&sched, item, n * cost);
+	vine_sched_charge(&sched, item, n, n * cost);
 	q->served += n;
 	return q;
 }
@@ -201,7 +201,7 @@ START_TEST(a_turn_that_was_overdrawn_is_paid_for_and_no_more_than_the_most)
 	file(1, 1, VINE_LEVEL_NORMAL);
 	while (vine_sched_next(&sched) != &queues[0].item)
 		visit(UINT32_MAX, 1);
-	vine_sched_charge(&sched, &queues[0].item, UINT32_MAX);
+	vine_sched_charge(&sched, &queues[0].item, 1, UINT32_MAX);
 	while (vine_sched_next(&sched) != &queues[0].item) {
 		others = queues[1].served;
 		visit(UINT32_MAX, 1);
