@@ -16,13 +16,15 @@
 
 #include "utils/utils_hist.h"
 
-/* What a value counts. Of ns and ms less is better, of the others more. */
+/* What a value counts. Of rates more is better, of the others less. */
 enum vine_bench_unit {
 	VINE_BENCH_NS,		/* ns for one operation */
 	VINE_BENCH_MS,		/* ms for one operation */
 	VINE_BENCH_MOPS,	/* million operations a second */
 	VINE_BENCH_GBPS,	/* 10^9 bytes a second */
 	VINE_BENCH_MSPS,	/* ms of cpu time in a second */
+	VINE_BENCH_BYTES,	/* bytes */
+	VINE_BENCH_CALLS,	/* in a task */
 };
 
 /* Which appliance has to be there. */

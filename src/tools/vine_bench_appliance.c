@@ -25,9 +25,9 @@
 
 #define ATTACH_NS INT64_C(10000000000)
 #define GRACE_MS 3000		/* for an appliance to end in order */
-/* Room for 4096 queues, or for 64 MiB of data that live at once. Only what is
+/* Room for 65535 queues, or for 64 MiB of data that live at once. Only what is
  * used becomes memory. */
-#define SEGMENT_SIZE "512M"
+#define SEGMENT_SIZE "2G"
 
 void
 vine_bench_appliance_init(struct vine_bench_appliance *app,
@@ -283,6 +283,40 @@ open_session(struct vine_bench_appliance *app, enum vine_bench_need kind)
 		return rc;
 	}
 	return find_objects(app, kind);
+}
+
+int
+vine_bench_appliance_attach(const struct vine_bench_appliance *app,
+			    uint32_t wait_mode, const char *proc,
+			    struct vine_session **session,
+			    struct vine_task_opts *opts)
+{
+	const char *name = app->kind == VINE_BENCH_PIPE ? "bench" : "noop";
+	struct vine_session_opts attach = {
+		.size = sizeof(attach), .config_file = app->config,
+		.label = "vine-bench", .attach_timeout = ATTACH_NS,
+		.wait_mode = wait_mode,
+	};
+	struct vine_task_opts o = { .size = sizeof(o) };
+	struct vine_session *s;
+	int rc = vine_session_open(&attach, &s);
+
+	if (rc) {
+		log_error("cannot attach once more: %s", strerror(-rc));
+		return rc;
+	}
+	rc = vine_accel_find(s, ANY, name, &o.accel);
+	if (!rc)
+		rc = vine_proc_find(s, vine_accel_type(o.accel), proc, &o.proc);
+	if (rc) {
+		log_error("accelerator %s, procedure %s: %s", name, proc,
+			  strerror(-rc));
+		vine_session_close(s);
+		return rc;
+	}
+	*session = s;
+	*opts = o;
+	return 0;
 }
 
 int

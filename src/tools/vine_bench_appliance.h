@@ -62,6 +62,17 @@ void vine_bench_appliance_pause(struct vine_bench_appliance *app);
 /* vine_bench_appliance_resume lets it go on. */
 void vine_bench_appliance_resume(struct vine_bench_appliance *app);
 
+/*
+ * vine_bench_appliance_attach opens another session with the appliance, which
+ * runs, and fills *opts for tasks without data on it: procedure `proc` of the
+ * accelerator `app->accel` is of. wait_mode is enum vine_wait_mode. The caller
+ * closes *session. Returns 0, or a negative errno, logged.
+ */
+int vine_bench_appliance_attach(const struct vine_bench_appliance *app,
+				uint32_t wait_mode, const char *proc,
+				struct vine_session **session,
+				struct vine_task_opts *opts);
+
 /* vine_bench_appliance_end closes the session and ends the process. */
 void vine_bench_appliance_end(struct vine_bench_appliance *app);
 

@@ -1,38 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Queues: what idle queues cost the one that is active. Every thread that
- * issues has a queue of its own, so many threads issue one task each and then
- * sleep, while the client's round trip is measured, before and beside them.
+ * Queues: what idle queues cost the one that is active, and what memory they
+ * take. The client's own session is no part of the crowd, and the crowd's
+ * queues are gone when it is freed; so its round trip is measured alone, beside
+ * them, and alone again, all in one repetition.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "tools/vine_bench_counters.h"
+#include "tools/vine_bench_crowd.h"
+#include "tools/vine_bench_rates.h"
 #include "tools/vine_bench_rig.h"
 #include "tools/vine_bench_runs.h"
 #include "utils/utils_log.h"
 
-#define STACK (128u << 10)	/* bytes; thousands of them must fit */
 /* The appliance's active set must have forgotten the queues: far more than the
  * looks that it gives an idle one. */
 #define SETTLE_NS 200000000
 
-struct crowd {
-	struct vine_task_opts opts;
-	pthread_t *thread;
-	uint64_t count;		/* of threads that run */
-	pthread_mutex_t lock;
-	pthread_cond_t arrived;	/* one more is ready: for the client */
-	pthread_cond_t leaving;	/* go_home: for the idle ones */
-	uint64_t ready;		/* have had their task, or failed; under lock */
-	uint64_t idle;		/* of these, have a queue; under lock */
-	int error;		/* of the first that failed; under lock */
-	int go_home;		/* under lock */
-};
+static void
+settle(void)
+{
+	const struct timespec t = { 0, SETTLE_NS };
+
+	nanosleep(&t, NULL);
+}
 
 static int
 empty_op(void *arg)
@@ -48,75 +43,38 @@ empty_op(void *arg)
 	return rc;
 }
 
-static void *
-idler(void *arg)
-{
-	struct crowd *c = arg;
-	int rc = empty_op(&c->opts);
-
-	pthread_mutex_lock(&c->lock);
-	c->ready++;
-	c->idle += !rc;
-	if (rc && !c->error)
-		c->error = rc;
-	pthread_cond_signal(&c->arrived);
-	while (!c->go_home)
-		pthread_cond_wait(&c->leaving, &c->lock);
-	pthread_mutex_unlock(&c->lock);
-	return NULL;
-}
-
-/* gather starts threads one after the other until `want` are idle. */
+/* round_trip measures the client's own queue, after a moment of rest. */
 static int
-gather(struct crowd *c, uint64_t want)
+round_trip(struct vine_bench_rig *rig, struct vine_bench_result *result)
 {
-	pthread_attr_t attr;
-	int rc = 0;
+	struct vine_task_opts opts = {
+		.size = sizeof(opts), .accel = rig->appliance->accel,
+		.proc = rig->appliance->noop,
+	};
+	int rc;
 
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK);
-	while (c->count < want && !rc) {
-		rc = -pthread_create(&c->thread[c->count], &attr, idler, c);
-		if (rc)
-			break;
-		c->count++;
-		pthread_mutex_lock(&c->lock);
-		while (c->ready < c->count)
-			pthread_cond_wait(&c->arrived, &c->lock);
-		rc = c->error;
-		pthread_mutex_unlock(&c->lock);
-	}
-	pthread_attr_destroy(&attr);
-	if (rc)
-		log_error("thread %llu of %llu got no queue: %s",
-			  (unsigned long long)c->count + 1,
-			  (unsigned long long)want, strerror(-rc));
+	settle();
+	rc = vine_bench_timer_chunks(&rig->timer, VINE_BENCH_BATCH, empty_op,
+				     &opts);
+	if (!rc)
+		vine_bench_timer_ns(&rig->timer, VINE_BENCH_BATCH, result);
 	return rc;
 }
 
-static void
-dismiss(struct crowd *c)
-{
-	uint64_t i;
-
-	pthread_mutex_lock(&c->lock);
-	c->go_home = 1;
-	pthread_cond_broadcast(&c->leaving);
-	pthread_mutex_unlock(&c->lock);
-	for (i = 0; i < c->count; i++)
-		pthread_join(c->thread[i], NULL);
-}
-
-/* round_trip measures the client's own queue. */
+/* beside measures it while that many queues are there. */
 static int
-round_trip(struct vine_bench_rig *rig, struct crowd *c,
-	   struct vine_bench_result *result)
+beside(struct vine_bench_rig *rig, uint64_t queues,
+       struct vine_bench_result *result)
 {
-	int rc = vine_bench_timer_chunks(&rig->timer, VINE_BENCH_BATCH,
-					 empty_op, &c->opts);
+	struct vine_bench_crowd *crowd;
+	int rc = vine_bench_crowd_sessions(rig, queues, &crowd);
 
+	if (rc)
+		return rc;
+	rc = vine_bench_crowd_gather(crowd);
 	if (!rc)
-		vine_bench_timer_ns(&rig->timer, VINE_BENCH_BATCH, result);
+		rc = round_trip(rig, result);
+	vine_bench_crowd_free(crowd);
 	return rc;
 }
 
@@ -125,31 +83,117 @@ vine_bench_run_queues(struct vine_bench_rig *rig,
 		      const struct vine_bench *bench,
 		      struct vine_bench_result *result)
 {
-	const struct timespec settle = { 0, SETTLE_NS };
-	struct crowd c = {
-		.opts = { .size = sizeof(c.opts),
-			  .accel = rig->appliance->accel,
-			  .proc = rig->appliance->noop },
-		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.arrived = PTHREAD_COND_INITIALIZER,
-		.leaving = PTHREAD_COND_INITIALIZER,
-	};
+	struct vine_bench_result alone[2] = { { .value = 0 } };
+	int rc = round_trip(rig, &alone[0]);
+
+	if (!rc)
+		rc = beside(rig, bench->a, result);
+	if (!rc)
+		rc = round_trip(rig, &alone[1]);
+	if (rc) {
+		if (rc != -EOPNOTSUPP)
+			log_error("%s: %s", bench->name, strerror(-rc));
+		return rc;
+	}
+	result->limit_value = (alone[0].value + alone[1].value) / 2;
+	snprintf(result->note, sizeof(result->note), "alone before %.1f ns, "
+		 "after %.1f ns", alone[0].value, alone[1].value);
+	return 0;
+}
+
+/* status_of returns a line of /proc/PID/status, in bytes. */
+static uint64_t
+status_of(pid_t pid, const char *key)
+{
+	char path[64], line[128], format[64];
+	unsigned long long kib = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	snprintf(format, sizeof(format), "%s: %%llu kB", key);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, format, &kib) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return kib << 10;
+}
+
+/* What an appliance and its segment hold at a moment. */
+struct held {
+	struct vine_bench_counters segment;
+	uint64_t anon;		/* the process's own memory */
+	uint64_t tables;	/* the kernel's page tables for it */
+};
+
+static void
+look(const struct vine_bench_appliance *app, struct held *held)
+{
+	settle();
+	vine_bench_counters_read(app->session, &held->segment);
+	held->anon = status_of(app->pid, "RssAnon");
+	held->tables = status_of(app->pid, "VmPTE");
+}
+
+/* grow fills in what there is before and after a crowd has got its queues. */
+static int
+grow(struct vine_bench_rig *rig, uint64_t queues, struct held held[2])
+{
+	struct vine_bench_crowd *crowd;
+	int rc = vine_bench_crowd_sessions(rig, queues, &crowd);
+
+	if (rc)
+		return rc;
+	look(rig->appliance, &held[0]);
+	rc = vine_bench_crowd_gather(crowd);
+	if (!rc)
+		look(rig->appliance, &held[1]);
+	vine_bench_crowd_free(crowd);
+	return rc;
+}
+
+/*
+ * The appliance is a fresh one: memory that an earlier crowd has left would be
+ * used again, and the queues would seem to need none.
+ */
+int
+vine_bench_run_memory(struct vine_bench_rig *rig,
+		      const struct vine_bench *bench,
+		      struct vine_bench_result *result)
+{
+	struct vine_bench_appliance *app = rig->appliance;
+	const enum vine_bench_need kind = app->kind;
+	struct held held[2];
+	uint64_t n;
 	int rc;
 
-	c.thread = calloc(bench->a, sizeof(*c.thread));
-	if (!c.thread)
-		return -ENOMEM;
-	rc = round_trip(rig, &c, result);
-	result->limit_value = result->value;
-	if (!rc)
-		rc = gather(&c, bench->a);
-	if (!rc) {
-		nanosleep(&settle, NULL);
-		rc = round_trip(rig, &c, result);
-	}
-	dismiss(&c);
-	free(c.thread);
+	vine_bench_appliance_end(app);
+	rc = vine_bench_appliance_want(app, kind);
 	if (rc)
-		log_error("%s: %s", bench->name, strerror(-rc));
-	return rc;
+		return rc;
+	vine_bench_appliance_resume(app);
+	rc = grow(rig, bench->a, held);
+	if (rc)
+		return rc;
+	n = held[1].segment.queues - held[0].segment.queues;
+	if (n != bench->a) {
+		log_error("%s: %llu queues came, not %llu", bench->name,
+			  (unsigned long long)n, (unsigned long long)bench->a);
+		return -EPROTO;
+	}
+	result->limit_value = (double)bench->b;
+	if (bench->b == VINE_BENCH_QUEUE_SEGMENT)
+		result->value = (double)(held[1].segment.queue_bytes -
+					 held[0].segment.queue_bytes) /
+				(double)n +
+				(double)held[0].segment.entry_bytes;
+	else
+		result->value = (double)(held[1].anon - held[0].anon) /
+				(double)n;
+	result->mean = result->value;
+	snprintf(result->note, sizeof(result->note), "over %llu queues; page "
+		 "tables of vined: %.1f bytes a queue", (unsigned long long)n,
+		 (double)(held[1].tables - held[0].tables) / (double)n);
+	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rates: what the rates of vine_bench_table.def, of tasks and of bare rings,
- * have in common.
+ * Rates: numbers of vine_bench_table.def that those who measure look at, and
+ * what the rates of tasks and of bare rings have in common.
  */
 #ifndef VINE_BENCH_RATES_H
 #define VINE_BENCH_RATES_H
@@ -12,6 +12,12 @@
 enum vine_bench_rate {
 	VINE_BENCH_RATE_TOUCH = 1,	/* the client writes and reads data */
 	VINE_BENCH_RATE_NOSTAMP = 2,	/* tasks carry no timestamps */
+};
+
+/* What an idle queue may take, in bytes: the table's column b. */
+enum vine_bench_queue_bytes {
+	VINE_BENCH_QUEUE_SEGMENT = 24 << 10,
+	VINE_BENCH_QUEUE_PRIVATE = 1 << 10,
 };
 
 /*

@@ -26,6 +26,7 @@ VINE_BENCH_RUN(task_touch);
 VINE_BENCH_RUN(task_rate);	/* a: window, b: 1 where data is touched */
 VINE_BENCH_RUN(task_batch);	/* a: window */
 VINE_BENCH_RUN(queues);		/* vine_bench_queues.c; a: idle queues */
+VINE_BENCH_RUN(memory);		/* a: queues, b: bytes that one may take */
 VINE_BENCH_RUN(malloc_pair);	/* vine_bench_data.c; a: bytes, b: live */
 VINE_BENCH_RUN(malloc_random);
 VINE_BENCH_RUN(data_pair);

@@ -39,7 +39,7 @@ const char *
 vine_bench_unit_name(enum vine_bench_unit unit)
 {
 	static const char *const names[] = { "ns", "ms", "M/s", "GB/s",
-					     "ms/s" };
+					     "ms/s", "B", "/task" };
 
 	return names[unit];
 }
