@@ -59,6 +59,15 @@ struct vine_bench {
 	const char *what;	/* one line for --list */
 };
 
+#define VINE_BENCH_PARTS 16
+
+/* A number beside the value: what it consists of, or what explains it. */
+struct vine_bench_part {
+	const char *name;	/* static */
+	const char *unit;	/* static; "" where it has none */
+	double value;		/* NAN: cannot be measured here */
+};
+
 /* What one run yields. hist is of single operations, in ns. */
 struct vine_bench_result {
 	double value;		/* in the benchmark's unit; see `what` */
@@ -66,8 +75,20 @@ struct vine_bench_result {
 	double limit_value;	/* > 0: a limit measured inside the run */
 	int has_hist;		/* hist was filled */
 	char note[96];		/* what a reader must know; "" if nothing */
+	struct vine_bench_part part[VINE_BENCH_PARTS]; /* in order */
+	size_t parts;		/* the same ones in each repetition */
 	struct utils_hist hist;
 };
+
+/* vine_bench_part_add adds one; more than VINE_BENCH_PARTS are left out. */
+static inline void
+vine_bench_part_add(struct vine_bench_result *result, const char *name,
+		    const char *unit, double value)
+{
+	if (result->parts < VINE_BENCH_PARTS)
+		result->part[result->parts++] =
+			(struct vine_bench_part){ name, unit, value };
+}
 
 /* Every benchmark, in the order in which they run. */
 extern const struct vine_bench vine_bench_table[];

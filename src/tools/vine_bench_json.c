@@ -99,8 +99,49 @@ write_percentiles(const double *p, const char *name, FILE *out)
 }
 
 static void
+write_parts(const struct vine_bench_part *part, size_t parts, FILE *out)
+{
+	size_t i;
+
+	fputs(", \"parts\": [", out);
+	for (i = 0; i < parts; i++) {
+		fputs(i ? ", {" : "{", out);
+		text(out, "name", part[i].name);
+		comma(out);
+		text(out, "unit", part[i].unit);
+		comma(out);
+		number(out, "value", part[i].value);
+		fputs("}", out);
+	}
+	fputs("]", out);
+}
+
+/* write_distribution writes pairs of a latency and how many did not exceed
+ * it, at the values that occurred. */
+static void
+write_distribution(const struct utils_hist *hist, FILE *out)
+{
+	const char *between = "";
+	uint64_t below = 0, value;
+	size_t i;
+
+	fputs(", \"distribution\": [", out);
+	for (i = 0; hist && i < UTILS_HIST_BUCKETS; i++) {
+		if (!hist->buckets[i])
+			continue;
+		below += hist->buckets[i];
+		value = utils_hist_percentile(hist, 100.0 * (double)below /
+					      (double)hist->count);
+		fprintf(out, "%s[%llu, %llu]", between,
+			(unsigned long long)value, (unsigned long long)below);
+		between = ", ";
+	}
+	fputs("]", out);
+}
+
+static void
 write_row(const struct vine_bench_row *row, enum vine_bench_distance distance,
-	  FILE *out)
+	  const struct utils_hist *hist, FILE *out)
 {
 	fputs("\n       {", out);
 	text(out, "distance", vine_bench_distance_name(distance));
@@ -121,6 +162,8 @@ write_row(const struct vine_bench_row *row, enum vine_bench_distance distance,
 	number(out, "ratio", row->ratio);
 	write_percentiles(row->percentile, "ns", out);
 	write_percentiles(row->ratio_percentile, "ratio_ns", out);
+	write_parts(row->part, row->parts, out);
+	write_distribution(hist, out);
 	fputs("}", out);
 }
 
@@ -144,6 +187,7 @@ write_rep(const struct vine_bench_rep *rep, FILE *out)
 	write_percentiles(rep->limit_percentile, "limit_ns", out);
 	comma(out);
 	text(out, "note", rep->note[0] ? rep->note : NULL);
+	write_parts(rep->part, rep->parts, out);
 	fputs("}", out);
 }
 
@@ -178,7 +222,8 @@ write_entry(const struct vine_bench_report *report, size_t index, FILE *out)
 		if (!row.reps)
 			continue;
 		fputs(between, out);
-		write_row(&row, (enum vine_bench_distance)d, out);
+		write_row(&row, (enum vine_bench_distance)d, entry->hist[d],
+			  out);
 		between = ",";
 	}
 	fputs("],\n     \"repetitions\": [", out);

@@ -117,6 +117,8 @@ vine_bench_report_add(struct vine_bench_report *report, size_t index,
 	fill_percentiles(rep->percentile, result);
 	fill_percentiles(rep->limit_percentile, limit);
 	memcpy(rep->note, result->note, sizeof(rep->note));
+	memcpy(rep->part, result->part, sizeof(rep->part));
+	rep->parts = result->parts;
 	return merge(entry, rep, result);
 }
 
@@ -222,6 +224,20 @@ sum_up_percentile(struct chosen *c, const struct utils_hist *merged, size_t p,
 		(double)utils_hist_percentile(merged, percents[p]) : NAN;
 }
 
+static void
+sum_up_parts(struct chosen *c, struct vine_bench_row *row)
+{
+	size_t i, p;
+
+	row->parts = c->rep[0]->parts;
+	for (p = 0; p < row->parts; p++) {
+		row->part[p] = c->rep[0]->part[p];
+		for (i = 0; i < c->count; i++)
+			c->number[i] = c->rep[i]->part[p].value;
+		row->part[p].value = median_of(c, c->count);
+	}
+}
+
 void
 vine_bench_report_row(const struct vine_bench_report *report, size_t index,
 		      enum vine_bench_distance distance,
@@ -244,6 +260,7 @@ vine_bench_report_row(const struct vine_bench_report *report, size_t index,
 		row->reps = c.count;
 		row->note = c.rep[c.count - 1]->note;
 		sum_up_values(&c, row);
+		sum_up_parts(&c, row);
 		for (i = 0; i < VINE_BENCH_PERCENTILES; i++)
 			sum_up_percentile(&c, entry->hist[distance], i, row);
 	}

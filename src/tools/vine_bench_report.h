@@ -30,6 +30,8 @@ struct vine_bench_rep {
 	double limit_percentile[VINE_BENCH_PERCENTILES];
 	uint64_t samples;	/* single operations that were timed */
 	char note[96];
+	struct vine_bench_part part[VINE_BENCH_PARTS];
+	size_t parts;
 };
 
 /* What is known of one benchmark at one distance; NAN: not known. */
@@ -41,6 +43,8 @@ struct vine_bench_row {
 	double ratio_percentile[VINE_BENCH_PERCENTILES];
 	double probe;		/* median of all probes of kept repetitions */
 	const char *note;	/* of the last one; the report's */
+	struct vine_bench_part part[VINE_BENCH_PARTS];	/* medians */
+	size_t parts;
 };
 
 struct vine_bench_report;

@@ -5,6 +5,8 @@
 #ifndef VINE_BENCH_RIG_H
 #define VINE_BENCH_RIG_H
 
+#include <sched.h>
+
 #include "tools/vine_bench_appliance.h"
 #include "tools/vine_bench_opts.h"
 #include "tools/vine_bench_pair.h"
@@ -12,6 +14,7 @@
 
 struct vine_bench_rig {
 	const struct vine_bench_opts *opts;
+	cpu_set_t cpus;		/* that vine-bench might use when it began */
 	struct vine_bench_pair *pair;
 	struct vine_bench_timer timer;
 	struct vine_bench_appliance *appliance;

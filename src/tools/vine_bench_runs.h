@@ -24,9 +24,11 @@ VINE_BENCH_RUN(idle);
 VINE_BENCH_RUN(task_rtt);	/* vine_bench_task.c; a: task flags */
 VINE_BENCH_RUN(task_touch);
 VINE_BENCH_RUN(task_rate);	/* a: window, b: 1 where data is touched */
-VINE_BENCH_RUN(task_batch);	/* a: window */
+VINE_BENCH_RUN(task_batch);	/* a: tasks of a batch; two are in flight */
+VINE_BENCH_RUN(threads);	/* vine_bench_threads.c; a: threads */
 VINE_BENCH_RUN(queues);		/* vine_bench_queues.c; a: idle queues */
 VINE_BENCH_RUN(memory);		/* a: queues, b: bytes that one may take */
+VINE_BENCH_RUN(active);		/* vine_bench_active.c; a: queues */
 VINE_BENCH_RUN(malloc_pair);	/* vine_bench_data.c; a: bytes, b: live */
 VINE_BENCH_RUN(malloc_random);
 VINE_BENCH_RUN(data_pair);

@@ -77,6 +77,21 @@ print_head(const struct vine_bench_report *report, FILE *out)
 }
 
 static void
+print_parts(const struct vine_bench_row *row, FILE *out)
+{
+	size_t i;
+
+	for (i = 0; i < row->parts; i++) {
+		fprintf(out, "%-21s %-38s", "", row->part[i].name);
+		if (isnan(row->part[i].value))
+			fprintf(out, " %9s\n", "-");
+		else
+			fprintf(out, " %9.4g %s\n", row->part[i].value,
+				row->part[i].unit);
+	}
+}
+
+static void
 print_row(const struct vine_bench *bench, const struct vine_bench_row *row,
 	  enum vine_bench_distance distance, FILE *out)
 {
@@ -105,6 +120,7 @@ print_row(const struct vine_bench *bench, const struct vine_bench_row *row,
 	fputc('\n', out);
 	if (row->note[0])
 		fprintf(out, "%-21s (%s)\n", "", row->note);
+	print_parts(row, out);
 }
 
 static void

@@ -16,7 +16,7 @@
 #include "utils/utils_log.h"
 
 #define LOOK_MASK 63u		/* look at the outcome of one task in 64 */
-#define WINDOW_MAX 256
+#define WINDOW_MAX 512
 #define TOUCHED 64		/* bytes of an input or output */
 
 /* One place of the window: its task and the two data it works on. */
@@ -302,10 +302,10 @@ vine_bench_run_task_batch(struct vine_bench_rig *rig,
 			  const struct vine_bench *bench,
 			  struct vine_bench_result *result)
 {
-	const uint64_t halves = vine_bench_rate_chunk(bench->a) /
-				(bench->a / 2);
+	const uint64_t window = 2 * bench->a;
+	const uint64_t halves = vine_bench_rate_chunk(window) / bench->a;
 	struct client *c;
-	int rc = client_new(rig, bench->a, 0, 0, &c);
+	int rc = client_new(rig, window, 0, 0, &c);
 
 	if (rc)
 		return rc;
@@ -313,7 +313,7 @@ vine_bench_run_task_batch(struct vine_bench_rig *rig,
 	rc = vine_bench_timer_chunks(&rig->timer, halves, half, c);
 	if (!rc)
 		vine_bench_timer_rate(&rig->timer, halves,
-				      (double)(bench->a / 2), result);
+				      (double)bench->a, result);
 	client_free(c);
 	return failed(bench, rc);
 }
