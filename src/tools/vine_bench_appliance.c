@@ -21,6 +21,7 @@
 #include "tools/vine_bench_guard.h"
 #include "tools/vine_bench_pair.h"
 #include "tools/vine_bench_payload.h"
+#include "utils/utils_clock.h"
 #include "utils/utils_log.h"
 
 #define ATTACH_NS INT64_C(10000000000)
@@ -150,13 +151,38 @@ exec_vined(struct vine_bench_appliance *app)
 	_exit(127);
 }
 
+/* What the procedures of the pipe's process have as their ctx; sum has none. */
+static char own_tag, late_tag;
+
+static uint64_t
+sum_of(struct vine_req *req)
+{
+	const struct vine_view *in;
+	uint32_t count, i;
+	uint64_t sum = 0;
+
+	in = vine_req_in(req, &count);
+	for (i = 0; i < count; i++)
+		sum += vine_bench_payload_sum(in[i].ptr, in[i].length);
+	return sum;
+}
+
+/* be_late keeps the cpu for a while, as a task that takes long does. */
+static void
+be_late(void)
+{
+	uint64_t end = utils_clock_ticks() +
+		       utils_clock_from_ns(VINE_BENCH_LATE_NS);
+
+	while (utils_clock_ticks() < end)
+		;
+}
+
 /* serve_sum answers requests of the pipe's process until it is killed. */
 static int
 serve_sum(vine_pipe_s *pipe, const void *own)
 {
-	const struct vine_view *in;
 	struct vine_req *req;
-	uint32_t count, i;
 	uint64_t sum;
 	int rc;
 
@@ -166,14 +192,13 @@ serve_sum(vine_pipe_s *pipe, const void *own)
 			continue;
 		if (rc)
 			return rc;
-		if (vine_req_ctx(req)) {
+		sum = 0;
+		if (vine_req_ctx(req) == &own_tag)
 			sum = vine_bench_payload_sum(own, VINE_BENCH_OWN_BYTES);
-		} else {
-			in = vine_req_in(req, &count);
-			for (sum = 0, i = 0; i < count; i++)
-				sum += vine_bench_payload_sum(in[i].ptr,
-							      in[i].length);
-		}
+		else if (vine_req_ctx(req) == &late_tag)
+			be_late();
+		else
+			sum = sum_of(req);
 		vine_req_complete(req, VINE_STATUS_OK, 0, sum);
 	}
 }
@@ -190,9 +215,6 @@ pipe_process(const char *config)
 	void *own;
 	int rc;
 
-	/* Any value is its own ctx: it only has to differ from NULL. */
-	static char own_tag;
-
 	if (posix_memalign(&own, 4096, VINE_BENCH_OWN_BYTES))
 		return -ENOMEM;
 	vine_bench_payload_fill(own, VINE_BENCH_OWN_BYTES, 1);
@@ -204,6 +226,8 @@ pipe_process(const char *config)
 		rc = vine_pipe_add_proc(pipe, CPU, "sum", NULL, NULL);
 	if (!rc)
 		rc = vine_pipe_add_proc(pipe, CPU, "sum_own", &own_tag, NULL);
+	if (!rc)
+		rc = vine_pipe_add_proc(pipe, CPU, "late", &late_tag, NULL);
 	return rc ? rc : serve_sum(pipe, own);
 }
 

@@ -25,6 +25,9 @@
 /* What the pipe's process reads of its own for the procedure sum_own. */
 #define VINE_BENCH_OWN_BYTES (64u << 20)
 
+/* How long the pipe's procedure "late" takes: longer than anybody polls. */
+#define VINE_BENCH_LATE_NS 2000000
+
 struct vine_bench_appliance {
 	enum vine_bench_need kind;	/* what runs now */
 	pid_t pid;

@@ -78,8 +78,8 @@ static void
 write_options(const struct vine_bench_opts *o, FILE *out)
 {
 	fprintf(out, "  \"options\": {\"cpus\": [%d, %d], \"reps\": %u, "
-		"\"time_ms\": %u, ", o->cpu[0], o->cpu[1], o->reps,
-		o->time_ms);
+		"\"time_ms\": %u, \"idle_s\": %u, ", o->cpu[0], o->cpu[1],
+		o->reps, o->time_ms, o->idle_s);
 	number(out, "smt_below_ns", o->bound[0]);
 	comma(out);
 	number(out, "far_above_ns", o->bound[1]);

@@ -19,6 +19,7 @@
 
 #define REPS_MAX 1000
 #define TIME_MAX_MS 10000
+#define IDLE_MAX_S 120
 
 static const char usage[] =
 "usage: vine-bench [options]\n"
@@ -29,6 +30,8 @@ static const char usage[] =
 "  --reps N            repetitions at one distance (default 5, 1 to 1000;\n"
 "                      fewer than 5 make no result)\n"
 "  --time MS           length of each measurement (default 50, 1 to 10000)\n"
+"  --idle S            watch an idle appliance for S seconds (default 2, 1 to\n"
+"                      120)\n"
 "  --only NAME         only these: a name, a group, or a pattern such as\n"
 "                      'task.*'; may be given more than once\n"
 "  --distances S,F     one-way ns below which the cpus are smt siblings, and\n"
@@ -43,13 +46,14 @@ static const char usage[] =
 "Exit status: 0 every benchmark has a result, 1 one failed, 2 usage, 3 some\n"
 "have too few repetitions or could not run here.\n";
 
-enum { OPT_CPUS = 256, OPT_REPS, OPT_TIME, OPT_ONLY, OPT_DISTANCES, OPT_VINED,
+enum { OPT_CPUS = 256, OPT_REPS, OPT_TIME, OPT_IDLE, OPT_ONLY, OPT_DISTANCES, OPT_VINED,
        OPT_CONFIG, OPT_JSON, OPT_LIST, OPT_HELP, OPT_VERSION };
 
 static const struct option longs[] = {
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "reps", required_argument, NULL, OPT_REPS },
 	{ "time", required_argument, NULL, OPT_TIME },
+	{ "idle", required_argument, NULL, OPT_IDLE },
 	{ "only", required_argument, NULL, OPT_ONLY },
 	{ "distances", required_argument, NULL, OPT_DISTANCES },
 	{ "vined", required_argument, NULL, OPT_VINED },
@@ -142,6 +146,8 @@ read_option(int option, const char *value, struct vine_bench_opts *opts)
 		return read_number("reps", value, REPS_MAX, &opts->reps);
 	case OPT_TIME:
 		return read_number("time", value, TIME_MAX_MS, &opts->time_ms);
+	case OPT_IDLE:
+		return read_number("idle", value, IDLE_MAX_S, &opts->idle_s);
 	case OPT_ONLY:
 		return read_only(value, opts);
 	case OPT_DISTANCES:
@@ -221,7 +227,7 @@ vine_bench_opts_read(int argc, char **argv, struct vine_bench_opts *opts,
 
 	*status = VINE_BENCH_EXIT_USAGE;
 	*opts = (struct vine_bench_opts){
-		.cpu = { -1, -1 }, .reps = VINE_BENCH_REPS_MIN, .time_ms = 50,
+		.cpu = { -1, -1 }, .reps = VINE_BENCH_REPS_MIN, .time_ms = 50, .idle_s = 2,
 		.bound = { 35, 100 }, .progress = isatty(STDERR_FILENO),
 	};
 	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {

@@ -25,6 +25,7 @@ struct vine_bench_opts {
 	int cpu[2];		/* client, server */
 	unsigned int reps;	/* repetitions of one distance */
 	unsigned int time_ms;	/* of each way of timing */
+	unsigned int idle_s;	/* for which an idle appliance is watched */
 	double bound[2];	/* distances, see vine_bench_distance_of */
 	const char *only[VINE_BENCH_ONLY_MAX];
 	int only_count;

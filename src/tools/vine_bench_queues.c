@@ -12,6 +12,7 @@
 
 #include "tools/vine_bench_counters.h"
 #include "tools/vine_bench_crowd.h"
+#include "tools/vine_bench_proc.h"
 #include "tools/vine_bench_rates.h"
 #include "tools/vine_bench_rig.h"
 #include "tools/vine_bench_runs.h"
@@ -101,25 +102,6 @@ vine_bench_run_queues(struct vine_bench_rig *rig,
 	return 0;
 }
 
-/* status_of returns a line of /proc/PID/status, in bytes. */
-static uint64_t
-status_of(pid_t pid, const char *key)
-{
-	char path[64], line[128], format[64];
-	unsigned long long kib = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	snprintf(format, sizeof(format), "%s: %%llu kB", key);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, format, &kib) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return kib << 10;
-}
-
 /* What an appliance and its segment hold at a moment. */
 struct held {
 	struct vine_bench_counters segment;
@@ -132,8 +114,8 @@ look(const struct vine_bench_appliance *app, struct held *held)
 {
 	settle();
 	vine_bench_counters_read(app->session, &held->segment);
-	held->anon = status_of(app->pid, "RssAnon");
-	held->tables = status_of(app->pid, "VmPTE");
+	held->anon = vine_bench_proc_bytes(app->pid, "RssAnon");
+	held->tables = vine_bench_proc_bytes(app->pid, "VmPTE");
 }
 
 /* grow fills in what there is before and after a crowd has got its queues. */

@@ -20,7 +20,11 @@ VINE_BENCH_RUN(ring_rtt);	/* vine_bench_ring.c; a: slots */
 VINE_BENCH_RUN(ring_rate);	/* a: slots, b: window */
 VINE_BENCH_RUN(futex);		/* vine_bench_sleep.c; a: ms of pause */
 VINE_BENCH_RUN(sleep);
-VINE_BENCH_RUN(idle);
+VINE_BENCH_RUN(idle);		/* a is not used: see --idle */
+VINE_BENCH_RUN(futex_server);	/* vine_bench_mixed.c; a: ms of pause */
+VINE_BENCH_RUN(sleep_vined);
+VINE_BENCH_RUN(futex_client);	/* a: ms that the answer takes */
+VINE_BENCH_RUN(sleep_client);
 VINE_BENCH_RUN(task_rtt);	/* vine_bench_task.c; a: task flags */
 VINE_BENCH_RUN(task_touch);
 VINE_BENCH_RUN(task_rate);	/* a: window, b: 1 where data is touched */
@@ -29,6 +33,8 @@ VINE_BENCH_RUN(threads);	/* vine_bench_threads.c; a: threads */
 VINE_BENCH_RUN(queues);		/* vine_bench_queues.c; a: idle queues */
 VINE_BENCH_RUN(memory);		/* a: queues, b: bytes that one may take */
 VINE_BENCH_RUN(active);		/* vine_bench_active.c; a: queues */
+VINE_BENCH_RUN(calls);		/* vine_bench_calls.c; a: ms of pause, b: tasks
+				 * after one */
 VINE_BENCH_RUN(malloc_pair);	/* vine_bench_data.c; a: bytes, b: live */
 VINE_BENCH_RUN(malloc_random);
 VINE_BENCH_RUN(data_pair);

@@ -8,62 +8,38 @@
  * taken from the kernel's counts of voluntary switches and written into the
  * note: a client that is still spinning when its answer arrives was not woken.
  */
-#include <dirent.h>
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "tools/vine_bench_pause.h"
+#include "tools/vine_bench_proc.h"
 #include "tools/vine_bench_rig.h"
 #include "tools/vine_bench_runs.h"
 #include "utils/utils_log.h"
 
-#define SLEEP_ROUNDS 150	/* with 2 ms between: a third of a second */
 #define END UINT32_MAX
 #define IDLE_SETTLE_MS 1500	/* until the bounded sleeps have grown */
 
-struct bells {
-	_Alignas(VINE_BENCH_APART) _Atomic uint32_t request;
-	_Alignas(VINE_BENCH_APART) _Atomic uint32_t answer;
-};
-
 struct bell_side {
-	struct bells *bells;
+	struct vine_bench_bells *bells;
 	uint32_t last;
 };
 
 static void
-bell_ring(_Atomic uint32_t *word, uint32_t value)
-{
-	atomic_store_explicit(word, value, memory_order_release);
-	vine_bench_futex_wake(word);
-}
-
-/* bell_await sleeps while the word is `old`, and returns what it became. */
-static uint32_t
-bell_await(_Atomic uint32_t *word, uint32_t old)
-{
-	uint32_t now;
-
-	while ((now = atomic_load_explicit(word, memory_order_acquire)) == old)
-		vine_bench_futex_wait(word, old);
-	return now;
-}
-
-static void
 serve_futex(void *memory, uint64_t arg)
 {
-	struct bells *bells = memory;
+	struct vine_bench_bells *bells = memory;
 	uint32_t last = 0;
 
 	(void)arg;
 	for (;;) {
-		last = bell_await(&bells->request, last);
+		last = vine_bench_bell_await(&bells->request, last);
 		if (last == END)
 			return;
-		bell_ring(&bells->answer, last);
+		vine_bench_bell_ring(&bells->answer, last);
 	}
 }
 
@@ -72,62 +48,9 @@ futex_op(void *arg)
 {
 	struct bell_side *side = arg;
 
-	bell_ring(&side->bells->request, side->last + 1);
-	side->last = bell_await(&side->bells->answer, side->last);
+	vine_bench_bell_ring(&side->bells->request, side->last + 1);
+	side->last = vine_bench_bell_await(&side->bells->answer, side->last);
 	return 0;
-}
-
-static void
-nap(uint64_t ms)
-{
-	struct timespec t = { (time_t)(ms / 1000),
-			      (long)(ms % 1000) * 1000000 };
-
-	while (nanosleep(&t, &t) < 0 && errno == EINTR)
-		;
-}
-
-static long
-switches_here(void)
-{
-	struct rusage usage;
-
-	return getrusage(RUSAGE_THREAD, &usage) < 0 ? 0 : usage.ru_nvcsw;
-}
-
-/*
- * paused times rounds of op with a nap in front of each. *slept counts the
- * rounds in which this thread itself slept.
- */
-static int
-paused(uint64_t ms, vine_bench_op op, void *arg,
-       struct vine_bench_result *result, int *slept)
-{
-	uint64_t begin, end;
-	long before;
-	int i, rc = 0;
-
-	*slept = 0;
-	for (i = 0; i < SLEEP_ROUNDS && !rc; i++) {
-		nap(ms);
-		before = switches_here();
-		begin = vine_bench_now();
-		rc = op(arg);
-		end = vine_bench_now();
-		*slept += switches_here() != before;
-		utils_hist_record(&result->hist,
-				  utils_clock_span_ns(end - begin));
-	}
-	result->has_hist = 1;
-	return rc;
-}
-
-/* by_median makes the histogram's median the value: chunks say nothing here. */
-static void
-by_median(struct vine_bench_result *result)
-{
-	result->value = (double)utils_hist_percentile(&result->hist, 50.0);
-	result->mean = utils_hist_mean(&result->hist);
 }
 
 int
@@ -140,47 +63,18 @@ vine_bench_run_futex(struct vine_bench_rig *rig, const struct vine_bench *bench,
 	side.bells = vine_bench_pair_start(rig->pair, sizeof(*side.bells),
 					   serve_futex, 0);
 	if (bench->a) {
-		rc = paused(bench->a, futex_op, &side, result, &slept);
+		rc = vine_bench_paused(bench->a, futex_op, &side, result,
+				       &slept);
 		snprintf(result->note, sizeof(result->note),
-			 "client slept in %d of %d", slept, SLEEP_ROUNDS);
+			 "client slept in %d of %d", slept, VINE_BENCH_PAUSES);
 	} else {
 		rc = vine_bench_timer_each(&rig->timer, futex_op, &side,
 					   result);
+		vine_bench_by_median(result);
 	}
-	by_median(result);
-	bell_ring(&side.bells->request, END);
+	vine_bench_bell_ring(&side.bells->request, END);
 	vine_bench_pair_join(rig->pair);
 	return rc;
-}
-
-/* switches_of adds up the voluntary switches of a process's threads. */
-static long
-switches_of(pid_t pid)
-{
-	struct dirent *entry;
-	char path[320], line[128];
-	long sum = 0, n;
-	FILE *file;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	dir = opendir(path);
-	if (!dir)
-		return 0;
-	while ((entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "/proc/%d/task/%s/status",
-			 (int)pid, entry->d_name);
-		file = entry->d_name[0] == '.' ? NULL : fopen(path, "r");
-		if (!file)
-			continue;
-		while (fgets(line, sizeof(line), file))
-			if (sscanf(line, "voluntary_ctxt_switches: %ld", &n) ==
-			    1)
-				sum += n;
-		fclose(file);
-	}
-	closedir(dir);
-	return sum;
 }
 
 static int
@@ -208,14 +102,13 @@ vine_bench_run_sleep(struct vine_bench_rig *rig, const struct vine_bench *bench,
 		.proc = rig->appliance->noop,
 	};
 	const pid_t pid = rig->appliance->pid;
-	long before = switches_of(pid);
+	uint64_t before = vine_bench_proc_switches(pid);
 	int slept = 0, rc;
 
-	rc = paused(bench->a, empty_op, &opts, result, &slept);
+	rc = vine_bench_paused(bench->a, empty_op, &opts, result, &slept);
 	snprintf(result->note, sizeof(result->note), "client slept in %d of "
-		 "%d, vined switched %ld times", slept, SLEEP_ROUNDS,
-		 switches_of(pid) - before);
-	by_median(result);
+		 "%d, vined switched %llu times", slept, VINE_BENCH_PAUSES,
+		 (unsigned long long)(vine_bench_proc_switches(pid) - before));
 	if (rc)
 		log_error("%s: %s", bench->name, strerror(-rc));
 	return rc;
@@ -225,16 +118,21 @@ int
 vine_bench_run_idle(struct vine_bench_rig *rig, const struct vine_bench *bench,
 		    struct vine_bench_result *result)
 {
+	const unsigned int s = rig->opts->idle_s;
+	const pid_t pid = rig->appliance->pid;
 	struct timespec before, after;
+	long ticks[2];
 	clockid_t clock;
-	int rc = clock_getcpuclockid(rig->appliance->pid, &clock);
+	int rc = clock_getcpuclockid(pid, &clock);
 
-	nap(IDLE_SETTLE_MS);
+	vine_bench_nap(IDLE_SETTLE_MS);
+	ticks[0] = vine_bench_proc_ticks(pid);
 	if (!rc && clock_gettime(clock, &before) < 0)
 		rc = errno;
-	nap(bench->a * 1000);
+	vine_bench_nap((uint64_t)s * 1000);
 	if (!rc && clock_gettime(clock, &after) < 0)
 		rc = errno;
+	ticks[1] = vine_bench_proc_ticks(pid);
 	if (rc) {
 		log_error("%s: no cpu clock of vined: %s", bench->name,
 			  strerror(rc));
@@ -242,7 +140,10 @@ vine_bench_run_idle(struct vine_bench_rig *rig, const struct vine_bench *bench,
 	}
 	result->value = ((double)(after.tv_sec - before.tv_sec) * 1e3 +
 			 (double)(after.tv_nsec - before.tv_nsec) / 1e6) /
-			(double)bench->a;
+			(double)s;
 	result->mean = result->value;
+	snprintf(result->note, sizeof(result->note), "over %u s; /proc showed "
+		 "%ld ticks of %ld ms", s, ticks[1] - ticks[0],
+		 1000 / sysconf(_SC_CLK_TCK));
 	return 0;
 }
