@@ -4,8 +4,11 @@
  *
  * They are counted by ptrace, which needs no privilege over processes of one's
  * own and sees every call: a counter process traces the client, which it starts
- * itself, and all threads of vined. A call is slowed down by that, a road
- * without calls is not. The client says by a call of getppid where what counts
+ * itself, and all threads of vined. A call is slowed down by that (and the
+ * other side may fall asleep meanwhile, which takes more calls), a road without
+ * calls is not. So the same tasks are carried out without a trace before, and
+ * the kernel's count of the voluntary switches of both says how often they
+ * slept then. The client says by a call of getppid where what counts
  * begins and ends; that call and the naps between do not count.
  */
 #include <errno.h>
@@ -31,11 +34,16 @@
 #define BUSY_PER_MS 20000u	/* tasks for each ms of --time: 10^6 by default */
 #define SLEEPS 100		/* pauses */
 #define BURST_MAX 64
+#define SYS_FUTEX_WAITV 449	/* older headers do not know it */
 
-/* One side's calls. */
-struct calls {
-	uint64_t all;
-	uint64_t bells;		/* futex wakes among them */
+/* What a call is. */
+enum kind { BELL, SLEEP, BARRIER, OTHER, KINDS };
+
+static const char *const part_names[2][KINDS] = {
+	{ "client: bells", "client: sleeps", "client: barriers",
+	  "client: other calls" },
+	{ "vined: bells", "vined: sleeps", "vined: barriers",
+	  "vined: other calls" },
 };
 
 /* What the counter process hands back; shared memory. */
@@ -43,7 +51,9 @@ struct tally {
 	int rc;
 	int vined_rc;		/* why vined could not be traced, or 0 */
 	uint64_t tasks;
-	struct calls client, vined;
+	uint64_t calls[2][KINDS]; /* of the client, of vined */
+	uint64_t other;		/* number of the last OTHER */
+	uint64_t slept;		/* both, over as many tasks without a trace */
 };
 
 static void
@@ -94,6 +104,13 @@ carry_out(const struct vine_task_opts *opts, const struct vine_bench *bench,
 	return rc;
 }
 
+static uint64_t
+switches_of_both(const struct vine_bench_rig *rig)
+{
+	return vine_bench_proc_switches(getpid()) +
+	       vine_bench_proc_switches(rig->appliance->pid);
+}
+
 /* client is traced by its parent from its SIGSTOP on. Does not return. */
 static void
 client(struct vine_bench_rig *rig, const struct vine_bench *bench,
@@ -101,12 +118,20 @@ client(struct vine_bench_rig *rig, const struct vine_bench *bench,
 {
 	struct vine_session *session;
 	struct vine_task_opts opts;
+	uint64_t switches;
 	int i, rc;
 
-	rc = vine_bench_appliance_attach(rig->appliance, VINE_WAIT_LADDER,
-					 "noop", &session, &opts);
+	rc = vine_bench_appliance_attach(rig->appliance,
+			rig->appliance->kind == VINE_BENCH_VINED_SPIN ?
+			VINE_WAIT_SPIN : VINE_WAIT_LADDER, "noop", &session,
+			&opts);
 	for (i = 0; i < WARM && !rc; i++)
 		rc = burst(&opts, 1);
+	if (!rc) {
+		switches = switches_of_both(rig);
+		rc = carry_out(&opts, bench, tally->tasks);
+		tally->slept = switches_of_both(rig) - switches;
+	}
 	if (!rc && ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
 		rc = -EOPNOTSUPP;
 	if (!rc) {
@@ -139,14 +164,18 @@ trace_thread(pid_t tid, void *arg)
 	return trace_on(tid, 0);
 }
 
-/* is_bell tells a futex call that wakes. */
-static int
-is_bell(const struct __ptrace_syscall_info *info)
+static enum kind
+kind_of(const struct __ptrace_syscall_info *info)
 {
 	uint64_t op = info->entry.args[1] & FUTEX_CMD_MASK;
 
-	return info->entry.nr == SYS_futex &&
-	       (op == FUTEX_WAKE || op == FUTEX_WAKE_BITSET);
+	if (info->entry.nr == SYS_membarrier)
+		return BARRIER;
+	if (info->entry.nr == SYS_FUTEX_WAITV)
+		return SLEEP;
+	if (info->entry.nr != SYS_futex)
+		return OTHER;
+	return op == FUTEX_WAKE || op == FUTEX_WAKE_BITSET ? BELL : SLEEP;
 }
 
 /* What the counter knows while it counts. */
@@ -161,8 +190,7 @@ static void
 count_call(struct watch *w, pid_t tid)
 {
 	struct __ptrace_syscall_info info = { .op = PTRACE_SYSCALL_INFO_NONE };
-	struct calls *calls = tid == w->client ? &w->tally->client :
-		&w->tally->vined;
+	enum kind kind;
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, (void *)sizeof(info),
 		   &info) <= 0 || info.op != PTRACE_SYSCALL_INFO_ENTRY)
@@ -174,8 +202,10 @@ count_call(struct watch *w, pid_t tid)
 	}
 	if (tid == w->client ? !w->inside : !w->begun)
 		return;
-	calls->all++;
-	calls->bells += (uint64_t)is_bell(&info);
+	kind = kind_of(&info);
+	w->tally->calls[tid != w->client][kind]++;
+	if (kind == OTHER)
+		w->tally->other = info.entry.nr;
 }
 
 /* watch goes on until the client has ended. */
@@ -241,23 +271,29 @@ write_result(const struct vine_bench *bench, const struct tally *tally,
 	     struct vine_bench_result *result)
 {
 	const double n = (double)tally->tasks;
+	uint64_t all = 0, calls;
+	char other[40] = "";
+	int side, kind;
 
-	result->value = (double)(tally->client.all + tally->vined.all) / n;
+	for (side = 0; side < 2; side++)
+		for (kind = 0; kind < KINDS; kind++) {
+			calls = tally->calls[side][kind];
+			vine_bench_part_add(result, part_names[side][kind],
+					    "/task", (double)calls / n);
+			all += calls;
+		}
+	vine_bench_part_add(result, "untraced: both went off their cpus",
+			    "/task", (double)tally->slept / n);
+	result->value = (double)all / n;
 	result->mean = result->value;
-	vine_bench_part_add(result, "calls of the client", "/task",
-			    (double)tally->client.all / n);
-	vine_bench_part_add(result, "calls of vined", "/task",
-			    (double)tally->vined.all / n);
-	vine_bench_part_add(result, "bells for vined", "/task",
-			    (double)tally->client.bells / n);
-	vine_bench_part_add(result, "bells for the client", "/task",
-			    (double)tally->vined.bells / n);
+	if (tally->other)
+		snprintf(other, sizeof(other), ", other: number %llu",
+			 (unsigned long long)tally->other);
 	snprintf(result->note, sizeof(result->note), "%llu calls in %llu "
-		 "tasks%s%s%s", (unsigned long long)
-		 (tally->client.all + tally->vined.all),
-		 (unsigned long long)tally->tasks,
-		 bench->a ? ", vined's going to sleep among them" : "",
-		 tally->vined_rc ? "; vined's not counted: " : "",
+		 "tasks%s%s%s%s", (unsigned long long)all,
+		 (unsigned long long)tally->tasks, other,
+		 bench->a ? ", going to sleep included" : "",
+		 tally->vined_rc ? "; vined's unknown: " : "",
 		 tally->vined_rc ? strerror(-tally->vined_rc) : "");
 }
 
