@@ -14,6 +14,7 @@
 #include "tools/vine_bench.h"
 #include "tools/vine_bench_guard.h"
 #include "tools/vine_bench_opts.h"
+#include "tools/vine_bench_plot.h"
 #include "tools/vine_bench_probe.h"
 #include "tools/vine_bench_report.h"
 #include "tools/vine_bench_rig.h"
@@ -193,7 +194,8 @@ bench(struct vine_bench_rig *rig, FILE *json)
 		log_error("no memory for the report");
 		return status;
 	}
-	if (!measure_all(rig, report) && !write_report(report, json))
+	if (!measure_all(rig, report) && !write_report(report, json) &&
+	    (!rig->opts->plot || !vine_bench_plot(report, rig->opts->plot)))
 		status = (int)vine_bench_report_exit(report);
 	vine_bench_report_free(report);
 	return status;
@@ -214,6 +216,8 @@ main(int argc, char **argv)
 		list();
 		return VINE_BENCH_EXIT_OK;
 	}
+	if (opts.plot && vine_bench_plot_prepare(opts.plot))
+		return VINE_BENCH_EXIT_USAGE;
 	status = VINE_BENCH_EXIT_FAILED;
 	vine_bench_appliance_init(&appliance, &opts);
 	if (open_json(&opts, &json) || vine_bench_guard_install())

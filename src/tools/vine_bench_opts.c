@@ -34,20 +34,24 @@ static const char usage[] =
 "                      120)\n"
 "  --only NAME         only these: a name, a group, or a pattern such as\n"
 "                      'task.*'; may be given more than once\n"
+"  --explain           only what a round trip consists of: --only explain\n"
 "  --distances S,F     one-way ns below which the cpus are smt siblings, and\n"
 "                      above which they are far (default 35,100)\n"
 "  --vined PATH        the daemon (default: vined beside vine-bench, or the\n"
 "                      one in $PATH)\n"
 "  --config FILE       add the lines of FILE to the config of every appliance\n"
 "  --json FILE         write all figures to FILE ('-': stdout, no table)\n"
+"  --plot DIR          draw pictures (SVG) into DIR, with their data beside;\n"
+"                      needs gnuplot\n"
 "  --list              list the benchmarks and end\n"
 "  --help, --version   print this, or the version, and end\n"
 "\n"
 "Exit status: 0 every benchmark has a result, 1 one failed, 2 usage, 3 some\n"
 "have too few repetitions or could not run here.\n";
 
-enum { OPT_CPUS = 256, OPT_REPS, OPT_TIME, OPT_IDLE, OPT_ONLY, OPT_DISTANCES, OPT_VINED,
-       OPT_CONFIG, OPT_JSON, OPT_LIST, OPT_HELP, OPT_VERSION };
+enum { OPT_CPUS = 256, OPT_REPS, OPT_TIME, OPT_IDLE, OPT_ONLY, OPT_EXPLAIN,
+       OPT_DISTANCES, OPT_VINED, OPT_CONFIG, OPT_JSON, OPT_PLOT, OPT_LIST,
+       OPT_HELP, OPT_VERSION };
 
 static const struct option longs[] = {
 	{ "cpus", required_argument, NULL, OPT_CPUS },
@@ -55,10 +59,12 @@ static const struct option longs[] = {
 	{ "time", required_argument, NULL, OPT_TIME },
 	{ "idle", required_argument, NULL, OPT_IDLE },
 	{ "only", required_argument, NULL, OPT_ONLY },
+	{ "explain", no_argument, NULL, OPT_EXPLAIN },
 	{ "distances", required_argument, NULL, OPT_DISTANCES },
 	{ "vined", required_argument, NULL, OPT_VINED },
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "json", required_argument, NULL, OPT_JSON },
+	{ "plot", required_argument, NULL, OPT_PLOT },
 	{ "list", no_argument, NULL, OPT_LIST },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -150,6 +156,8 @@ read_option(int option, const char *value, struct vine_bench_opts *opts)
 		return read_number("idle", value, IDLE_MAX_S, &opts->idle_s);
 	case OPT_ONLY:
 		return read_only(value, opts);
+	case OPT_EXPLAIN:
+		return read_only("explain", opts);
 	case OPT_DISTANCES:
 		return read_distances(value, opts->bound);
 	case OPT_VINED:
@@ -164,6 +172,9 @@ read_option(int option, const char *value, struct vine_bench_opts *opts)
 		return 0;
 	case OPT_JSON:
 		opts->json = value;
+		return 0;
+	case OPT_PLOT:
+		opts->plot = value;
 		return 0;
 	case OPT_LIST:
 		opts->list = 1;

@@ -30,6 +30,7 @@ struct vine_bench_opts {
 	const char *only[VINE_BENCH_ONLY_MAX];
 	int only_count;
 	const char *json;	/* file, "-" for stdout, or NULL */
+	const char *plot;	/* folder for pictures, or NULL */
 	const char *config;	/* file with config lines to add, or NULL */
 	char vined[4096];	/* path of the daemon; "": none found */
 	int list;

@@ -35,6 +35,7 @@ VINE_BENCH_RUN(memory);		/* a: queues, b: bytes that one may take */
 VINE_BENCH_RUN(active);		/* vine_bench_active.c; a: queues */
 VINE_BENCH_RUN(calls);		/* vine_bench_calls.c; a: ms of pause, b: tasks
 				 * after one */
+VINE_BENCH_RUN(explain);	/* vine_bench_explain.c; a: ms of pause */
 VINE_BENCH_RUN(malloc_pair);	/* vine_bench_data.c; a: bytes, b: live */
 VINE_BENCH_RUN(malloc_random);
 VINE_BENCH_RUN(data_pair);
