@@ -41,14 +41,14 @@ struct picture {
 
 static const struct picture pictures[] = {
 	{ "latency-polling", PERCENTILES, "Round trips, both sides polling",
-	  "round trips that took no longer", "ns",
+	  "round trips that took no longer", "ns (logarithmic)",
 	  "set logscale y\nset yrange [50:*]\n",
 	  { { "line2", "two bounced lines" }, { "ring256.rtt", "bare rings" },
 	    { "task.rtt", "empty task" },
 	    { "task.rtt.nostamp", "empty task, no stamps" },
 	    { "task.rtt.touch", "64 bytes copied" } } },
 	{ "latency-sleeping", PERCENTILES, "Waking up",
-	  "round trips that took no longer", "us",
+	  "round trips that took no longer", "us (logarithmic)",
 	  "set logscale y\nset yrange [5:*]\n",
 	  { { "futex.pause", "bare futex, both asleep" },
 	    { "sleep.rtt", "task, both asleep" },
@@ -95,7 +95,9 @@ static const char head[] =
 "set grid lc rgb '#d0d0d0' lw 0.7\n"
 "set border 3\n"
 "set tics nomirror\n"
-"set key below\n";
+"set bmargin 7.5\nset rmargin 4\n"
+"set key at screen 0.5,0.01 center bottom Left reverse samplen 2 "
+"spacing 1.2 maxrows 3\n";
 
 /* A picture on its way: its files, and the blocks written so far. */
 struct drawing {
@@ -139,16 +141,16 @@ text(FILE *out, const char *s)
 			fputc(*s, out);
 }
 
-/* add_plot adds a block to the script's plot command. */
+/* add_plot adds a block to the script's plot command; distance may be "". */
 static void
-add_plot(struct drawing *d, const char *label,
-	 enum vine_bench_distance distance, const char *how)
+add_plot(struct drawing *d, const char *label, const char *distance,
+	 const char *how)
 {
 	fprintf(d->script, "%s '%s.dat' index %u %s title \"",
 		d->blocks ? ", \\\n    " : "plot", d->picture->name, d->blocks,
 		how);
 	text(d->script, label);
-	fprintf(d->script, ", %s\"", vine_bench_distance_name(distance));
+	fprintf(d->script, "%s%s\"", distance[0] ? ", " : "", distance);
 	d->blocks++;
 }
 
@@ -168,7 +170,7 @@ static void
 distribution(struct drawing *d, const struct series *s,
 	     const struct utils_hist *hist, enum vine_bench_distance distance)
 {
-	const double scale = strcmp(d->picture->y, "us") ? 1 : 1e3;
+	const double scale = d->picture->y[0] == 'u' ? 1e3 : 1;
 	uint64_t below = 0, value;
 	double percent;
 	size_t i;
@@ -183,7 +185,7 @@ distribution(struct drawing *d, const struct series *s,
 		fprintf(d->data, "%.5f %.6g\n", -log10(1 - percent / 100),
 			(double)value / scale);
 	}
-	add_plot(d, s->label, distance, "using 1:2 with lines");
+	add_plot(d, s->label, "", "using 1:2 with lines");
 }
 
 /* common returns the distance at which most series have something. */
@@ -215,8 +217,11 @@ percentiles(struct drawing *d)
 	const enum vine_bench_distance distance = common(d);
 	const struct vine_bench_entry *entry;
 	const struct series *s;
-	size_t used = 0;
+	size_t used;
 
+	/* one distance in the picture: its note names it, not each series */
+	used = (size_t)snprintf(d->note, sizeof(d->note), ", %s",
+				vine_bench_distance_name(distance));
 	for (s = d->picture->series; s->name; s++) {
 		entry = &d->report->entry[vine_bench_find(s->name) -
 					  vine_bench_table];
@@ -226,9 +231,7 @@ percentiles(struct drawing *d)
 		}
 		if (entry->reps && used < sizeof(d->note))
 			used += (size_t)snprintf(d->note + used,
-				sizeof(d->note) - used, "%s%s",
-				used ? ", " : "; at other distances: ",
-				s->name);
+				sizeof(d->note) - used, "; not %s", s->name);
 	}
 }
 
@@ -297,8 +300,8 @@ sweep(struct drawing *d, const struct series *s, const struct step *step,
 				step[i].number, row.value, row.least, row.most);
 	}
 	if (n)
-		add_plot(d, s->label, distance, ratios ?
-			 "using 1:2 with linespoints" :
+		add_plot(d, s->label, vine_bench_distance_name(distance),
+			 ratios ? "using 1:2 with linespoints" :
 			 "using 1:2:3:4 with yerrorlines");
 }
 
@@ -335,10 +338,11 @@ preamble(struct drawing *d)
 	text(d->script, m->cpu);
 	fprintf(d->script, ", %.10s", m->date);
 	text(d->script, d->note);
-	fprintf(d->script, "}\"\nset xlabel '%s'\nset ylabel '%s'\n%s", p->x,
+	fprintf(d->script, "}\"\nset xlabel '%s' "
+		"offset 0,0.2\nset ylabel '%s'\n%s", p->x,
 		p->y, p->more);
 	if (p->shape == PERCENTILES)
-		fputs("set xtics ('0 %%' 0, '50 %%' 0.30103, '90 %%' 1, '99 %%' 2, "
+		fputs("set xtics ('50 %%' 0.30103, '90 %%' 1, '99 %%' 2, "
 		      "'99.9 %%' 3, '99.99 %%' 4, '99.999 %%' 5)\n", d->script);
 }
 

@@ -170,6 +170,46 @@ START_TEST(few_repetitions_or_a_failure_show_in_the_exit_status)
 }
 END_TEST
 
+START_TEST(a_part_has_the_median_of_its_distance)
+{
+	const double value[3] = { 30, 10, 20 };
+	struct vine_bench_row row;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		result->parts = 0;
+		vine_bench_part_add(result, "half", "ns", value[i] / 2);
+		vine_bench_part_add(result, "unknown", "", NAN);
+		add(50, 50, value[i], 1);
+	}
+	row = row_at(VINE_BENCH_NEAR);
+	ck_assert_uint_eq(row.parts, 2);
+	ck_assert_str_eq(row.part[0].name, "half");
+	ck_assert_double_eq(row.part[0].value, 10);
+	ck_assert(isnan(row.part[1].value));
+	ck_assert_uint_eq(row_at(VINE_BENCH_FAR).parts, 0);
+}
+END_TEST
+
+START_TEST(json_has_parts_and_the_distribution)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	ck_assert_ptr_nonnull(out);
+	vine_bench_part_add(result, "half", "ns", 0.5);
+	add_timed(3);
+	vine_bench_report_json(report, out);
+	fclose(out);
+	ck_assert_ptr_nonnull(strstr(text, "\"parts\": [{\"name\": \"half\", "
+				     "\"unit\": \"ns\", \"value\": 0.5}]"));
+	ck_assert_ptr_nonnull(strstr(text, "\"distribution\": "
+				     "[[1, 1], [2, 2], [3, 3]]"));
+	free(text);
+}
+END_TEST
+
 START_TEST(json_escapes_text_and_writes_null_for_what_is_not_known)
 {
 	char *text = NULL;
@@ -229,6 +269,8 @@ main(void)
 	tcase_add_test(tcase, a_percentile_of_too_few_operations_is_left_out);
 	tcase_add_test(tcase,
 		few_repetitions_or_a_failure_show_in_the_exit_status);
+	tcase_add_test(tcase, a_part_has_the_median_of_its_distance);
+	tcase_add_test(tcase, json_has_parts_and_the_distribution);
 	tcase_add_test(tcase,
 		json_escapes_text_and_writes_null_for_what_is_not_known);
 	tcase_add_test(tcase,
