@@ -12,7 +12,8 @@ daemon="libsystemd-dev liburing-dev"
 examples="libpng-dev"
 tests="check zstd git lcov clang llvm libclang-rt-14-dev valgrind spin mandoc"
 cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
-packages="$build $services $daemon $examples $tests $cross"
+pictures="gnuplot-nox"
+packages="$build $services $daemon $examples $tests $cross $pictures"
 
 say()
 {

@@ -23,7 +23,7 @@
 /* Repetitions spent on a benchmark: so often as many as are wanted. */
 #define TRIES 4
 /* A repetition takes a second or so, thousands of queues some ten, and starting
- * an appliance 15 at the most; more where other programs take the cpus. */
+ * an appliance 35 at the most; more where other programs take the cpus. */
 #define REPETITION_S 300
 
 static void

@@ -24,7 +24,7 @@
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
 
-#define ATTACH_NS INT64_C(10000000000)
+#define ATTACH_NS INT64_C(30000000000)
 #define GRACE_MS 3000		/* for an appliance to end in order */
 /* Room for 65535 queues, or for 64 MiB of data that live at once. Only what is
  * used becomes memory. */

@@ -21,7 +21,7 @@
 #include "tools/vine_bench_opts.h"
 
 /* No wait of a measurement is longer, or the appliance hangs. */
-#define VINE_BENCH_WAIT_NS INT64_C(10000000000)
+#define VINE_BENCH_WAIT_NS INT64_C(60000000000)
 /* What the pipe's process reads of its own for the procedure sum_own. */
 #define VINE_BENCH_OWN_BYTES (64u << 20)
 
@@ -53,7 +53,7 @@ void vine_bench_appliance_init(struct vine_bench_appliance *app,
 /*
  * vine_bench_appliance_want makes the appliance one of that kind, paused, with
  * a session; it keeps one that is right and alive, and ends any other. Blocks
- * up to 15 s. Returns 0, or a negative errno, logged; -ENOENT where there is no
+ * up to 35 s. Returns 0, or a negative errno, logged; -ENOENT where there is no
  * vined.
  */
 int vine_bench_appliance_want(struct vine_bench_appliance *app,

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# vine-bench runs each of its benchmarks for a moment and writes JSON. What it
-# measures is not looked at: a loaded machine would decide.
-# ctest: timeout=120 serial
+# vine-bench runs its benchmarks for a moment (those with thousands of queues
+# are for vine_bench_queues.sh) and writes JSON. What it measures is not looked
+# at: a loaded machine would decide.
+# ctest: timeout=240 serial
 set -u
 
 bench=${VINE_BIN_DIR:?}/vine-bench
@@ -22,7 +23,12 @@ if [ "$(nproc)" -lt 2 ]; then
 fi
 
 # 3: too few repetitions for a result, which is what one is
-"$bench" --reps 1 --time 1 --json out.json >out 2>err
+few=()
+for name in raw task sweep alloc payload sleep calls explain \
+	queues.idle.1 queues.idle.16 queues.active.16; do
+	few+=(--only "$name")
+done
+"$bench" "${few[@]}" --reps 1 --time 1 --idle 1 --json out.json >out 2>err
 status=$?
 case $status in
 0 | 3) ;;
@@ -37,10 +43,33 @@ if command -v python3 >/dev/null; then
 	python3 -m json.tool out.json >/dev/null || fail "not JSON"
 fi
 
+# what a round trip consists of adds up to it
+if command -v python3 >/dev/null; then
+	python3 - <<'END' || fail "the parts of explain.polling"
+import json
+found = 0
+for bench in json.load(open("out.json"))["benchmarks"]:
+    for rep in bench["repetitions"]:
+        if bench["name"] != "explain.polling":
+            continue
+        chain = [p["value"] for p in rep["parts"] if p["unit"] == "ns" and
+                 not p["name"].startswith("beside")]
+        assert len(chain) == 5, chain
+        assert abs(sum(chain) - rep["value"]) <= 0.01 * rep["value"], rep
+        found += 1
+assert found
+END
+fi
+
 "$bench" --list | grep -q '^line1 ' || fail "--list"
 "$bench" --version | grep -q '^vine-bench ' || fail "--version"
 "$bench" --nonsense >/dev/null 2>&1
 [ $? -eq 2 ] || fail "status of a bad option"
 "$bench" --only nonsense >/dev/null 2>&1
 [ $? -eq 2 ] || fail "status of an unknown benchmark"
+mkdir bin
+ln -s "$(command -v sh)" bin/sh
+PATH=$dir/bin "$bench" --plot pictures --only line1 >/dev/null 2>err
+[ $? -eq 2 ] || fail "status of --plot without gnuplot"
+grep -q gnuplot err || fail "--plot without gnuplot does not say so"
 exit 0
