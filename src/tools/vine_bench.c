@@ -82,9 +82,28 @@ repetition(struct vine_bench_rig *rig, size_t index,
 				     limit ? &result[1] : NULL);
 }
 
+/* How far a run is: benchmarks that are wanted, and those that are done. */
+struct progress {
+	size_t done, all;
+};
+
+/* show draws the bar on a terminal: a quarter of a line, and what runs now. */
+static void
+show(const struct progress *p, const char *name, size_t kept, unsigned int reps)
+{
+	static const char full[] = "####################";
+	const int width = (int)sizeof(full) - 1;
+	const int filled = (int)((p->done * (size_t)reps + kept) *
+				 (size_t)width / (p->all * (size_t)reps));
+
+	fprintf(stderr, "\r\033[K[%-*.*s] %zu of %zu: %s, %zu of %u repetitions",
+		width, filled, full, p->done + 1, p->all, name, kept, reps);
+}
+
 static void
 measure(struct vine_bench_rig *rig, size_t index,
-	struct vine_bench_report *report, struct vine_bench_result result[2])
+	const struct progress *progress, struct vine_bench_report *report,
+	struct vine_bench_result result[2])
 {
 	const struct vine_bench *bench = &vine_bench_table[index];
 	const unsigned int reps = rig->opts->reps;
@@ -94,9 +113,7 @@ measure(struct vine_bench_rig *rig, size_t index,
 
 	for (i = 0; i < TRIES * reps && most < reps && !rc; i++) {
 		if (rig->opts->progress)
-			fprintf(stderr, "\r\033[K%zu of %zu: %s, %zu of %u "
-				"repetitions", index + 1, vine_bench_count,
-				bench->name, most, reps);
+			show(progress, bench->name, most, reps);
 		vine_bench_guard_watch(REPETITION_S, bench->name);
 		rc = repetition(rig, index, report, result);
 		most = vine_bench_report_most(report, index);
@@ -132,19 +149,23 @@ measure_all(struct vine_bench_rig *rig, struct vine_bench_report *report)
 {
 	/* Histograms are large; one of the benchmark, one of its limit. */
 	struct vine_bench_result *result = calloc(2, sizeof(*result));
+	struct progress progress = { .done = 0 };
 	size_t i;
 
 	if (!result) {
 		log_error("no memory for results");
 		return -ENOMEM;
 	}
+	for (i = 0; i < vine_bench_count; i++)
+		progress.all += report->entry[i].wanted != 0;
 	for (i = 0; i < vine_bench_count; i++) {
 		if (!report->entry[i].wanted)
 			continue;
 		if (can_run(rig->opts, &vine_bench_table[i]))
-			measure(rig, i, report, result);
+			measure(rig, i, &progress, report, result);
 		else
 			vine_bench_report_end(report, i, -EOPNOTSUPP);
+		progress.done++;
 	}
 	free(result);
 	return 0;

@@ -96,7 +96,7 @@ static const char head[] =
 "set border 3\n"
 "set tics nomirror\n"
 "set bmargin 7.5\nset rmargin 4\n"
-"set key at screen 0.5,0.01 center bottom Left reverse samplen 2 "
+"set key at screen 0.5,0.17 center top Left reverse samplen 2 "
 "spacing 1.2 maxrows 3\n";
 
 /* A picture on its way: its files, and the blocks written so far. */
@@ -105,6 +105,7 @@ struct drawing {
 	const struct picture *picture;
 	FILE *data, *script;
 	unsigned int blocks;
+	double nines;		/* PERCENTILES: the largest that is drawn */
 	char note[128];		/* what is not in the picture */
 };
 
@@ -172,7 +173,7 @@ distribution(struct drawing *d, const struct series *s,
 {
 	const double scale = d->picture->y[0] == 'u' ? 1e3 : 1;
 	uint64_t below = 0, value;
-	double percent;
+	double percent, nines = 0;
 	size_t i;
 
 	begin_block(d, s->name, distance);
@@ -182,9 +183,10 @@ distribution(struct drawing *d, const struct series *s,
 			continue;
 		percent = 100 * (double)below / (double)hist->count;
 		value = utils_hist_percentile(hist, percent);
-		fprintf(d->data, "%.5f %.6g\n", -log10(1 - percent / 100),
-			(double)value / scale);
+		nines = -log10(1 - percent / 100);
+		fprintf(d->data, "%.5f %.6g\n", nines, (double)value / scale);
 	}
+	d->nines = fmax(d->nines, nines);
 	add_plot(d, s->label, "", "using 1:2 with lines");
 }
 
@@ -322,6 +324,22 @@ sweeps(struct drawing *d)
 	free(step);
 }
 
+/* percent_tics names the nines, as far as there are curves. */
+static void
+percent_tics(const struct drawing *d)
+{
+	static const char *const names[] = { "0 %%", "90 %%", "99 %%",
+		"99.9 %%", "99.99 %%", "99.999 %%", "99.9999 %%" };
+	size_t i;
+
+	fprintf(d->script, "set xrange [0:%.2f]\nset xtics ('50 %%%%' 0.30103",
+		fmax(d->nines, 1));
+	for (i = 1; i < sizeof(names) / sizeof(names[0]) &&
+	     (double)i <= fmax(d->nines, 1); i++)
+		fprintf(d->script, ", '%s' %zu", names[i], i);
+	fputs(")\n", d->script);
+}
+
 /* preamble writes all of the script that precedes its plot command. */
 static void
 preamble(struct drawing *d)
@@ -342,8 +360,7 @@ preamble(struct drawing *d)
 		"offset 0,0.2\nset ylabel '%s'\n%s", p->x,
 		p->y, p->more);
 	if (p->shape == PERCENTILES)
-		fputs("set xtics ('50 %%' 0.30103, '90 %%' 1, '99 %%' 2, "
-		      "'99.9 %%' 3, '99.99 %%' 4, '99.999 %%' 5)\n", d->script);
+		percent_tics(d);
 }
 
 /* close_file closes one and says whether all of it could be written. */
