@@ -238,7 +238,8 @@ vine_bench_opts_read(int argc, char **argv, struct vine_bench_opts *opts,
 
 	*status = VINE_BENCH_EXIT_USAGE;
 	*opts = (struct vine_bench_opts){
-		.cpu = { -1, -1 }, .reps = VINE_BENCH_REPS_MIN, .time_ms = 50, .idle_s = 2,
+		.cpu = { -1, -1 }, .reps = VINE_BENCH_REPS_MIN, .time_ms = 50,
+		.idle_s = 2,
 		.bound = { 35, 100 }, .progress = isatty(STDERR_FILENO),
 	};
 	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {

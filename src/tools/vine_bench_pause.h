@@ -12,7 +12,7 @@
 #include "tools/vine_bench_pair.h"
 #include "tools/vine_bench_timer.h"
 
-#define VINE_BENCH_PAUSES 150	/* rounds; with 2 ms between a third of a second */
+#define VINE_BENCH_PAUSES 150	/* rounds; 2 ms each: a third of a second */
 
 /* The words of a bare futex each way. */
 struct vine_bench_bells {

@@ -76,7 +76,7 @@ static const struct picture pictures[] = {
 	  { { "ring256.w", "bare rings, by window" },
 	    { "task.rate.w", "tasks with two data, by window" },
 	    { "task.batch.", "the same, by batch" } } },
-	{ "threads", VALUES, "Tasks a second of several threads, window 32 each",
+	{ "threads", VALUES, "Tasks a second of threads, window 32 each",
 	  "application threads", "million/s",
 	  "set xrange [0.5:8.5]\nset xtics (1, 2, 4, 8)\nset yrange [0:*]\n",
 	  { { "threads.", "all threads together" } } },

@@ -18,7 +18,7 @@
 
 #define THREADS_MAX 8
 #define WINDOW 32
-/* Threads that share a cpu take turns of several ms: each must have had many. */
+/* Threads that share a cpu take turns of several ms: each must have many. */
 #define RUN_MIN_NS 400000000u
 #define WARM_NS 50000000u
 
