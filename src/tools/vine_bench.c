@@ -96,8 +96,9 @@ show(const struct progress *p, const char *name, size_t kept, unsigned int reps)
 	const int filled = (int)((p->done * (size_t)reps + kept) *
 				 (size_t)width / (p->all * (size_t)reps));
 
-	fprintf(stderr, "\r\033[K[%-*.*s] %zu of %zu: %s, %zu of %u repetitions",
-		width, filled, full, p->done + 1, p->all, name, kept, reps);
+	fprintf(stderr, "\r\033[K[%-*.*s] %zu of %zu: %s, %zu of %u "
+		"repetitions", width, filled, full, p->done + 1, p->all, name,
+		kept, reps);
 }
 
 static void

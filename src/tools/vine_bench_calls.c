@@ -31,7 +31,7 @@
 #include "utils/utils_log.h"
 
 #define WARM 1000		/* tasks before the count */
-#define BUSY_PER_MS 20000u	/* tasks for each ms of --time: 10^6 by default */
+#define BUSY_PER_MS 20000u	/* tasks a ms of --time: 10^6 by default */
 #define SLEEPS 100		/* pauses */
 #define BURST_MAX 64
 #define SYS_FUTEX_WAITV 449	/* older headers do not know it */

@@ -119,7 +119,7 @@ double
 vine_bench_cost_switch(const struct vine_bench_rig *rig)
 {
 	struct vine_bench_bells bells = { .request = 0 };
-	pthread_t thread;	/* on this thread's cpu, as all that it starts */
+	pthread_t thread;	/* on our cpu, as all that we start */
 	double ns;
 
 	if (pthread_create(&thread, NULL, echo, &bells))
