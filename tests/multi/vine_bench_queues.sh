@@ -36,9 +36,13 @@ fi
 python3 - <<'END' || fail "memory or fairness"
 import json
 
-rows = {b["name"]: b for b in json.load(open("out.json"))["benchmarks"]}
-assert "queues.idle.32768" in rows
-for name, most in ("queues.segment", 24 << 10), ("queues.private", 1 << 10):
+report = json.load(open("out.json"))
+rows = {b["name"]: b for b in report["benchmarks"]}
+assert rows["queues.idle.32768"]["repetitions"], "no repetition"
+bounds = {"queues.segment": 24 << 10}
+if report["machine"]["warning"] is None:    # a sanitizer pads what is private
+    bounds["queues.private"] = 1 << 10
+for name, most in bounds.items():
     for rep in rows[name]["repetitions"]:
         assert 0 < rep["value"] <= most, (name, rep["value"])
 for rep in rows["queues.active.4096"]["repetitions"]:
