@@ -36,6 +36,7 @@ VINE_BENCH_RUN(active);		/* vine_bench_active.c; a: queues */
 VINE_BENCH_RUN(calls);		/* vine_bench_calls.c; a: ms of pause, b: tasks
 				 * after one */
 VINE_BENCH_RUN(explain);	/* vine_bench_explain.c; a: ms of pause */
+VINE_BENCH_RUN(fair);		/* vine_bench_fair.c; a: flooding queues */
 VINE_BENCH_RUN(malloc_pair);	/* vine_bench_data.c; a: bytes, b: live */
 VINE_BENCH_RUN(malloc_random);
 VINE_BENCH_RUN(data_pair);
