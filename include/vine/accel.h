@@ -34,7 +34,11 @@ int vine_accel_find(struct vine_session *session, vine_accel_type_e type,
 
 /*
  * vine_accel_open opens a virtual accelerator on a physical one. priority 0 is
- * normal; higher is served first, lower later, from -8 to 7. The caller owns
+ * normal; higher is served first, lower later, from -8 to 7. It counts among
+ * the queues of the segment: where the next tasks of several wait, the one of
+ * the highest priority is taken, but for one task in 17, which is of a lower
+ * one. The tasks that a thread issues stay in their order whatever their
+ * priorities, so one of low priority holds up those behind it. The caller owns
  * *vaccel and ends it with vine_accel_close. Blocks for one round trip.
  * Returns 0, or -EINVAL (priority; accel is itself virtual), -ENODEV (accel is
  * gone), -EDQUOT (too many virtual accelerators), -ETIMEDOUT, -ECONNRESET.

@@ -207,7 +207,7 @@ rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 	rec->procs = 0;
 	rec->strikes = 0;
 	rec->dead = 0;
-	/* any number is one: vine_sched_session_init makes it a weight */
+	/* it may be any number: vine_sched_session_init bounds it */
 	rec->weight = arch_load32(&s->weight);
 	rec->fence = arch_load64(&s->boot_id) != pipe->boot_id ||
 		!(arch_load32(&s->flags) & VINE_SESSION_F_MEMBARRIER);

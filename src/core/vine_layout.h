@@ -100,7 +100,7 @@ struct vine_session_shm {
 	le32_t flags;		/* VINE_SESSION_F_* */
 	le64_t boot_id;
 	le8_t  label[32];
-	le32_t weight;		/* its share beside other sessions; 0: default */
+	le32_t weight;		/* beside other sessions; 0: default */
 	le32_t pad1;
 	/* writer: the appliance */
 	le64_t echo;		/* the nonce that state answers */

@@ -42,7 +42,7 @@ struct vine_rec {
 	uint32_t vaccels;
 	uint32_t procs;		/* held by it, of applications */
 	uint32_t control;	/* index of its control queue */
-	uint32_t weight;	/* 1 to VINE_WEIGHT_MAX */
+	uint32_t weight;	/* as it says: vine_sched makes it one */
 	uint32_t strikes;	/* how often its claim looked abandoned */
 	int dead;		/* its process is gone */
 	vine_off_t mailbox;	/* page for texts of control tasks */

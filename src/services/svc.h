@@ -101,7 +101,7 @@ void svc_allow_app_code(struct svc_host *host, vine_accel_type_e type,
 
 /* Whose a request is, for a service that has to choose among several. */
 struct svc_rank {
-	const void *tenant;	/* its segment: equal pointers, equal segments */
+	const void *tenant;	/* its segment; only compared */
 	uint32_t tenant_weight;
 	uint32_t session;	/* below VINE_SESSIONS_MAX; of the tenant */
 	uint32_t session_weight;

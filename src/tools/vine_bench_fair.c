@@ -21,10 +21,10 @@
 #include "utils/utils_log.h"
 
 #define STACK (128u << 10)	/* bytes; that of a thread */
-#define FILL 120u		/* tasks a thread issues; a queue has 128 slots */
-#define BURST 200u		/* round trips; 10 to 20 of the flood's for each */
-/* The appliance has forgotten the flood's queues: it gives an idle one some
- * thousand looks. */
+#define FILL 120u		/* tasks of a thread; a queue has 128 slots */
+#define BURST 200u	/* round trips; 5 to 20 tasks of the flood for each */
+/* The appliance has forgotten the flood's queues then: it gives an idle one
+ * some thousand looks. */
 #define SETTLE_NS 10000000
 #define WARM 20u			/* round trips that do not count */
 

@@ -313,7 +313,42 @@ START_TEST(a_queue_that_is_taken_away_with_tasks_leaves_the_lane_whole)
 }
 END_TEST
 
+/* What the appliance took a session's weight for. */
+static uint32_t
+weight_of(struct vine_session *s)
+{
+	struct vine_session_info info = { .size = sizeof(info) };
+	const struct vine_rec *rec;
+
+	ck_assert_int_eq(vine_session_info(s, &info), 0);
+	rec = &rig.pipe->recs[info.session_id];
+	ck_assert_ptr_nonnull(rec->shares[0]);
+	return rec->shares[0]->weight;
+}
+
+START_TEST(a_session_s_weight_is_what_it_names_or_its_config_or_ten)
+{
+	struct vine_session_opts o = { .size = sizeof(o), .weight = 77,
+				       .config = rig.config };
+	struct vine_session *s[3];
+
+	start(16 * RIG_MIB, NULL);
+	s[0] = rig_attach(&rig);
+	ck_assert_int_eq(vine_session_open(&o, &s[1]), 0);
+	strcat(rig.config, "session_weight 5\n");
+	s[2] = rig_attach(&rig);
+	ck_assert_uint_eq(weight_of(s[0]), VINE_WEIGHT_DEFAULT);
+	ck_assert_uint_eq(weight_of(s[1]), 77);
+	ck_assert_uint_eq(weight_of(s[2]), 5);
+	for (int i = 0; i < 3; i++)
+		vine_session_close(s[i]);
+	lane_still();
+	rig_close(&rig);
+}
+END_TEST
+
 static const struct rig_case cases[] = {
+	RIG_CASE(a_session_s_weight_is_what_it_names_or_its_config_or_ten),
 	RIG_CASE(thousands_of_backlogged_queues_are_served_alike),
 	RIG_CASE(a_queue_s_own_tasks_stay_in_order_whatever_their_priorities),
 	RIG_CASE(a_queue_that_is_taken_away_with_tasks_leaves_the_lane_whole),
