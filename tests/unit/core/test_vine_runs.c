@@ -236,7 +236,7 @@ static const struct rig_case cases[] = {
 	RIG_CASE(nothing_is_free_at_first),
 	RIG_CASE(taking_no_page_or_more_than_there_are_fails),
 	RIG_CASE(top_and_bottom_leave_the_middle_whole),
-	{ "many_claims", &many_claims_do_not_hold_up_a_start, 20 },
+	{ "many_claims", &many_claims_do_not_hold_up_a_start, 20, 0 },
 };
 
 RIG_MAIN("vine_runs", cases)
