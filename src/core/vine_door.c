@@ -20,12 +20,13 @@ answer(struct vine_pipe_s *pipe, uint32_t slot, uint64_t nonce,
 {
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, slot);
 
-	arch_store64(&s->echo, nonce);
 	arch_store32(&s->error, (uint32_t)error);
 	arch_store64(&s->generation, pipe->generation);
-	/* DOOR-R2: what else was written is there before the state; pairs with
-	 * DOOR-A2 in vine_session.c. */
 	arch_store_release32(&s->state, state);
+	/* DOOR-R2: what else was written is there before the nonce is echoed;
+	 * pairs with DOOR-A2 in vine_session.c. With the state last, an
+	 * applicant could take the state of an earlier session for his. */
+	arch_store_release64(&s->echo, nonce);
 	arch_bell_ring(&pipe->recs[slot].bell, ~0u);
 }
 
@@ -200,7 +201,6 @@ rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 	int64_t q;
 
 	rec->serial = serial_new(pipe);
-	rec->nonce = nonce;
 	rec->granted = 0;
 	rec->queues = 0;
 	rec->vaccels = 0;
@@ -222,6 +222,8 @@ rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 		rec_free(rec);
 		return (int)q;
 	}
+	/* not before: who is put off must look new the next time */
+	rec->nonce = nonce;
 	rec->control = (uint32_t)q;
 	rec->state = VINE_REC_OPEN;
 	pipe->recs_open++;
@@ -328,11 +330,26 @@ rec_close(struct vine_pipe_s *pipe, struct vine_rec *rec, int dead)
 	}
 }
 
+/*
+ * Clear the claim of a session that is gone. With the lock in our hand nobody
+ * else can take the slot for his; he looks at the claim again once he has it.
+ * Where somebody has the lock the slot was given back and is another's by now.
+ */
+static void
+free_claim(struct vine_pipe_s *pipe, uint32_t slot)
+{
+	uint32_t byte = ARCH_SHM_BYTE_SESSION + slot;
+
+	if (arch_shm_lock(pipe->seg->fd, byte, 0) != 0)
+		return;
+	arch_store32(&vine_seg_session(pipe->seg, slot)->claim, 0);
+	arch_shm_unlock(pipe->seg->fd, byte);
+}
+
 void
 vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 {
 	struct vine_pipe_s *pipe = lane->pipe;
-	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
 	uint64_t epoch;
 
 	pthread_mutex_lock(&pipe->lock);
@@ -362,7 +379,7 @@ vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 	answer(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
 	if (rec->dead) {
 		rec->state = VINE_REC_NONE;
-		arch_store32(&s->claim, 0);
+		free_claim(pipe, rec->slot);
 	}
 	pthread_mutex_unlock(&pipe->lock);
 }
@@ -381,9 +398,13 @@ look_at(struct vine_pipe_s *pipe, struct vine_rec *rec)
 		if (rec->state == VINE_REC_NONE)
 			return;
 	}
+	/* A request is of the nonce that stands before and after it; while one
+	 * applicant follows another there is none, and the knock comes. */
+	nonce = arch_load_acquire64(&s->nonce);
 	/* DOOR-A1: pairs with DOOR-R1 in vine_session.c. */
 	request = arch_load_acquire32(&s->request);
-	nonce = arch_load64(&s->nonce);
+	if (arch_load64(&s->nonce) != nonce)
+		return;
 	switch (rec->state) {
 	case VINE_REC_NONE:
 	case VINE_REC_CLOSED:
@@ -397,13 +418,13 @@ look_at(struct vine_pipe_s *pipe, struct vine_rec *rec)
 			rec_close(pipe, rec, 0);
 		break;
 	case VINE_REC_LOST:
-		if (request != VINE_REQUEST_DETACH)
+		/* or it left while nobody served, and the slot is another's */
+		if (request != VINE_REQUEST_DETACH && nonce == rec->nonce)
 			break;
 		vine_extents_return_all(&pipe->extents, rec->serial,
 					vine_pipe_rest(pipe));
 		rec->state = VINE_REC_CLOSED;
-		rec->nonce = nonce;
-		answer(pipe, rec->slot, nonce, VINE_SESSION_CLOSED, 0);
+		answer(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
 		break;
 	default:
 		break;
@@ -425,17 +446,11 @@ static void
 reap_claim(struct vine_pipe_s *pipe, struct vine_rec *rec)
 {
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
-	uint32_t byte = ARCH_SHM_BYTE_SESSION + rec->slot;
 
 	if (arch_load32(&s->claim) == 0 || ++rec->strikes < 3)
 		return;
-	/* with the lock in our hand nobody else can take the slot for his; he
-	 * looks at the claim again once he has it */
-	if (arch_shm_lock(pipe->seg->fd, byte, 0) != 0)
-		return;
 	rec->strikes = 0;
-	arch_store32(&s->claim, 0);
-	arch_shm_unlock(pipe->seg->fd, byte);
+	free_claim(pipe, rec->slot);
 }
 
 void
@@ -460,7 +475,7 @@ vine_door_reap(struct vine_pipe_s *pipe)
 			vine_extents_return_all(&pipe->extents, rec->serial,
 						vine_pipe_rest(pipe));
 			rec->state = VINE_REC_NONE;
-			arch_store32(&vine_seg_session(pipe->seg, i)->claim, 0);
+			free_claim(pipe, i);
 		} else if (rec->state != VINE_REC_CLOSING) {
 			reap_claim(pipe, rec);
 			rec->state = VINE_REC_NONE;

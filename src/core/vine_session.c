@@ -136,10 +136,12 @@ await_answer(struct vine_session *s, enum vine_session_state not_yet,
 {
 	for (;;) {
 		uint32_t seen = arch_bell_look(&s->bell);
-		/* DOOR-A2: pairs with DOOR-R2 in answer() of vine_door.c. */
+		/* DOOR-A2: the echo before the state that it vouches for; pairs
+		 * with DOOR-R2 in answer() of vine_door.c. */
+		uint64_t echo = arch_load_acquire64(&s->shm->echo);
 		uint32_t state = arch_load_acquire32(&s->shm->state);
 
-		if (arch_load64(&s->shm->echo) == s->nonce && state != not_yet)
+		if (echo == s->nonce && state != not_yet)
 			return (int)state;
 		if (utils_clock_ns() - start >= (uint64_t)timeout)
 			return -ETIMEDOUT;
@@ -159,7 +161,7 @@ introduce(struct vine_session *s)
 
 	/* what a dead claimant asked for is not ours */
 	arch_store_release32(&s->shm->request, VINE_REQUEST_NONE);
-	arch_store64(&s->shm->nonce, s->nonce);
+	arch_store_release64(&s->shm->nonce, s->nonce);
 	arch_store32(&s->shm->flags, can ? VINE_SESSION_F_MEMBARRIER : 0);
 	arch_store64(&s->shm->boot_id, vine_seg_boot_id());
 	for (size_t i = 0; i < sizeof(s->shm->label); i++)
