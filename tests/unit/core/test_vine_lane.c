@@ -318,12 +318,13 @@ static uint32_t
 weight_of(struct vine_session *s)
 {
 	struct vine_session_info info = { .size = sizeof(info) };
-	const struct vine_rec *rec;
+	uint32_t weight;
 
 	ck_assert_int_eq(vine_session_info(s, &info), 0);
-	rec = &rig.pipe->recs[info.session_id];
-	ck_assert_ptr_nonnull(rec->shares[0]);
-	return rec->shares[0]->weight;
+	pthread_mutex_lock(&rig.pipe->lock);
+	weight = rig.pipe->recs[info.session_id].shares[0]->weight;
+	pthread_mutex_unlock(&rig.pipe->lock);
+	return weight;
 }
 
 START_TEST(a_session_s_weight_is_what_it_names_or_its_config_or_ten)
