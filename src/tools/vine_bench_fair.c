@@ -26,6 +26,7 @@
 /* The appliance has forgotten the flood's queues then: it gives an idle one
  * some thousand looks. */
 #define SETTLE_NS 10000000
+#define DRY_MAX 50u	/* bursts without a flood, before it is given up */
 #define WARM 20u			/* round trips that do not count */
 
 struct flood {
@@ -215,12 +216,14 @@ measure(struct vine_bench_rig *rig, struct flood *f,
 	const struct vine_task_opts *opts, struct hists *h)
 {
 	const struct timespec settle = { 0, SETTLE_NS };
-	uint64_t end = vine_bench_now() + 10 * rig->timer.run;
 	int rc = next_round(f);		/* threads get their queues */
+	uint64_t end;
 
 	if (!rc)
 		rc = next_round(f);
-	while (!rc && vine_bench_now() < end) {
+	end = vine_bench_now() + 10 * rig->timer.run;
+	while (!rc && (vine_bench_now() < end ||
+		       (!h->beside.count && h->dry < DRY_MAX))) {
 		nanosleep(&settle, NULL);
 		rc = burst(&rig->timer, opts, &h->alone);
 		if (!rc)
