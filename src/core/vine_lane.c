@@ -121,12 +121,12 @@ static uint32_t
 take(struct vine_lane *lane, struct vine_pq *pq, struct vine_desc *batch,
      uint32_t max, int *more)
 {
+	const int level = pq->item.session ? (int)pq->item.level : -1;
 	uint32_t n = 0;
 
 	*more = 0;
 	while (n < max) {
-		if (pq->item.session &&
-		    next_level(lane, pq) != (int)pq->item.level)
+		if (level >= 0 && next_level(lane, pq) != level)
 			return n;
 		if (!vine_ring_pop(&pq->sub, &batch[n]))
 			return n;
@@ -196,7 +196,7 @@ visit(struct vine_lane *lane, struct vine_pq *pq)
 	if (n == 0)
 		return 0;
 	pq->looks = 0;
-	if (stream)
+	if (stream && !more)
 		pq->skip = VINE_STREAM_SKIP;
 	vine_lane_count(lane, VINE_COUNT_TAKEN, n);
 	return n;
