@@ -53,7 +53,7 @@ struct vine_task_opts {
 	const void *args;		/* copied at issue */
 	uint32_t args_size;		/* bytes, at most VINE_TASK_ARGS_MAX */
 	uint32_t flags;			/* enum vine_task_flag */
-	uint64_t deadline_ns;		/* from issue to execution; 0: none */
+	uint64_t deadline_ns;		/* from the call to execution; 0: none */
 	uint64_t user;			/* kept for you; see the result */
 	vine_task_cb cb;		/* NULL: none */
 	void *cb_user;
@@ -65,12 +65,14 @@ struct vine_task_opts {
  * completed. The caller owns *task. With up to two slices and 8 bytes of
  * arguments (one slice: 20, none: 32) the descriptor carries all; more goes
  * into a table in the session's memory.
- * Does not block but for a full queue without VINE_TASK_NOWAIT and for a
- * thread's first issue, which asks for its queue.
+ * Does not block but for a full queue without VINE_TASK_NOWAIT, until the
+ * deadline if there is one, and for a thread's first issue, which asks for its
+ * queue.
  * Returns 0, or
  *   -EINVAL      opts->size unknown, too many slices, arguments too long, a
  *                slice outside its data, objects of different sessions
  *   -EAGAIN      the queue is full (VINE_TASK_NOWAIT)
+ *   -ETIMEDOUT   the queue was full until the deadline
  *   -ENOMEM      no memory for the task or its table
  *   -EDQUOT      no queue left for this thread
  *   -ECONNRESET  the session was lost

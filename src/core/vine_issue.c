@@ -30,17 +30,32 @@ done_room(void *arg)
 	return vine_queue_room(queue) || queue->session->lost;
 }
 
+/* Wait for room, and take the wait off the deadline, if there is one. */
 static int
-room(struct vine_queue *queue, uint32_t flags)
+room(struct vine_queue *queue, uint32_t flags, uint64_t *deadline_ns)
 {
+	uint64_t from, waited;
+	int rc;
+
 	if (vine_queue_room(queue))
 		return 0;
 	if (flags & VINE_TASK_NOWAIT)
 		return vine_session_glance(queue->session) ? -ECONNRESET :
 			-EAGAIN;
+	from = utils_clock_ns();
 	vine_queue_knock(queue, queue->session->fence);
-	vine_wait(&queue, 1, &queue->ladder, done_room, queue, VINE_FOREVER);
-	return queue->session->lost ? -ECONNRESET : 0;
+	rc = vine_wait(&queue, 1, &queue->ladder, done_room, queue,
+		       *deadline_ns == 0 || *deadline_ns > INT64_MAX ?
+		       VINE_FOREVER : (int64_t)*deadline_ns);
+	if (queue->session->lost)
+		return -ECONNRESET;
+	if (rc || *deadline_ns == 0)
+		return rc;
+	waited = utils_clock_ns() - from;
+	if (waited >= *deadline_ns)
+		return -ETIMEDOUT;
+	*deadline_ns -= waited;
+	return 0;
 }
 
 /* Is the slice inside its data, and of this session? */
@@ -208,10 +223,11 @@ issue(struct vine_queue *q, const struct vine_task_opts *o,
 	struct vine_task_s *task;
 	struct vine_body body;
 	uint64_t w2, w1 = o->accel->handle | (uint64_t)o->proc->handle << 32;
+	uint64_t deadline_ns = o->deadline_ns;
 	int rc;
 
 	if (__builtin_expect(!vine_queue_has_room(q), 0)) {
-		rc = room(q, o->flags);
+		rc = room(q, o->flags, &deadline_ns);
 		if (rc)
 			return rc;
 	}
@@ -227,9 +243,9 @@ issue(struct vine_queue *q, const struct vine_task_opts *o,
 	task->cb = o->cb;
 	task->cb_user = o->cb_user;
 	task->issue = 0;
-	if (o->deadline_ns)
-		w2 |= (uint64_t)deadline_us(o->deadline_ns) << 32;
-	if (!(o->flags & VINE_TASK_NOSTAMP) || o->deadline_ns)
+	if (deadline_ns)
+		w2 |= (uint64_t)deadline_us(deadline_ns) << 32;
+	if (!(o->flags & VINE_TASK_NOSTAMP) || deadline_ns)
 		task->issue = utils_clock_ticks();
 	UTILS_TRACE_POINT(issue, q->trace_id, vine_queue_next_cookie(q),
 			  task->issue);

@@ -332,6 +332,43 @@ START_TEST(a_full_queue_is_eagain_with_nowait_and_waits_without)
 }
 END_TEST
 
+START_TEST(a_full_queue_is_waited_for_no_longer_than_the_deadline)
+{
+	static vine_task *tasks[64];
+	struct vine_task_opts o;
+	uint64_t from;
+	uint32_t n = 0;
+
+	begin("queue_slots 16\n");
+	o = rig_opts(s, "keep");
+	tasks[n++] = issue(&o);
+	rig_await(rig.kept_count == 1);
+	rig_stop(&rig);		/* nobody takes anything */
+	o.flags = VINE_TASK_NOWAIT;
+	while (vine_task_issue_opts(&o, &tasks[n]) == 0)
+		n++;
+	o.flags = 0;
+	o.deadline_ns = 20000000;
+	from = rig_ns();
+	ck_assert_int_eq(vine_task_issue_opts(&o, &tasks[n]), -ETIMEDOUT);
+	ck_assert_uint_ge(rig_ns() - from, 20000000);
+	/* what was waited counts: the rest is for the appliance */
+	rig_start(&rig);
+	rig_await(rig.kept_count == n);
+	while (rig.kept_count)
+		rig_release(&rig, 0, 0);
+	ck_assert_int_eq(vine_task_wait_all(tasks, n, 60 * SECOND), 0);
+	o.deadline_ns = (uint64_t)SECOND * 60;
+	o.proc = rig_proc(s, "nop");
+	tasks[n++] = issue(&o);
+	ck_assert_int_eq(vine_task_wait_for(tasks[n - 1], 60 * SECOND), 0);
+	ck_assert_int_eq(rig_result(tasks[n - 1]).status, VINE_STATUS_OK);
+	while (n)
+		vine_task_free(tasks[--n]);
+	end();
+}
+END_TEST
+
 START_TEST(a_batch_is_issued_in_order_and_stops_at_the_first_bad)
 {
 	static struct vine_task_opts o[100];
@@ -722,6 +759,7 @@ static const struct rig_case cases[] = {
 	RIG_CASE(hundreds_of_tasks_in_flight_complete_in_any_order),
 	RIG_CASE(tasks_that_take_long_do_not_keep_others_out),
 	RIG_CASE(a_full_queue_is_eagain_with_nowait_and_waits_without),
+	RIG_CASE(a_full_queue_is_waited_for_no_longer_than_the_deadline),
 	RIG_CASE(a_batch_is_issued_in_order_and_stops_at_the_first_bad),
 	RIG_CASE(instants_follow_one_another),
 	RIG_CASE(a_deadline_that_passed_ends_the_task),
