@@ -36,6 +36,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <type_traits>
 
 #include <relacy/relacy.hpp>
@@ -111,32 +112,39 @@ proof_here(PROOF_HERE)
  */
 template<typename T>
 class proof_word {
+	typedef rl::atomic<T> atomic;
+	typedef rl::var<T> plain;
+
 public:
 	/* `calm`: Relacy switches no threads here. For words whose order an
 	 * other word of the same case already shows, or of one thread alone. */
 	bool calm = false;
 
+	/* `guarded`: two threads must not touch it at a time. For words that
+	 * have another one to say whose they are. */
+	bool guarded = false;
+
 	proof_word() = default;
 	proof_word(const proof_word &) = delete;
 	~proof_word()
 	{
-		if (made)
-			word()->~atomic();
+		if (made && guarded)
+			as<plain>().~plain();
+		else if (made)
+			as<atomic>().~atomic();
 	}
 
 	rl::atomic<T> &
 	get() const
 	{
-		if (!made) {
-			::new (room) rl::atomic<T>();
-			made = true;
-		}
-		return *word();
+		return as<atomic>();
 	}
 
 	T
 	load(rl::memory_order order, rl::debug_info here) const
 	{
+		if (guarded)
+			return as<plain>()(here).load();
 		order = proof_order(order, here.func_, PROOF_ACQUIRE);
 		return step([&] { return get().load(order, here); });
 	}
@@ -144,6 +152,10 @@ public:
 	void
 	store(T v, rl::memory_order order, rl::debug_info here)
 	{
+		if (guarded) {
+			as<plain>()(here).store(v);
+			return;
+		}
 		order = proof_order(order, here.func_, PROOF_RELEASE);
 		step([&] { get().store(v, order, here); return 0; });
 	}
@@ -186,14 +198,18 @@ public:
 	}
 
 private:
-	alignas(rl::atomic<T>) mutable unsigned char room[sizeof(
-		rl::atomic<T>)];
+	alignas(atomic) alignas(plain) mutable unsigned char room[
+		std::max(sizeof(atomic), sizeof(plain))];
 	mutable bool made = false;
 
-	rl::atomic<T> *
-	word() const
+	template<typename W>
+	W &
+	as() const
 	{
-		return reinterpret_cast<rl::atomic<T> *>(room);
+		if (!made)
+			::new (room) W();
+		made = true;
+		return *reinterpret_cast<W *>(room);
 	}
 
 	template<typename F>
@@ -222,6 +238,8 @@ public:
 	explicit operator E() const { return (E)(T)*this; }
 	T operator=(T v) { var(proof_here()).store(v); return v; }
 	T operator=(const proof_var &o) { return *this = (T)o; }
+	T operator+=(T v) { return *this = (T)*this + v; }
+	T operator-=(T v) { return *this = (T)*this - v; }
 	T operator++() { return *this = (T)*this + 1; }
 	T operator++(int) { T v = *this; *this = v + 1; return v; }
 	T operator--(int) { T v = *this; *this = v - 1; return v; }
@@ -234,10 +252,11 @@ private:
 template<typename T> struct proof_raw { typedef T type; };
 template<typename T> struct proof_raw<proof_var<T>> { typedef T type; };
 
-/* --- the language of C11 --------------------------------------------------- */
+/* --- the language of C11 ------------------------------------------------- */
 
 #define _Static_assert(...) static_assert(true)
 #define _Thread_local __thread
+#define _Alignas(n) alignas(n)
 #define _Atomic(...) proof_word<typename_of<__VA_ARGS__>>
 template<typename T> using typename_of = typename proof_raw<T>::type;
 
@@ -332,7 +351,7 @@ atomic_compare_exchange_weak(proof_word<T> *p, T *expected,
 						     rl::mo_seq_cst, here);
 }
 
-/* --- the kernel -------------------------------------------------------------- */
+/* --- the kernel ---------------------------------------------------------- */
 
 /* 0: no membarrier; then a barrier is a fence of the caller alone. */
 extern int proof_membarrier;

@@ -104,8 +104,9 @@ main(void)
 		{ "SLEEP-A1", "vine_lane_arm", PROOF_BARRIER },
 	});
 	proof_idle_looks = 1;
-	bad += proof_case<arm_case<2, 1, true, false>>("two", { 1 }, {
+	bad += proof_case<arm_case<2, 2, true, false>>("two", { 1 }, {
 		{ "ARM-R1", "retire_idle", PROOF_BARRIER },
+		{ "RING-A1", "vine_ring_peek_accel", PROOF_ACQUIRE },
 	});
 	bad += proof_case<arm_case<2, 1, false, false>>("two, deep", { 1 }, {
 		{ "ARM-R1", "retire_idle", PROOF_BARRIER },

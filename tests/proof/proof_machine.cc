@@ -18,6 +18,10 @@ void (*proof_fence_thread)(unsigned thread);
 unsigned proof_threads;
 struct vine_thread *proof_thread_last[PROOF_THREADS_MAX];
 
+/* For vine_thread_of(), which no case reaches. */
+#undef vine_thread_last
+__thread struct vine_thread *vine_thread_last;
+
 /* A thread asleep on a word. */
 static struct sleeper {
 	le32_t *word;		/* NULL: awake */
@@ -79,29 +83,38 @@ proof_syscall(long number, rl::debug_info here)
 	return 0;
 }
 
+uint32_t
+arch_bell_look(const struct arch_bell *bell)
+{
+	return arch_load32(bell->word);
+}
+
 int
-arch_bell_wait(le32_t *word, uint32_t seen, uint32_t mask, uint64_t)
+arch_bell_wait(const struct arch_bell *bell, uint32_t seen, uint32_t mask,
+	       uint64_t)
 {
 	rl::context &c = rl::ctx();
 
 	c.sched();
-	if (word->get().debug_value() != seen)
+	if (bell->word->get().debug_value() != seen)
 		return 0;
-	sleepers[rl::thread_index()] = { word, mask };
+	sleepers[rl::thread_index()] = { bell->word, mask };
 	c.park_current_thread(false, false, false, proof_here());
 	return 0;
 }
 
 int
-arch_bell_ring(le32_t *word, uint32_t mask)
+arch_bell_ring(const struct arch_bell *bell, uint32_t mask)
 {
 	int woken = 0;
 
-	arch_add32(word, 1);
+	arch_add32(bell->word, 1);
 	for (unsigned i = 0; i < proof_threads; i++) {
-		if (sleepers[i].word != word || !(sleepers[i].mask & mask))
+		struct sleeper *s = &sleepers[i];
+
+		if (s->word != bell->word || !(s->mask & mask))
 			continue;
-		sleepers[i].word = NULL;
+		s->word = NULL;
 		rl::ctx().unpark_thread(i, false, proof_here());
 		woken++;
 	}

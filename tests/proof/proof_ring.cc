@@ -7,10 +7,14 @@
  */
 #include "proof_world.h"
 
-/* An owner issues three tasks on a ring of two; the lane takes them. */
-struct sub_case : proof_suite<sub_case, 2> {
+/*
+ * An owner issues three tasks on a ring of two; the lane takes them, those of a
+ * stream in batches of two.
+ */
+template<bool STREAM>
+struct sub_case : proof_suite<sub_case<STREAM>, 2> {
 	struct proof_world w;
-	proof_var<uint32_t> data[PROOF_SLOTS];	/* of the tasks, reused */
+	proof_var<uint32_t> data[PROOF_TASKS];
 	unsigned taken;
 	static inline sub_case *self;
 
@@ -20,7 +24,7 @@ struct sub_case : proof_suite<sub_case, 2> {
 		unsigned n = proof_task_number(desc);
 
 		proof_check(n == self->taken);
-		proof_check(self->data[n % PROOF_SLOTS] == n);
+		proof_check(self->data[n] == n);
 		self->taken++;
 	}
 
@@ -30,11 +34,11 @@ struct sub_case : proof_suite<sub_case, 2> {
 		self = this;
 		proof_execute = execute;
 		proof_world_make(&w, 1, true, true, false);
-		/* plenty of credits: they are for the other case */
-		w.queue[0].app.credit_seen = 2 * PROOF_TASKS;
+		proof_places(&w, 0);
+		w.flags = STREAM ? VINE_DESC_STREAM : 0;
 		taken = 0;
-		data[0] = 0;
-		data[1] = 0;
+		for (unsigned n = 0; n < PROOF_TASKS; n++)
+			data[n] = 0;
 	}
 
 	void
@@ -45,7 +49,7 @@ struct sub_case : proof_suite<sub_case, 2> {
 			for (unsigned n = 0; n < PROOF_TASKS; n++) {
 				while (!vine_queue_room(&w.queue[0].app))
 					arch_pause();
-				data[n % PROOF_SLOTS] = n;
+				data[n] = n;
 				proof_issue(&w, 0);
 			}
 		} else {
@@ -57,12 +61,13 @@ struct sub_case : proof_suite<sub_case, 2> {
 };
 
 /*
- * Two tasks are under way. A thread answers them; a stranger takes the answers
- * in; the owner issues a third task when there is a credit.
+ * Two tasks are under way; a stranger takes the answers in. The second is
+ * answered first, and the owner issues a third task in its place. When that is
+ * answered too, the first one's answer goes where the second one's was.
  */
 struct comp_case : proof_suite<comp_case, 3> {
 	struct proof_world w;
-	proof_var<uint32_t> output[2];
+	proof_var<uint32_t> output[3];
 
 	void
 	setup()
@@ -70,10 +75,10 @@ struct comp_case : proof_suite<comp_case, 3> {
 		proof_world_make(&w, 1, true, true, false);
 		proof_issue(&w, 0);
 		proof_issue(&w, 0);
-		/* the slots are free, only credits are not */
+		/* the slots are free, only places are not */
 		arch_store32(&w.queue[0].shm.taken, 2);
-		output[0] = 0;
-		output[1] = 0;
+		for (unsigned n = 0; n < 3; n++)
+			output[n] = 0;
 	}
 
 	void
@@ -89,12 +94,17 @@ struct comp_case : proof_suite<comp_case, 3> {
 	answerer()
 	{
 		struct vine_pq *pq = &w.queue[0].pq;
-		struct vine_desc desc;
+		struct vine_desc desc[3];
+		unsigned taken = 0;
 
-		for (unsigned n = 0; n < 2; n++) {
-			vine_ring_pop(&pq->sub, &desc);
+		for (unsigned n : { 1, 2, 0 }) {
+			while (taken <= n)
+				if (vine_ring_pop(&pq->sub, &desc[taken]))
+					taken++;
+				else
+					arch_pause();
 			output[n] = n;
-			proof_answer(pq, &desc);
+			proof_answer(pq, &desc[n]);
 		}
 	}
 
@@ -109,7 +119,7 @@ struct comp_case : proof_suite<comp_case, 3> {
 			    !vine_queue_take(&w.queue[0].app))
 				arch_pause();
 			for (; n < 2 && vine_task_is_done(&tasks[n]); n++) {
-				proof_check(tasks[n].value == proof_value(n));
+				proof_check_result(&tasks[n], n);
 				proof_check(output[n] == n);
 			}
 		}
@@ -124,7 +134,11 @@ struct comp_case : proof_suite<comp_case, 3> {
 	void
 	finish()
 	{
+		struct vine_task_s *tasks = w.queue[0].tasks;
+
 		proof_check(proof_logged == 0);
+		proof_check((tasks[2].cookie & 0xffff) ==
+			    (tasks[1].cookie & 0xffff));
 	}
 };
 
@@ -171,21 +185,25 @@ main(void)
 
 	proof_idle_looks = 1000000;
 	proof_membarrier = 1;
-	bad += proof_case<sub_case>("submission ring", { 3 }, {
+	bad += proof_case<sub_case<false>>("submission ring", { 3 }, {
 		{ "RING-R1", "vine_ring_push", PROOF_RELEASE },
 		{ "RING-A1", "vine_ring_pop", PROOF_ACQUIRE },
 		{ "TAKEN-R1", "publish_taken", PROOF_RELEASE },
 		{ "TAKEN-A1", "has_room", PROOF_ACQUIRE },
 	});
+	bad += proof_case<sub_case<true>>("submission ring, stream", { 3 }, {
+		{ "RING-R1", "vine_ring_push", PROOF_RELEASE },
+		{ "TAKEN-R1", "publish_taken", PROOF_RELEASE },
+	});
 	bad += proof_case<comp_case>("completion ring", { 2 }, {
 		{ "RING-R2", "vine_cring_push", PROOF_RELEASE },
 		{ "RING-A2", "vine_cring_pop", PROOF_ACQUIRE },
-		{ "CREDIT-R1", "take_in", PROOF_RELEASE },
-		{ "CREDIT-A1", "has_room", PROOF_ACQUIRE },
+		{ "FLIGHT-R2", "complete", PROOF_RELEASE },
+		{ "FLIGHT-A2", "vine_queue_has_room", PROOF_ACQUIRE },
 	});
 	bad += proof_case<forged_case>("forged completion", { 0 }, {
 		{ "FLIGHT-R1", "vine_queue_put", PROOF_RELEASE },
-		{ "FLIGHT-A1", "take_in", PROOF_ACQUIRE },
+		{ "FLIGHT-A1", "complete", PROOF_ACQUIRE },
 	});
 	return bad != 0;
 }

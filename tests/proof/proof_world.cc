@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Words that one thread of every case alone touches are calm (proof.h). */
+/*
+ * Words that one thread of every case alone touches are calm, those of a slot
+ * are guarded (proof.h).
+ */
 #include "proof_world.h"
 
 void (*proof_execute)(struct vine_pq *pq, const struct vine_desc *desc);
@@ -23,6 +26,14 @@ plain(proof_word<T> *word, typename_of<T> value)
 	atomic_store_explicit(word, value, memory_order_relaxed);
 }
 
+template<typename T>
+static void
+guarded(proof_word<T> *word, typename_of<T> value)
+{
+	word->guarded = true;
+	atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
 static void
 make_app(struct proof_world *w, struct proof_queue *q, uint32_t index)
 {
@@ -32,23 +43,18 @@ make_app(struct proof_world *w, struct proof_queue *q, uint32_t index)
 	app->comp = { q->comp, PROOF_SLOTS - 1, 0 };
 	app->shm = &q->shm;
 	app->session = &w->session;
-	app->credits = q->credits;
 	app->flight = q->flight;
-	app->places = PROOF_SLOTS;
+	app->place_mask = PROOF_SLOTS - 1;
 	app->index = index;
-	app->credit_seen = PROOF_SLOTS;
 	app->ready = w->lane.ready;
 	plain(&app->bias.inside, 0);
 	plain(&app->bias.taken, 0);
 	plain(&app->bias.out, 0);
 	plain(&app->token, 0);
 	plain(&app->head, 0);
-	plain(&app->credit_tail, PROOF_SLOTS);
 	plain(&app->freed, NULL);
-	for (unsigned i = 0; i < PROOF_SLOTS; i++) {
-		q->credits[i] = i;
+	for (unsigned i = 0; i < PROOF_PLACES; i++)
 		plain(&q->flight[i], NULL);
-	}
 	for (unsigned i = 0; i < PROOF_TASKS; i++) {
 		struct vine_task_s *task = &q->tasks[i];
 
@@ -70,6 +76,7 @@ make_pq(struct proof_world *w, struct proof_queue *q, uint32_t index)
 	pq->shm = &q->shm;
 	pq->lane = &w->lane;
 	pq->rec = &w->rec;
+	pq->share = &w->share;
 	pq->index = index;
 	pq->control = 1;
 	pq->added = 1;
@@ -90,9 +97,9 @@ make_shm(struct proof_queue *q)
 		plain(&q->sub[i].w[0], 0);
 		plain(&q->comp[i].w[0], 0);
 		for (unsigned j = 1; j < 8; j++)
-			calm(&q->sub[i].w[j], 0);
+			guarded(&q->sub[i].w[j], 0);
 		for (unsigned j = 1; j < 4; j++)
-			calm(&q->comp[i].w[j], 0);
+			guarded(&q->comp[i].w[j], 0);
 	}
 }
 
@@ -111,10 +118,14 @@ make_lane(struct proof_world *w, bool flat)
 	lane->ready.summary = w->summary;
 	lane->ready.summary_words = flat ? 0 : 1;
 	lane->ready.bell = &w->bell;
+	lane->ready.ring = arch_bell_of_word(&w->bell.word);
 	lane->pipe = &w->pipe;
 	lane->active = w->active;
 	lane->all = w->all;
 	lane->all_room = 2;
+	lane->task_ticks = 1;
+	vine_sched_init(&lane->sched);
+	vine_sched_session_init(&w->share, 0);
 	calm(&lane->poller, NULL);
 	calm(&lane->quiet, 0);
 	calm(&lane->asleep, 0);
@@ -135,6 +146,7 @@ proof_world_make(struct proof_world *w, unsigned count, bool flat, bool active,
 	w->seg.layout.queues = 128;
 	w->session.seg = &w->seg;
 	w->session.shm = &w->session_shm;
+	w->session.bell = arch_bell_of_word(&w->session_shm.bell);
 	w->session.id = 1;
 	w->session.fence = fence;
 	calm(&w->session.lost, 0);
@@ -147,6 +159,7 @@ proof_world_make(struct proof_world *w, unsigned count, bool flat, bool active,
 	w->pipe.queue_lanes = w->lane_of;
 	calm(&w->pipe.epoch, 0);
 	w->rec.fence = fence;
+	w->rec.bell = w->session.bell;
 	make_lane(w, flat);
 	for (unsigned i = 0; i < count; i++) {
 		uint32_t index = (flat ? index_flat : index_deep)[i];
@@ -158,6 +171,12 @@ proof_world_make(struct proof_world *w, unsigned count, bool flat, bool active,
 		if (active)
 			vine_lane_activate(&w->lane, &q->pq);
 	}
+}
+
+void
+proof_places(struct proof_world *w, unsigned i)
+{
+	w->queue[i].app.place_mask = PROOF_PLACES - 1;
 }
 
 void
@@ -175,20 +194,22 @@ proof_issue(struct proof_world *w, unsigned i)
 
 	task->user = n;
 	task->cookie = vine_queue_next_cookie(&q->app);
-	vine_queue_put(&q->app, task, n, n, n, { { n, n, n, n } });
+	vine_queue_put(&q->app, task, n, n | (uint64_t)w->flags << 24, n,
+		       { { n, n, n, n } });
 	return task;
 }
 
 unsigned
 proof_task_number(const struct vine_desc *desc)
 {
-	for (unsigned i = 2; i < 8; i++)
+	proof_check((desc->w[2] & 0xffffff) == desc->w[1]);
+	for (unsigned i = 3; i < 8; i++)
 		proof_check(desc->w[i] == desc->w[1]);
 	return desc->w[1];
 }
 
-uint64_t
-proof_value(unsigned n)
+static uint64_t
+value_of(unsigned n)
 {
 	return 100 + n;
 }
@@ -199,10 +220,19 @@ proof_answer(struct vine_pq *pq, const struct vine_desc *desc)
 	struct vine_comp comp = {};
 
 	comp.cookie = vine_desc_cookie(desc);
-	comp.value = proof_value(proof_task_number(desc));
-	comp.complete = comp.value;
+	comp.value = value_of(proof_task_number(desc));
+	comp.how = comp.value;
+	comp.times = comp.value;
 	vine_cring_push(&pq->comp, &comp);
 	vine_lane_wake_peer(pq);
+}
+
+void
+proof_check_result(const struct vine_task_s *task, unsigned n)
+{
+	proof_check(task->value == value_of(n));
+	proof_check(task->how == value_of(n));
+	proof_check(task->times == value_of(n));
 }
 
 void
@@ -220,7 +250,8 @@ proof_serve(struct proof_world *w, const unsigned *taken, unsigned tasks)
 			break;
 		sleep = vine_lane_arm(&w->lane, &seen, &limit);
 		if (sleep)
-			arch_bell_wait(seen.word, seen.seen, ~0u, limit);
+			arch_bell_wait(&w->lane.ready.ring, seen.seen, ~0u,
+				       limit);
 		vine_lane_awake(&w->lane, sleep);
 		arch_pause();
 	}

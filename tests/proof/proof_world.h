@@ -3,8 +3,11 @@
  * World: one session with up to two queues, and the lane that serves them.
  *
  * Everything is what the product would have made, but small: rings of two
- * slots. The queues count as control queues, so that a task that the lane takes
- * comes to the case's execute() at once.
+ * slots, two tasks in flight. The queues count as control queues, so that a
+ * task that the lane takes comes to the case's execute() at once.
+ *
+ * Both sides are honest. So nobody must touch a word of a slot, but the first,
+ * which says whose the slot is, while another one does.
  */
 #ifndef PROOF_WORLD_H
 #define PROOF_WORLD_H
@@ -19,6 +22,7 @@
 #include "proof_run.h"
 
 #define PROOF_SLOTS 2u
+#define PROOF_PLACES 4u
 #define PROOF_TASKS 3u
 
 /* What the lane does with a task. Set by the case. */
@@ -29,8 +33,7 @@ struct proof_queue {
 	struct vine_queue_shm shm;
 	struct vine_desc_shm sub[PROOF_SLOTS];
 	struct vine_comp_shm comp[PROOF_SLOTS];
-	proof_var<uint16_t> credits[PROOF_SLOTS];
-	_Atomic(struct vine_task_s *) flight[PROOF_SLOTS];
+	_Atomic(struct vine_task_s *) flight[PROOF_PLACES];
 	struct vine_queue app;		/* the application's half */
 	struct vine_pq pq;		/* the appliance's */
 	struct vine_thread owner;
@@ -41,6 +44,8 @@ struct proof_queue {
 struct proof_world {
 	struct vine_session_shm session_shm;
 	struct vine_bell_shm bell;
+	struct vine_sched_session share;
+	uint32_t flags;			/* of all tasks, VINE_DESC_... */
 	le64_t summary[1];
 	le64_t leaf[2];
 	struct vine_seg seg;
@@ -62,6 +67,12 @@ struct proof_world {
 void proof_world_make(struct proof_world *w, unsigned count, bool flat,
 		      bool active, bool fence);
 
+/*
+ * proof_places gives queue i places for all tasks of a case, so that only slots
+ * are short. For cases that answer none.
+ */
+void proof_places(struct proof_world *w, unsigned i);
+
 /* proof_own makes the calling thread the owner of queue i. */
 void proof_own(struct proof_world *w, unsigned i);
 
@@ -76,7 +87,9 @@ unsigned proof_task_number(const struct vine_desc *desc);
 
 /* proof_answer completes a task, with a value that follows from its number. */
 void proof_answer(struct vine_pq *pq, const struct vine_desc *desc);
-uint64_t proof_value(unsigned n);
+
+/* proof_check_result checks the result of task n, which is done. */
+void proof_check_result(const struct vine_task_s *task, unsigned n);
 
 /*
  * proof_serve is a worker: it polls the lane, sleeps where it may, and returns

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads of the proof are fibers of one thread: each has a place of its own. */
+/* The proof's threads are fibers of one thread: each has a place of its own. */
 #ifndef PROOF_THREAD_H
 #define PROOF_THREAD_H
 struct vine_thread;

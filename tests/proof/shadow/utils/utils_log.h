@@ -3,7 +3,6 @@
 #ifndef PROOF_LOG_H
 #define PROOF_LOG_H
 #include_next "utils/utils_log.h"
-#undef log_warn
-#define log_warn(...) (proof_logged++)
+#define utils_log_limited(...) (proof_logged++)
 extern unsigned proof_logged;
 #endif
