@@ -381,7 +381,24 @@ vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 		rec->state = VINE_REC_NONE;
 		free_claim(pipe, rec->slot);
 	}
+	/* whose knock came while the slot was another's: look again */
+	if (arch_load64(&vine_seg_session(pipe->seg, rec->slot)->nonce) !=
+	    rec->nonce)
+		vine_ready_ring(&pipe->lanes[0].ready, VINE_READY_DOOR);
 	pthread_mutex_unlock(&pipe->lock);
+}
+
+/* A lost session that has left, or whose slot is another's by now, is over. */
+static void
+end_lost(struct vine_pipe_s *pipe, struct vine_rec *rec, uint32_t request,
+	 uint64_t nonce)
+{
+	if (request != VINE_REQUEST_DETACH && nonce == rec->nonce)
+		return;
+	vine_extents_return_all(&pipe->extents, rec->serial,
+				vine_pipe_rest(pipe));
+	rec->state = VINE_REC_CLOSED;
+	answer(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
 }
 
 /* What does the slot ask for? */
@@ -405,6 +422,8 @@ look_at(struct vine_pipe_s *pipe, struct vine_rec *rec)
 	request = arch_load_acquire32(&s->request);
 	if (arch_load64(&s->nonce) != nonce)
 		return;
+	if (rec->state == VINE_REC_LOST)
+		end_lost(pipe, rec, request, nonce);
 	switch (rec->state) {
 	case VINE_REC_NONE:
 	case VINE_REC_CLOSED:
@@ -416,15 +435,6 @@ look_at(struct vine_pipe_s *pipe, struct vine_rec *rec)
 		/* or it gave up before our answer, and the slot is another's */
 		if (request == VINE_REQUEST_DETACH || nonce != rec->nonce)
 			rec_close(pipe, rec, 0);
-		break;
-	case VINE_REC_LOST:
-		/* or it left while nobody served, and the slot is another's */
-		if (request != VINE_REQUEST_DETACH && nonce == rec->nonce)
-			break;
-		vine_extents_return_all(&pipe->extents, rec->serial,
-					vine_pipe_rest(pipe));
-		rec->state = VINE_REC_CLOSED;
-		answer(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
 		break;
 	default:
 		break;
