@@ -138,6 +138,11 @@ vine_sched_next(struct vine_sched *sched)
 		item = item_of(utils_list_first(&flow->items));
 		if (flow->credit > 0)
 			break;
+		/* alone: there is nobody whom it could owe a turn */
+		if (flows->head.next == flows->head.prev) {
+			flow->credit = (int32_t)item->session->weight;
+			break;
+		}
 		flow->credit += (int32_t)item->session->weight;
 		utils_list_remove(&flow->link);
 		utils_list_push_back(flows, &flow->link);
