@@ -118,15 +118,21 @@ pipe_new(struct vine_seg *seg, uint32_t lanes, int spin,
 		return -EBUSY;
 	}
 	pipe = calloc(1, sizeof(*pipe));
-	if (pipe == NULL)
-		return -ENOMEM;
-	pthread_mutex_init(&pipe->lock, NULL);
-	pipe->seg = seg;
-	pipe->spin = spin;
-	pipe->weight = VINE_WEIGHT_DEFAULT;
-	rc = tables_init(pipe, lanes);
+	rc = -ENOMEM;
+	if (pipe) {
+		pthread_mutex_init(&pipe->lock, NULL);
+		pipe->seg = seg;
+		pipe->spin = spin;
+		pipe->weight = VINE_WEIGHT_DEFAULT;
+		rc = tables_init(pipe, lanes);
+		if (rc)
+			pipe_free(pipe);
+	}
 	if (rc) {
-		pipe_free(pipe);
+		/* of an object the lock goes with the descriptor */
+		if (seg->fd < 0)
+			arch_store32(&vine_seg_header(seg)->appliance,
+				     VINE_APPLIANCE_NONE);
 		return rc;
 	}
 	arch_bell_register();

@@ -188,6 +188,14 @@ refusal(const struct vine_session *s)
 	return error > 0 && error < 4096 ? -(int)error : -EPROTO;
 }
 
+/* Leave without waiting: an answer that is late finds a slot that asks to. */
+static void
+give_up(struct vine_session *s)
+{
+	knock(s, VINE_REQUEST_DETACH);
+	unclaim(s);
+}
+
 static int
 attach(struct vine_session *s)
 {
@@ -209,9 +217,7 @@ attach(struct vine_session *s)
 	if (rc) {
 		log_error("segment %s session %u was not admitted: %s",
 			  s->seg->name, s->slot, strerror(-rc));
-		/* an answer that is late finds a slot that asks to leave */
-		knock(s, VINE_REQUEST_DETACH);
-		unclaim(s);
+		give_up(s);
 		return rc == -EDQUOT || rc == -ENOMEM ? -EUSERS : rc;
 	}
 	s->generation = arch_load64(&s->shm->generation);
@@ -224,6 +230,8 @@ attach(struct vine_session *s)
 	s->mailbox = vine_seg_at(s->seg, mailbox, VINE_CTL_NAME, 8);
 	rc = s->mailbox ? vine_queue_bind(s, arch_load32(&s->shm->queue),
 					  &s->control) : -EPROTO;
+	if (rc)
+		give_up(s);
 	return rc;
 }
 
