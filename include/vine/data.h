@@ -54,7 +54,7 @@ struct vine_data_opts {
 
 /*
  * vine_data_alloc_opts is vine_data_alloc_in that waits where the segment is
- * full: until other threads of the process have freed enough, or other
+ * full, or the session's quota used up: until other threads of the process have freed enough, or other
  * sessions of the segment have given enough back, or wait_ns have passed. The
  * thread sleeps meanwhile. What this process frees wakes it at once; what other
  * sessions give back is noticed within some 64 ms. They give back what they
@@ -74,7 +74,8 @@ struct vine_data_opts {
  *   -EINVAL      opts->size unknown, align, wait_ns negative
  *   -ENOMEM      the segment is full and wait_ns is 0, or bytes is more than
  *                it could ever hold
- *   -EDQUOT      the session's quota is used up and wait_ns is 0
+ *   -EDQUOT      the session's quota is used up and wait_ns is 0, or bytes is
+ *                more than the whole of it
  *   -ETIMEDOUT   no memory in time; or the appliance does not answer
  *   -ECONNRESET  the session was lost, perhaps while waiting
  *   -ECHILD      the session is of a parent process

@@ -25,24 +25,38 @@ struct ctl {
 static int64_t
 run_queue_open(struct ctl *c)
 {
+	/* but for the control queue */
+	if (!vine_quota_allows(c->lane, c->rec, VINE_QUOTA_QUEUES,
+			       c->rec->queues - 1, 1))
+		return -EDQUOT;
 	return vine_door_queue(c->pipe, c->rec, 0);
 }
 
 static int64_t
 run_grant(struct ctl *c)
 {
+	const struct vine_extents_use *use =
+		&c->pipe->extents.use[c->rec->slot];
+	uint64_t quota = vine_quota_of(&c->pipe->quotas, VINE_QUOTA_MEMORY);
 	vine_off_t off = 0;
 	int rc;
 
-	vine_pipe_sweep(c->pipe);
+	if (c->a > c->pipe->extents.heap_size)
+		return -ENOMEM;
+	c->a = (c->a + VINE_PAGE - 1) & ~(uint64_t)(VINE_PAGE - 1);
+	vine_pipe_sweep(c->pipe, VINE_SWEEP);
+	/* what it gave back and a task still uses is its own until then */
+	if (c->a <= quota && use->held > quota - c->a &&
+	    use->held - use->resting <= quota - c->a)
+		return -EAGAIN;
+	if (!vine_quota_allows(c->lane, c->rec, VINE_QUOTA_MEMORY, use->held,
+			       c->a))
+		return -EDQUOT;
 	rc = vine_extents_grant(&c->pipe->extents, c->rec->serial,
 				c->rec->slot, 0, c->a, &off);
 	if (rc == -ENOMEM && c->pipe->extents.resting)
 		return -EAGAIN;	/* there may be enough in a moment */
-	if (rc)
-		return rc;
-	c->rec->granted += (c->a + VINE_PAGE - 1) & ~(uint64_t)(VINE_PAGE - 1);
-	return (int64_t)off;
+	return rc ? rc : (int64_t)off;
 }
 
 static int64_t
@@ -53,8 +67,7 @@ run_give_back(struct ctl *c)
 
 	if (bytes < 0)
 		return bytes;
-	c->rec->granted -= (uint64_t)bytes;
-	vine_pipe_sweep(c->pipe);
+	vine_pipe_sweep(c->pipe, VINE_SWEEP);
 	return 0;
 }
 
@@ -64,7 +77,8 @@ run_accel_open(struct ctl *c)
 	uint32_t handle;
 	int rc;
 
-	if (c->rec->vaccels >= VINE_SESSION_ACCELS_MAX)
+	if (!vine_quota_allows(c->lane, c->rec, VINE_QUOTA_VACCELS,
+			       c->rec->vaccels, 1))
 		return -EDQUOT;
 	rc = vine_registry_open(&c->pipe->registry, (uint32_t)c->a,
 				c->rec->serial, c->rec->slot,
@@ -96,6 +110,7 @@ refer(struct ctl *c, struct vine_proc_s *proc)
 	if (!(c->rec->proc_refs[i / 8] & bit)) {
 		c->rec->proc_refs[i / 8] |= bit;
 		c->rec->procs += proc->code != NULL;
+		c->rec->code += proc->code_size;
 		vine_registry_use(&c->pipe->registry, proc);
 	}
 	return proc->handle;
@@ -151,7 +166,10 @@ proc_new(struct ctl *c, const void *shared, size_t size,
 	void *code;
 	int rc;
 
-	if (c->rec->procs >= VINE_SESSION_PROCS_MAX)
+	if (!vine_quota_allows(c->lane, c->rec, VINE_QUOTA_PROCS,
+			       c->rec->procs, 1) ||
+	    !vine_quota_allows(c->lane, c->rec, VINE_QUOTA_CODE,
+			       c->rec->code, size))
 		return -EDQUOT;
 	code = malloc(size ? size : 1);
 	if (code == NULL)
@@ -203,8 +221,9 @@ run_proc_put(struct ctl *c)
 		return -EINVAL;
 	c->rec->proc_refs[i / 8] &= (uint8_t)~bit;
 	c->rec->procs -= proc->code != NULL;
+	c->rec->code -= proc->code_size;
 	vine_registry_unuse(&c->pipe->registry, proc, vine_pipe_rest(c->pipe));
-	vine_pipe_sweep(c->pipe);
+	vine_pipe_sweep(c->pipe, VINE_SWEEP);
 	return 0;
 }
 

@@ -101,15 +101,17 @@ queue_rings(struct vine_pipe_s *pipe, struct vine_rec *rec, struct vine_pq *pq,
 }
 
 /* A session has a share in each lane that has a queue of it. */
-static struct vine_sched_session *
+static struct vine_share *
 share_of(struct vine_rec *rec, uint32_t lane)
 {
-	struct vine_sched_session **share = &rec->shares[lane];
+	struct vine_share **share = &rec->shares[lane];
 
-	if (*share == NULL) {
-		*share = malloc(sizeof(**share));
-		if (*share)
-			vine_sched_session_init(*share, rec->weight);
+	if (*share)
+		return *share;
+	*share = malloc(sizeof(**share));
+	if (*share) {
+		vine_sched_session_init(&(*share)->turns, rec->weight);
+		vine_share_init(*share);
 	}
 	return *share;
 }
@@ -153,7 +155,7 @@ vine_door_queue(struct vine_pipe_s *pipe, struct vine_rec *rec, int control)
 	pq->fence = rec->fence;
 	pq->control = (uint32_t)control;
 	pq->trace_id = pipe->seg->incarnation << 16 | pq->index;
-	vine_pipe_sweep(pipe);
+	vine_pipe_sweep(pipe, VINE_SWEEP);
 	rc = queue_rings(pipe, rec, pq, slots, control);
 	if (rc == -ENOMEM && pipe->extents.resting)
 		rc = -EAGAIN;	/* there may be enough in a moment */
@@ -175,9 +177,19 @@ vine_door_tell(struct vine_pipe_s *pipe, const struct vine_rec *rec)
 {
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
 
-	arch_store64(&s->granted, rec->granted);
+	const struct vine_extents_use *use = &pipe->extents.use[rec->slot];
+
+	arch_store64(&s->granted, use->held - use->resting);
 	arch_store32(&s->queues, rec->queues);
 	arch_store32(&s->vaccels, rec->vaccels);
+	arch_store32(&s->procs, rec->procs);
+	arch_store64(&s->code, rec->code);
+	arch_store32(&s->tasks, atomic_load(&rec->places.used));
+#define VINE_QUOTA(NAME, name, bits, value, what) \
+	arch_store##bits(&s->quota_##name, (uint##bits##_t)atomic_load( \
+			 &pipe->quotas.session[VINE_QUOTA_##NAME]));
+#include "core/quotas.def"
+#undef VINE_QUOTA
 }
 
 /* A number that no session has; those of rings have the top bit. */
@@ -198,13 +210,16 @@ static int
 rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 {
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
+	uint64_t most = atomic_load(&pipe->quotas.sessions);
 	int64_t q;
 
+	if (most && pipe->recs_open >= most)
+		return -EDQUOT;
 	rec->serial = serial_new(pipe);
-	rec->granted = 0;
 	rec->queues = 0;
 	rec->vaccels = 0;
 	rec->procs = 0;
+	rec->code = 0;
 	rec->strikes = 0;
 	rec->dead = 0;
 	/* it may be any number: vine_sched_session_init bounds it */
@@ -366,9 +381,10 @@ vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 	vine_extents_return_all(&pipe->extents, VINE_SERIAL_RING(rec->serial),
 				epoch);
 	rec_free(rec);
-	rec->granted = 0;
 	rec->queues = 0;
 	rec->vaccels = 0;
+	rec->procs = 0;
+	rec->code = 0;
 	vine_door_tell(pipe, rec);
 	pipe->recs_open--;
 	vine_lane_count(lane, rec->dead ? VINE_COUNT_SESSIONS_REAPED :

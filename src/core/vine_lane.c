@@ -33,6 +33,7 @@ vine_lane_init(struct vine_lane *lane, struct vine_pipe_s *pipe,
 	lane->index = index;
 	vine_ready_bind(pipe->seg, index, &lane->ready);
 	vine_sched_init(&lane->sched);
+	utils_list_init(&lane->parked);
 	lane->task_ticks = utils_clock_from_ns(VINE_TASK_NS);
 	lane->all_room = 16;
 	lane->all = malloc(lane->all_room * sizeof(*lane->all));
@@ -193,6 +194,8 @@ visit(struct vine_lane *lane, struct vine_pq *pq)
 		if (pq->sub.pos - pq->taken > pq->sub.mask / 4)
 			publish_taken(pq);
 	} while (more && ran == took && n < lane->room);
+	if (__builtin_expect(pq->over, 0))
+		publish_taken(pq);
 	if (n == 0)
 		return 0;
 	pq->looks = 0;
@@ -228,6 +231,13 @@ unwatch(struct vine_lane *lane, const struct vine_pq *pq)
 	last->at = pq->at;
 }
 
+static void
+file(struct vine_lane *lane, struct vine_pq *pq, int level)
+{
+	vine_sched_add(&lane->sched, &pq->share->turns, &pq->item,
+		       (uint32_t)level);
+}
+
 /* Look at some of the empty queues and file those that have a task now. */
 static void
 look(struct vine_lane *lane)
@@ -254,8 +264,7 @@ look(struct vine_lane *lane)
 			continue;
 		}
 		unwatch(lane, pq);	/* the last one stands here now */
-		vine_sched_add(&lane->sched, pq->share, &pq->item,
-			       (uint32_t)level);
+		file(lane, pq, level);
 	}
 }
 
@@ -308,7 +317,7 @@ static struct vine_pq *
 settle(struct vine_lane *lane, struct vine_pq *pq, uint32_t tasks)
 {
 	uint32_t cost = cost_of(lane, tasks);
-	int level = next_level(lane, pq);
+	int level = pq->over ? -1 : next_level(lane, pq);
 
 	lane->used += cost;
 	vine_sched_charge(&lane->sched, &pq->item, tasks, cost);
@@ -319,9 +328,10 @@ settle(struct vine_lane *lane, struct vine_pq *pq, uint32_t tasks)
 		if (level < 0)
 			watch(lane, pq);
 		else
-			vine_sched_add(&lane->sched, pq->share, &pq->item,
-				       (uint32_t)level);
+			file(lane, pq, level);
 	}
+	if (pq->over)
+		vine_park_queue(lane, pq);
 	/* where others compete, look who has come after each turn */
 	if (lane->now && lane->sched.current == NULL)
 		return NULL;
@@ -365,22 +375,21 @@ only_one(struct vine_lane *lane)
 void
 vine_lane_activate(struct vine_lane *lane, struct vine_pq *pq)
 {
-	if (pq->active)
+	if (pq->active || pq->parked)
 		return;
 	pq->active = 1;
 	pq->looks = 0;
 	watch(lane, pq);
-	vine_sched_enter(&lane->sched, pq->share);
+	vine_sched_enter(&lane->sched, &pq->share->turns);
 	arch_store32(&pq->shm->armed, 0);
 }
 
-/* An empty queue is not looked at any more. */
-static void
-deactivate(struct vine_lane *lane, struct vine_pq *pq)
+void
+vine_lane_deactivate(struct vine_lane *lane, struct vine_pq *pq)
 {
 	pq->active = 0;
 	unwatch(lane, pq);
-	vine_sched_leave(&lane->sched, pq->share);
+	vine_sched_leave(&lane->sched, &pq->share->turns);
 }
 
 struct vine_pq *
@@ -495,7 +504,7 @@ retire_idle(struct vine_lane *lane)
 			pq->looks = 0;
 			i++;
 		} else {
-			deactivate(lane, pq);
+			vine_lane_deactivate(lane, pq);
 		}
 	}
 }
@@ -538,7 +547,7 @@ find_late(struct vine_lane *lane, uint32_t most)
 			arch_prefetch(at[-2 * WATCH_AHEAD]);
 			arch_prefetch(vine_ring_slot(&at[-WATCH_AHEAD]->sub));
 		}
-		if (!vine_ring_peek(&pq->sub) || pq->active)
+		if (!vine_ring_peek(&pq->sub) || pq->active || pq->parked)
 			continue;
 		/* whose bit is set rang a moment ago */
 		if (!vine_ready_has(&lane->ready, pq->index))
@@ -559,6 +568,7 @@ tick(struct vine_lane *lane)
 	if (now - lane->last_tick < VINE_TICK_MS * UINT64_C(1000000))
 		return;
 	lane->last_tick = now;
+	lane->park_left = lane->parked_count;	/* a place may be lost */
 	vine_lane_run_deferred(lane);
 	if (lane->index == 0)
 		vine_pipe_tick(lane->pipe, now);
@@ -584,6 +594,9 @@ take_in(struct vine_lane *lane)
 		vine_lane_run_deferred(lane);
 	if (atomic_load_explicit(&lane->posts, memory_order_relaxed))
 		n += vine_lane_run_posts(lane);
+	if (atomic_load_explicit(&lane->freed, memory_order_relaxed) |
+	    lane->park_left)
+		n += vine_park_look(lane);
 	if (vine_ready_any(&lane->ready))
 		n += vine_ready_collect(&lane->ready, on_ready, lane);
 	if (__builtin_expect(lane->knocked, 0))
@@ -609,7 +622,9 @@ vine_lane_poll_share(struct vine_lane *lane, uint32_t share)
 			pq = settle(lane, pq, got);
 			continue;
 		}
-		if (got == 0)
+		if (__builtin_expect(pq->over, 0))
+			vine_park_queue(lane, pq);
+		else if (got == 0)
 			found_empty(pq);
 		pq = NULL;
 	}
@@ -628,8 +643,8 @@ static int
 has_work(struct vine_lane *lane)
 {
 	if (lane->knocked || lane->sched.filled || atomic_load(&lane->posts) ||
-	    atomic_load(&lane->answers) ||
-	    vine_ready_any(&lane->ready))
+	    atomic_load(&lane->answers) || atomic_load(&lane->freed) ||
+	    lane->park_left || vine_ready_any(&lane->ready))
 		return 1;
 	for (uint32_t i = 0; i < lane->active_count; i++)
 		if (vine_ring_peek(&lane->active[i]->sub))
@@ -665,7 +680,7 @@ vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
 		return 0;
 	while (lane->active_count > 0) {
 		check_sequence(lane, lane->active[0]);
-		deactivate(lane, lane->active[0]);
+		vine_lane_deactivate(lane, lane->active[0]);
 	}
 	*limit_ns = due - now;
 	vine_lane_count(lane, VINE_COUNT_SLEEPS, 1);
@@ -699,7 +714,8 @@ vine_lane_remove(struct vine_lane *lane, struct vine_pq *pq)
 		watch(lane, pq);
 	}
 	if (pq->active)
-		deactivate(lane, pq);
+		vine_lane_deactivate(lane, pq);
+	vine_park_remove(lane, pq);
 	arch_store32(&pq->shm->state, 0);
 	/* the lane's number goes last: until then nobody takes the index */
 	atomic_store(&lane->pipe->queues[pq->index], NULL);

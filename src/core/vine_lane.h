@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "arch/spin/arch_bell.h"
+#include "core/vine_park.h"
 #include "core/vine_ready.h"
 #include "core/vine_req.h"
 #include "core/vine_ring.h"
@@ -73,9 +74,12 @@ struct vine_pq {
 	uint32_t skip;			/* looks to leave out, see visit() */
 	uint32_t active;
 	uint32_t at;			/* in lane->active, while it is empty */
-	struct vine_sched_session *share; /* of its session in this lane */
+	struct vine_share *share;	/* of its session in this lane */
 	struct vine_sched_item item;
 	struct vine_way way;
+	uint32_t over;			/* 1: its next task found no place */
+	uint32_t parked;		/* 1: it waits for one */
+	struct utils_link park;		/* in share->parked */
 	uint32_t added;			/* 1: in the lane's list of all */
 	uint32_t control;		/* 1: the session's control queue */
 	uint32_t cancels;		/* how many of cancel[] are used */
@@ -115,6 +119,9 @@ struct vine_lane {
 	struct vine_req *free_reqs;
 	struct vine_req *held;		/* list */
 	_Atomic uint32_t held_count;
+	struct utils_list parked;	/* of struct vine_share */
+	uint32_t parked_count;
+	uint32_t park_left;		/* of them, in this round */
 	struct vine_post *deferred;
 	int knocked;			/* lane 0: somebody is at the door */
 	uint64_t last_door;
@@ -127,6 +134,7 @@ struct vine_lane {
 	_Atomic uint32_t completers;	/* threads in vine_req_complete */
 	_Atomic(struct vine_post *) posts;
 	_Atomic(struct vine_req *) answers;
+	_Atomic uint32_t freed;		/* 1: a place was given back */
 	_Atomic uint64_t quiet;		/* epoch seen at the last quiet point */
 	_Atomic uint32_t asleep;
 	_Atomic uint64_t count[VINE_COUNT_MAX];
@@ -236,6 +244,9 @@ void vine_lane_run_deferred(struct vine_lane *lane);
 
 /* vine_lane_activate has the lane look at a queue until it is idle again. */
 void vine_lane_activate(struct vine_lane *lane, struct vine_pq *pq);
+
+/* vine_lane_deactivate ends that, for a queue that no scheduler has. */
+void vine_lane_deactivate(struct vine_lane *lane, struct vine_pq *pq);
 
 /* vine_lane_ring wakes the lane if it sleeps. Any thread. */
 void vine_lane_ring(struct vine_lane *lane);

@@ -116,7 +116,16 @@ struct vine_session_shm {
 	le64_t pad2;
 	/* writer: the appliance (a bell the application sleeps on) */
 	le32_t bell;
-	le32_t pad3[15];
+	le32_t procs;		/* from here on for tools; a quota 0: none */
+	le64_t code;		/* bytes, of these procedures */
+	le64_t quota_memory;
+	le64_t quota_code;
+	le32_t quota_tasks;
+	le32_t quota_queues;
+	le32_t quota_vaccels;
+	le32_t quota_procs;
+	le32_t tasks;		/* in flight; updated every VINE_TICK_MS */
+	le32_t pad3[3];
 };
 
 /* A queue's directory entry. The rings themselves lie in the heap. */
@@ -267,6 +276,15 @@ VINE_ASSERT_AT(vine_session_shm, mailbox, 168);
 VINE_ASSERT_AT(vine_session_shm, queues, 176);
 VINE_ASSERT_AT(vine_session_shm, vaccels, 180);
 VINE_ASSERT_AT(vine_session_shm, bell, 192);
+VINE_ASSERT_AT(vine_session_shm, procs, 196);
+VINE_ASSERT_AT(vine_session_shm, code, 200);
+VINE_ASSERT_AT(vine_session_shm, quota_memory, 208);
+VINE_ASSERT_AT(vine_session_shm, quota_code, 216);
+VINE_ASSERT_AT(vine_session_shm, quota_tasks, 224);
+VINE_ASSERT_AT(vine_session_shm, quota_queues, 228);
+VINE_ASSERT_AT(vine_session_shm, quota_vaccels, 232);
+VINE_ASSERT_AT(vine_session_shm, quota_procs, 236);
+VINE_ASSERT_AT(vine_session_shm, tasks, 240);
 
 VINE_ASSERT_SIZE(vine_queue_shm, 256);
 VINE_ASSERT_AT(vine_queue_shm, armed, 0);

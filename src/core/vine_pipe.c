@@ -10,6 +10,7 @@
 
 #include "arch/shm/arch_shm.h"
 #include "core/vine_door.h"
+#include "core/vine_park.h"
 #include "core/vine_pipe.h"
 #include "core/vine_program.h"
 #include "utils/utils_clock.h"
@@ -124,6 +125,7 @@ pipe_new(struct vine_seg *seg, uint32_t lanes, int spin,
 	pipe->seg = seg;
 	pipe->spin = spin;
 	pipe->weight = VINE_WEIGHT_DEFAULT;
+	vine_quota_init(&pipe->quotas);
 	rc = tables_init(pipe, lanes);
 	if (rc) {
 		pipe_free(pipe);
@@ -155,12 +157,22 @@ vine_pipe_start(const struct utils_config *config, uint32_t lanes,
 	if (rc)
 		return rc;
 	rc = pipe_new(seg, lanes, wants_spin(config), pipe);
-	if (rc == 0)
-		(*pipe)->weight = (uint32_t)
-			utils_config_u64(config, UTILS_KEY_segment_weight);
-	else
+	if (rc) {
 		vine_seg_close(seg);
-	return rc;
+		return rc;
+	}
+	(*pipe)->weight = (uint32_t)
+		utils_config_u64(config, UTILS_KEY_segment_weight);
+	vine_pipe_set_quotas(*pipe, config);
+	return 0;
+}
+
+void
+vine_pipe_set_quotas(vine_pipe_s *pipe, const struct utils_config *config)
+{
+	vine_quota_read(&pipe->quotas, config);
+	for (uint32_t i = 0; i < pipe->lane_count; i++)
+		vine_park_free(&pipe->lanes[i]);
 }
 
 void
@@ -254,7 +266,7 @@ vine_pipe_publish(vine_pipe_s *pipe)
 }
 
 void
-vine_pipe_sweep(vine_pipe_s *pipe)
+vine_pipe_sweep(vine_pipe_s *pipe, uint32_t most)
 {
 	uint64_t quiet = UINT64_MAX;
 
@@ -271,7 +283,7 @@ vine_pipe_sweep(vine_pipe_s *pipe)
 		if (!atomic_load(&lane->asleep) && seen < quiet)
 			quiet = seen;
 	}
-	vine_extents_sweep(&pipe->extents, quiet);
+	vine_extents_sweep(&pipe->extents, quiet, most);
 	vine_registry_sweep(&pipe->registry, quiet);
 }
 
@@ -281,7 +293,10 @@ vine_pipe_tick(vine_pipe_s *pipe, uint64_t now_ns)
 	arch_store64(&vine_seg_header(pipe->seg)->heartbeat, ++pipe->heartbeat);
 	if (pthread_mutex_trylock(&pipe->lock) == 0) {
 		publish_locked(pipe);
-		vine_pipe_sweep(pipe);
+		for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++)
+			if (pipe->recs[i].state == VINE_REC_OPEN)
+				vine_door_tell(pipe, &pipe->recs[i]);
+		vine_pipe_sweep(pipe, VINE_SWEEP_TICK);
 		pthread_mutex_unlock(&pipe->lock);
 	}
 	if (now_ns - pipe->last_reap >= VINE_REAP_MS * UINT64_C(1000000)) {

@@ -296,6 +296,12 @@ vine_req_run(struct vine_lane *lane, struct vine_pq *pq,
 
 	if (__builtin_expect(req == NULL, 0))
 		return -ENOMEM;
+	if (__builtin_expect(atomic_load_explicit(
+			&lane->pipe->quotas.on_tasks, memory_order_relaxed), 0)
+	    && vine_park_take(req, pq) != 0) {
+		vine_lane_req_free(lane, req);
+		return -EDQUOT;
+	}
 	req->pq = pq;
 	req->cookie = vine_desc_cookie(desc);
 	req->handle = vine_desc_accel(desc);
@@ -367,6 +373,7 @@ vine_req_hold(struct vine_req *req)
 	struct vine_lane *lane = req->lane;
 
 	hold_all(req, 1);
+	vine_park_count(req);
 	req->held = 1;
 	req->canceled = 0;
 	req->held_next = lane->held;
@@ -441,6 +448,8 @@ vine_req_answer(struct vine_req *req, enum vine_status status, int error,
 
 	if (req->held)
 		unhold(req);
+	if (__builtin_expect(req->placed, 0))
+		vine_park_give(req);
 	if (!(req->flags & VINE_DESC_NOSTAMP)) {
 		if (req->complete == 0) {
 			req->complete = utils_clock_ticks();

@@ -41,6 +41,7 @@ struct vine_session {
 	uint64_t forks;		/* vine_fork_count when opened */
 	int64_t attach_timeout;
 	uint32_t weight;
+	int64_t throttle;	/* ns that VineTalk's API waits for memory */
 	uint64_t recycle;	/* bytes of a class that a thread keeps */
 	_Atomic uint32_t lost;	/* enum vine_status once the session is lost */
 	_Atomic uint64_t glanced; /* ns: when vine_session_glance last looked */
@@ -99,6 +100,10 @@ vine_session_usable(const struct vine_session *session)
 						     memory_order_relaxed) != 0,
 				0) ? -ECONNRESET : 0;
 }
+
+/* vine_session_memory returns how many bytes of data the session may ever have,
+ * as the appliance says. */
+uint64_t vine_session_memory(const struct vine_session *session);
 
 /* vine_session_is_gone only looks whether the appliance still has the session.
  * If not, the next glance sees it too. */

@@ -108,9 +108,9 @@ START_TEST(a_returned_extent_rests_until_the_quiet_point)
 	ck_assert_int_eq(vine_extents_return(&x, 1, a, 10),
 			 (int64_t)x.heap_size);
 	ck_assert_ptr_null(vine_extents_find(&x, 1, a, 1));
-	vine_extents_sweep(&x, 10);
+	vine_extents_sweep(&x, 10, UINT32_MAX);
 	ck_assert_int_eq(vine_extents_grant(&x, 2, 0, 0, 1, &a), -ENOMEM);
-	vine_extents_sweep(&x, 11);
+	vine_extents_sweep(&x, 11, UINT32_MAX);
 	ck_assert_uint_eq(grant(2, x.heap_size), x.heap_off);
 	vine_extents_fini(&x);
 }
@@ -126,10 +126,10 @@ START_TEST(an_extent_that_a_request_holds_is_not_free)
 	e = vine_extents_find(&x, 1, a, 4096);
 	atomic_fetch_add(&e->holds, 1);
 	ck_assert_uint_eq(vine_extents_return_all(&x, 1, 1), 4096);
-	vine_extents_sweep(&x, UINT64_MAX);
+	vine_extents_sweep(&x, UINT64_MAX, UINT32_MAX);
 	ck_assert_int_eq(vine_extents_claim(&x, 2, 0, a, 4096), -EBUSY);
 	atomic_fetch_sub(&e->holds, 1);
-	vine_extents_sweep(&x, UINT64_MAX);
+	vine_extents_sweep(&x, UINT64_MAX, UINT32_MAX);
 	ck_assert_int_eq(vine_extents_claim(&x, 2, 0, a, 4096), 0);
 	ck_assert_ptr_nonnull(vine_extents_find(&x, 2, a, 4096));
 	vine_extents_fini(&x);
@@ -168,7 +168,7 @@ START_TEST(the_directory_tells_tools_what_is_granted)
 	}
 	ck_assert_int_eq(found, 1);
 	vine_extents_return_all(&x, 9, 1);
-	vine_extents_sweep(&x, 2);
+	vine_extents_sweep(&x, 2, UINT32_MAX);
 	for (uint32_t i = 0; i < x.max; i++)
 		ck_assert_uint_eq(arch_load64(&vine_seg_extent(&seg, i)->len),
 				  0);
@@ -186,7 +186,7 @@ START_TEST(entries_run_out_before_pages_and_come_back)
 		n++;
 	ck_assert_uint_eq(n, x.max);
 	vine_extents_return_all(&x, 1, 1);
-	vine_extents_sweep(&x, 2);
+	vine_extents_sweep(&x, 2, UINT32_MAX);
 	ck_assert_uint_eq(grant(2, x.heap_size), x.heap_off);
 	vine_extents_fini(&x);
 }
@@ -234,12 +234,12 @@ START_TEST(random_steps_keep_sessions_apart_and_lose_no_page)
 			memset(&owner[p], 0, held[i].len / 4096 *
 			       sizeof(*owner));
 			held[i] = held[--n];
-			vine_extents_sweep(&x, epoch + 1);
+			vine_extents_sweep(&x, epoch + 1, UINT32_MAX);
 		}
 	}
 	for (uint32_t s = 1; s <= 4; s++)
 		vine_extents_return_all(&x, s, ++epoch);
-	vine_extents_sweep(&x, epoch + 1);
+	vine_extents_sweep(&x, epoch + 1, UINT32_MAX);
 	ck_assert_uint_eq(x.resting, 0);
 	ck_assert_uint_eq(grant(1, x.heap_size), x.heap_off);
 	vine_extents_fini(&x);
