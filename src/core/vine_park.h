@@ -30,9 +30,10 @@ struct vine_places {
 	_Atomic uint32_t waiting; /* a bit for each lane that waits */
 };
 
-/* A session's share of a lane: its turns, and its queues that are parked. */
+/* A session's share of a lane: its turns, its queues, and those parked. */
 struct vine_share {
 	struct vine_sched_session turns;
+	struct utils_list queues;	/* of struct vine_pq, by mate */
 	struct utils_list parked;	/* of struct vine_pq, by park */
 	struct utils_link link;		/* in lane->parked, if there are any */
 };
@@ -41,6 +42,7 @@ struct vine_share {
 static inline void
 vine_share_init(struct vine_share *share)
 {
+	utils_list_init(&share->queues);
 	utils_list_init(&share->parked);
 	utils_link_init(&share->link);
 }

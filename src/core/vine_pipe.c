@@ -335,6 +335,19 @@ vine_pipe_add_proc_of(vine_pipe_s *pipe, vine_accel_type_e type,
 	return rc;
 }
 
+static void
+abandon_held(struct vine_pipe_s *pipe, struct vine_pq *pq)
+{
+	struct vine_req *req = pq->held, *next;
+
+	for (; req; req = next) {
+		next = req->held_next;
+		if (req->accel->owner == &pipe->program)
+			vine_req_answer(req, VINE_STATUS_APPLIANCE_LOST,
+					ESHUTDOWN, 0);
+	}
+}
+
 /* Requests of the program's own accelerators will not be answered any more. */
 static uint32_t
 abandon(struct vine_pipe_s *pipe)
@@ -343,16 +356,10 @@ abandon(struct vine_pipe_s *pipe)
 
 	for (uint32_t i = 0; i < pipe->lane_count; i++) {
 		struct vine_lane *lane = &pipe->lanes[i];
-		struct vine_req *req, *next;
 
 		vine_lane_poll(lane);
-		for (req = lane->held; req; req = next) {
-			next = req->held_next;
-			if (req->accel->owner == &pipe->program)
-				vine_req_answer(req,
-						VINE_STATUS_APPLIANCE_LOST,
-						ESHUTDOWN, 0);
-		}
+		for (uint32_t q = 0; q < lane->all_count; q++)
+			abandon_held(pipe, lane->all[q]);
 		while (atomic_load(&lane->completers))
 			sched_yield();
 		left += lane->held_count;

@@ -68,8 +68,10 @@ refuse_data(struct vine_lane *lane, const struct vine_pq *pq,
 static struct vine_req_table *
 table_room(struct vine_req *req)
 {
-	if (req->table == NULL)
+	if (req->table == NULL) {
 		req->table = malloc(sizeof(*req->table));
+		req->lane->tables += req->table != NULL;
+	}
 	return req->table;
 }
 
@@ -371,16 +373,17 @@ void
 vine_req_hold(struct vine_req *req)
 {
 	struct vine_lane *lane = req->lane;
+	struct vine_pq *pq = req->pq;
 
 	hold_all(req, 1);
 	vine_park_count(req);
 	req->held = 1;
 	req->canceled = 0;
-	req->held_next = lane->held;
-	req->held_at = &lane->held;
-	if (lane->held)
-		lane->held->held_at = &req->held_next;
-	lane->held = req;
+	req->held_next = pq->held;
+	req->held_at = &pq->held;
+	if (pq->held)
+		pq->held->held_at = &req->held_next;
+	pq->held = req;
 	lane->held_count++;
 }
 
@@ -445,6 +448,7 @@ vine_req_answer(struct vine_req *req, enum vine_status status, int error,
 	struct vine_pq *pq = req->pq;
 	struct vine_comp comp = { .cookie = req->cookie, .value = value };
 	uint32_t take = 0;
+	int big = req->held || req->table;
 
 	if (req->held)
 		unhold(req);
@@ -472,7 +476,10 @@ vine_req_answer(struct vine_req *req, enum vine_status status, int error,
 	count(req, status);
 	if (req->accel)
 		count_accel(req, status);
-	vine_lane_req_free(req->lane, req);
+	if (__builtin_expect(big, 0))
+		vine_lane_req_retire(req->lane, req);
+	else
+		vine_lane_req_free(req->lane, req);
 	vine_lane_wake_peer(pq);
 }
 

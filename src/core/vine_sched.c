@@ -123,6 +123,16 @@ level_next(struct vine_sched *sched)
 	return highest(lower);
 }
 
+/* How often others pass a flow in debt at a time: where there is no other, as
+ * often as it takes. */
+static int32_t
+passes(const struct utils_list *flows, const struct vine_sched_flow *flow,
+       int32_t weight)
+{
+	return flows->head.next == flows->head.prev ?
+		1 - flow->credit / weight : 1;
+}
+
 struct vine_sched_item *
 vine_sched_next(struct vine_sched *sched)
 {
@@ -138,7 +148,8 @@ vine_sched_next(struct vine_sched *sched)
 		item = item_of(utils_list_first(&flow->items));
 		if (flow->credit > 0)
 			break;
-		flow->credit += (int32_t)item->session->weight;
+		flow->credit += (int32_t)item->session->weight *
+			passes(flows, flow, (int32_t)item->session->weight);
 		utils_list_remove(&flow->link);
 		utils_list_push_back(flows, &flow->link);
 	}
@@ -171,8 +182,8 @@ vine_sched_charge(struct vine_sched *sched, struct vine_sched_item *item,
 {
 	struct vine_sched_flow *flow = &item->session->flow[item->level];
 	struct utils_list *flows = &sched->level[item->level];
-	int32_t n = units < VINE_DEBT_MAX ? (int32_t)units :
-		(int32_t)VINE_DEBT_MAX;
+	int32_t n = units < VINE_DEBT_WORK_MAX ? (int32_t)units :
+		(int32_t)VINE_DEBT_WORK_MAX;
 
 	level_charge(sched, item->level, n);
 	item->left -= (int32_t)tasks;

@@ -246,7 +246,42 @@ START_TEST(random_steps_keep_sessions_apart_and_lose_no_page)
 }
 END_TEST
 
+/* Control tasks sweep: a guest must not make that long. */
+START_TEST(a_sweep_looks_at_no_more_than_it_is_told)
+{
+	struct vine_extent *e[30];
+	vine_off_t off[30];
+	uint32_t rounds = 0;
+
+	setup_of(RIG_MIB);
+	for (int i = 0; i < 30; i++) {
+		off[i] = grant(1, 4096);
+		e[i] = vine_extents_find(&x, 1, off[i], 1);
+		if (i < 20)	/* a slow task works on it */
+			atomic_fetch_add(&e[i]->holds, 1);
+	}
+	ck_assert_uint_eq(x.use[0].held, 30 * 4096);
+	for (int i = 0; i < 30; i++)
+		vine_extents_return(&x, 1, off[i], 1);
+	vine_extents_sweep(&x, 2, 8);
+	ck_assert_uint_eq(x.resting, 30);	/* those that it saw are held */
+	while (x.resting > 20 && rounds++ < 10)
+		vine_extents_sweep(&x, 2, 8);
+	ck_assert_uint_eq(rounds, 3);
+	ck_assert_uint_eq(x.use[0].held, 20 * 4096);
+	ck_assert_uint_eq(x.use[0].resting, 20 * 4096);
+	for (int i = 0; i < 20; i++)
+		atomic_fetch_sub(&e[i]->holds, 1);
+	vine_extents_sweep(&x, 2, UINT32_MAX);
+	ck_assert_uint_eq(x.resting, 0);
+	ck_assert_uint_eq(x.use[0].held, 0);
+	ck_assert_uint_eq(x.use[0].resting, 0);
+	vine_extents_fini(&x);
+}
+END_TEST
+
 static const struct rig_case cases[] = {
+	RIG_CASE(a_sweep_looks_at_no_more_than_it_is_told),
 	RIG_CASE(a_session_finds_its_own_bytes_and_no_others),
 	RIG_CASE(two_extents_side_by_side_do_not_join_for_a_reference),
 	RIG_CASE(bad_grants_claims_and_returns_are_refused),
