@@ -58,8 +58,8 @@ struct vine_data_opts {
  * sessions of the segment have given enough back, or wait_ns have passed. The
  * thread sleeps meanwhile. What this process frees wakes it at once; what other
  * sessions give back is noticed within some 64 ms. They give back what they
- * need no more, and all when they end; not what they keep to use again
- * (recycle_size).
+ * need no more, and all when they end; what they keep to use again
+ * (recycle_size) they give back when they are at work, not while they are idle.
  *
  * Requests of a session are served oldest first. One that is enough for a
  * younger request, or for one that does not wait, but not for the oldest, may

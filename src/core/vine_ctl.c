@@ -68,6 +68,8 @@ run_grant(struct ctl *c)
 		return -EDQUOT;
 	rc = vine_extents_grant(&c->pipe->extents, c->rec->serial,
 				c->rec->slot, 0, c->a, &off);
+	if (rc == -ENOMEM)
+		c->pipe->scarce = 1;
 	if (rc == -ENOMEM && c->pipe->extents.resting)
 		return -EAGAIN;	/* there may be enough in a moment */
 	c->lane->work += (uint32_t)(c->a / VINE_PAGE / VINE_CTL_UNIT_PAGES);

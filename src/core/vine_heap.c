@@ -466,6 +466,19 @@ put_locked(struct vine_heap *heap, struct vine_data_s *item)
 	maybe_give_back(heap, page);
 }
 
+/* Another session found no memory: what we do not use goes back. */
+static void
+heed(struct vine_heap *heap)
+{
+	uint32_t scarce = vine_session_scarce(heap->session);
+
+	if (scarce == heap->scarce)
+		return;
+	heap->scarce = scarce;
+	empty_caches(heap);
+	give_back_all(heap);
+}
+
 void
 vine_heap_put(struct vine_heap *heap, struct vine_data_s **items,
 	      uint32_t count)
@@ -475,5 +488,7 @@ vine_heap_put(struct vine_heap *heap, struct vine_data_s **items,
 		put_locked(heap, items[i]);
 	if (heap->wants)
 		vine_want_serve(heap);
+	else
+		heed(heap);
 	pthread_mutex_unlock(&heap->lock);
 }

@@ -69,7 +69,8 @@ struct vine_header_shm {
 	le32_t appliance;	/* enum vine_appliance_state */
 	le32_t clock_kind;	/* enum utils_clock_kind of its stamps */
 	le64_t heartbeat;	/* grows while it looks around */
-	le64_t pad2[4];
+	le32_t scarce;		/* changes when a session found no memory */
+	le32_t pad2[7];
 	le8_t  pad3[VINE_PAGE - 128];
 };
 
@@ -256,6 +257,7 @@ VINE_ASSERT_AT(vine_header_shm, boot_id, 72);
 VINE_ASSERT_AT(vine_header_shm, appliance, 80);
 VINE_ASSERT_AT(vine_header_shm, clock_kind, 84);
 VINE_ASSERT_AT(vine_header_shm, heartbeat, 88);
+VINE_ASSERT_AT(vine_header_shm, scarce, 96);
 
 VINE_ASSERT_SIZE(vine_session_shm, 256);
 VINE_ASSERT_AT(vine_session_shm, claim, 0);

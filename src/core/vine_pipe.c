@@ -287,12 +287,24 @@ vine_pipe_sweep(vine_pipe_s *pipe, uint32_t most)
 	vine_registry_sweep(&pipe->registry, quiet);
 }
 
+/* Who has memory and does not need it is told so, now and then. */
+static void
+call_for_memory(struct vine_pipe_s *pipe)
+{
+	struct vine_header_shm *h = vine_seg_header(pipe->seg);
+
+	if (pipe->scarce)
+		arch_store32(&h->scarce, arch_load32(&h->scarce) + 1);
+	pipe->scarce = 0;
+}
+
 void
 vine_pipe_tick(vine_pipe_s *pipe, uint64_t now_ns)
 {
 	arch_store64(&vine_seg_header(pipe->seg)->heartbeat, ++pipe->heartbeat);
 	if (pthread_mutex_trylock(&pipe->lock) == 0) {
 		publish_locked(pipe);
+		call_for_memory(pipe);
 		for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++)
 			if (pipe->recs[i].state == VINE_REC_OPEN)
 				vine_door_tell(pipe, &pipe->recs[i]);

@@ -80,6 +80,7 @@ struct vine_pipe_s {
 	struct vine_places places;	/* of its tasks in flight */
 	uint64_t last_reap;
 	uint64_t heartbeat;
+	uint32_t scarce;		/* 1: no memory for one, lately */
 	_Atomic int serving;		/* sessions are admitted */
 	_Atomic int draining;		/* no new sessions */
 	_Atomic uint64_t epoch;		/* grows when something rests */

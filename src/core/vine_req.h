@@ -55,7 +55,7 @@ struct vine_req {
 	/* held ones */
 	int held;
 	int canceled;			/* the service was told */
-	uint32_t placed;		/* not 0: it has a place (vine_park.c) */
+	uint32_t placed;	/* not 0: it has a place, see vine_park.c */
 	struct vine_req *next;		/* free list, mailbox, taken list */
 	struct vine_req *held_next;
 	struct vine_req **held_at;	/* what points to us */

@@ -633,6 +633,12 @@ vine_session_fd(struct vine_session *session, int *fd)
 	return rc;
 }
 
+uint32_t
+vine_session_scarce(const struct vine_session *session)
+{
+	return arch_load32(&vine_seg_header(session->seg)->scarce);
+}
+
 uint64_t
 vine_session_memory(const struct vine_session *session)
 {

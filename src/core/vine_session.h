@@ -105,6 +105,10 @@ vine_session_usable(const struct vine_session *session)
  * as the appliance says. */
 uint64_t vine_session_memory(const struct vine_session *session);
 
+/* vine_session_scarce returns a number that changes, now and then, while some
+ * session finds no memory. */
+uint32_t vine_session_scarce(const struct vine_session *session);
+
 /* vine_session_is_gone only looks whether the appliance still has the session.
  * If not, the next glance sees it too. */
 int vine_session_is_gone(struct vine_session *session);

@@ -12,7 +12,7 @@
 
 #define MS INT64_C(1000000)
 #define THREADS 4
-#define TASKS (RIG_SANITIZED ? 500 : 5000)
+#define TASKS (RIG_SANITIZED ? 320 : 1600)
 
 static struct rig rig;
 
