@@ -66,7 +66,7 @@ struct vine_heap {
 	uint32_t block_room;
 	struct vine_slab *full;	/* slabs without a free piece */
 	struct vine_thread *threads;	/* whose caches may hold memory */
-	uint64_t granted;	/* bytes */
+	_Atomic uint64_t granted;	/* bytes; vine_session_info takes no lock */
 	uint32_t scarce;	/* what vine_session_scarce said last */
 	uint64_t keep;		/* bytes of free extents to keep */
 	struct vine_want *wants; /* who waits for memory, see vine_want.h */

@@ -51,7 +51,7 @@ struct vine_session {
 	pthread_mutex_t lock;
 	struct vine_queue *queues;	/* all but the control queue */
 	struct vine_queue *idle;	/* those that no thread has */
-	uint32_t queue_count;
+	_Atomic uint32_t queue_count;	/* vine_session_info takes no lock */
 	struct vine_accel_s *phys;
 	struct vine_accel_s *virt;
 	struct vine_proc_s *procs;

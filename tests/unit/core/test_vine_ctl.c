@@ -9,6 +9,12 @@
 
 static struct rig rig;
 
+/* What the pipe's lock guards. */
+#define locked(value) (pthread_mutex_lock(&rig.pipe->lock), \
+		       guarded = (value), \
+		       pthread_mutex_unlock(&rig.pipe->lock), guarded)
+static uint64_t guarded;
+
 /* Register `size` bytes under "code<i>". */
 static int
 add_code(struct vine_session *s, int i, size_t size, vine_proc **proc)
@@ -254,8 +260,8 @@ START_TEST(code_whose_session_dies_half_way_is_forgotten)
 	kill(pid, SIGKILL);
 	rig_child_ended(pid);
 	rig_start(&rig);
-	rig_await(rig.pipe->recs_open == 0);
-	rig_await(rig.pipe->registry.code_bytes == 0);
+	rig_await(locked(rig.pipe->recs_open) == 0);
+	rig_await(locked(rig.pipe->registry.code_bytes) == 0);
 	rig_close(&rig);
 }
 END_TEST

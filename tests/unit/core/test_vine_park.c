@@ -16,6 +16,12 @@
 
 static struct rig rig;
 
+/* What the pipe's lock guards. */
+#define locked(value) (pthread_mutex_lock(&rig.pipe->lock), \
+		       guarded = (value), \
+		       pthread_mutex_unlock(&rig.pipe->lock), guarded)
+static uint64_t guarded;
+
 static vine_task *
 issue(const struct vine_task_opts *o)
 {
@@ -297,9 +303,10 @@ START_TEST(a_process_that_dies_while_it_waits_leaves_nothing)
 	rig_await(rig.kept_count == 2 && waits() >= 1);
 	kill(pid, SIGKILL);
 	rig_child_ended(pid);
-	rig_await(rig.pipe->recs[0].state == VINE_REC_CLOSING);
+	rig_await(locked(rig.pipe->recs[0].state) == VINE_REC_CLOSING);
 	/* as those end, the ones that wait are taken */
-	rig_await(release_all() == 0 && rig.pipe->recs_open == 0);
+	rig_await(release_all() == 0 && locked(rig.pipe->recs_open) == 0);
+	rig_stop(&rig);
 	ck_assert_uint_eq(rig.kept_count, 0);
 	ck_assert_uint_eq(rig.pipe->lanes[0].parked_count, 0);
 	ck_assert_uint_eq(rig.pipe->recs[0].places.used, 0);

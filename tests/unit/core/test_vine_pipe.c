@@ -531,15 +531,19 @@ START_TEST(a_lane_keeps_no_more_requests_than_it_needs)
 	for (int i = 0; i < EACH; i++)
 		ck_assert_int_eq(vine_task_issue_opts(&o, &task[i]), 0);
 	rig_await(rig.kept_count == EACH);
+	rig_stop(&rig);
 	ck_assert_uint_eq(lane->tables, EACH);
+	rig_start(&rig);
 	for (int i = 0; i < EACH; i++)
 		rig_release(&rig, 0, 0);
 	for (int i = 0; i < EACH; i++) {
 		ck_assert_int_eq(vine_task_wait_for(task[i], 60 * SECOND), 0);
 		vine_task_free(task[i]);
 	}
+	rig_stop(&rig);
 	ck_assert_uint_le(lane->tables, VINE_TABLES_KEPT);
 	ck_assert_uint_le(lane->reqs, VINE_REQS_KEPT);
+	rig_start(&rig);
 	vine_session_close(s);
 	rig_close(&rig);
 }

@@ -12,6 +12,12 @@
 
 static struct rig rig;
 
+/* What the pipe's lock guards. */
+#define locked(value) (pthread_mutex_lock(&rig.pipe->lock), \
+		       guarded = (value), \
+		       pthread_mutex_unlock(&rig.pipe->lock), guarded)
+static uint64_t guarded;
+
 static struct vine_session_info
 info_of(struct vine_session *s)
 {
@@ -124,12 +130,14 @@ START_TEST(what_was_given_back_counts_while_a_task_works_on_it)
 			 slice.data->off, 0, 0, NULL, NULL), 0);
 	ck_assert_int_lt(vine_session_control(s, VINE_CTL_GRANT, RIG_MIB, 0, 0,
 					      NULL, &off), 0);
-	ck_assert_uint_eq(rig.pipe->extents.use[s->slot].held, 8 * RIG_MIB);
+	ck_assert_uint_eq(locked(rig.pipe->extents.use[s->slot].held),
+			  8 * RIG_MIB);
 	rig_release(&rig, 0, 0);
 	ck_assert_int_eq(vine_task_wait_for(task, 60 * SECOND), 0);
 	ck_assert_int_eq(vine_session_control(s, VINE_CTL_GRANT, 8 * RIG_MIB,
 					      0, 0, NULL, &off), 0);
-	ck_assert_uint_eq(rig.pipe->extents.use[s->slot].held, 8 * RIG_MIB);
+	ck_assert_uint_eq(locked(rig.pipe->extents.use[s->slot].held),
+			  8 * RIG_MIB);
 	vine_task_free(task);
 	vine_session_close(s);
 	rig_close(&rig);
