@@ -404,16 +404,36 @@ vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 		rec->state = VINE_REC_NONE;
 		free_claim(pipe, rec->slot);
 	}
+	/* whose knock came while the slot was another's: look again */
+	if (arch_load64(&vine_seg_session(pipe->seg, rec->slot)->nonce) !=
+	    rec->nonce)
+		vine_ready_ring(&pipe->lanes[0].ready, VINE_READY_DOOR);
 	pthread_mutex_unlock(&pipe->lock);
 }
 
-/* What does the slot ask for? Returns 1 if there was something to do. */
+/* A lost session that has left, or whose slot is another's by now, is over:
+ * 1. */
+static int
+end_lost(struct vine_pipe_s *pipe, struct vine_rec *rec, uint32_t request,
+	 uint64_t nonce)
+{
+	if (request != VINE_REQUEST_DETACH && nonce == rec->nonce)
+		return 0;
+	vine_extents_return_all(&pipe->extents, rec->serial,
+				vine_pipe_rest(pipe));
+	rec->state = VINE_REC_CLOSED;
+	answer(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
+	return 1;
+}
+
+/* What does the slot ask for? Returns how much there was to do. */
 static int
 look_at(struct vine_pipe_s *pipe, struct vine_rec *rec)
 {
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
 	uint32_t request;
 	uint64_t nonce;
+	int over = 0;
 
 	if (arch_load32(&s->claim) == 0) {
 		if (rec->state == VINE_REC_CLOSED)
@@ -428,12 +448,14 @@ look_at(struct vine_pipe_s *pipe, struct vine_rec *rec)
 	request = arch_load_acquire32(&s->request);
 	if (arch_load64(&s->nonce) != nonce)
 		return 0;
+	if (rec->state == VINE_REC_LOST)
+		over = end_lost(pipe, rec, request, nonce);
 	switch (rec->state) {
 	case VINE_REC_NONE:
 	case VINE_REC_CLOSED:
 		if (request == VINE_REQUEST_ATTACH && nonce != rec->nonce &&
 		    nonce != 0)
-			return admit(pipe, rec, nonce);
+			return over + admit(pipe, rec, nonce);
 		break;
 	case VINE_REC_OPEN:
 		/* or it gave up before our answer, and the slot is another's */
@@ -441,19 +463,10 @@ look_at(struct vine_pipe_s *pipe, struct vine_rec *rec)
 			break;
 		rec_close(pipe, rec, 0);
 		return 1;
-	case VINE_REC_LOST:
-		/* or it left while nobody served, and the slot is another's */
-		if (request != VINE_REQUEST_DETACH && nonce == rec->nonce)
-			break;
-		vine_extents_return_all(&pipe->extents, rec->serial,
-					vine_pipe_rest(pipe));
-		rec->state = VINE_REC_CLOSED;
-		answer(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
-		return 1;
 	default:
 		break;
 	}
-	return 0;
+	return over;
 }
 
 uint32_t

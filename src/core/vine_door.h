@@ -5,10 +5,11 @@
  * An application claims a slot (compare-and-swap), takes the slot's byte lock
  * where the segment has a descriptor, writes its half with a fresh nonce,
  * releases `request`, and knocks: it sets ready bit 0 of worker 0. The
- * appliance answers in its half, echoing the nonce, and releases `state`. To
- * leave, the application sets `request` again; when it sees CLOSED it gives up
- * the claim, which is its last word. A session whose byte lock has been dropped
- * by the kernel is dead and is closed in its place.
+ * appliance answers in its half and echoes the nonce last. To leave, the
+ * application sets `request` again; when it sees CLOSED it gives up the claim,
+ * which is its last word. A session whose byte lock has been dropped by the
+ * kernel is dead and is closed in its place. One that gave its slot back
+ * unanswered is closed when the next applicant asks, who is let in right after.
  */
 #ifndef VINE_DOOR_H
 #define VINE_DOOR_H

@@ -91,10 +91,11 @@ body_inline(const struct vine_session *s, const struct vine_task_opts *o,
 	    uint32_t refs, struct vine_body *body)
 {
 	const struct vine_slice *first = o->in_count ? o->in : o->out;
-	const struct vine_slice *second = o->in_count == 1 ? o->out : first + 1;
+	const struct vine_slice *second;
 	struct vine_ref none = { 0, 0 };
 
 	if (refs == 2) {
+		second = o->in_count == 1 ? o->out : first + 1;
 		if (!good_slice(s, first) || !good_slice(s, second))
 			return -EINVAL;
 		*body = vine_desc_body(2, ref_of(first), ref_of(second));

@@ -113,7 +113,7 @@ publish_taken(struct vine_pq *pq)
 	pq->taken = pq->sub.pos;
 	arch_store64(&pq->shm->completed, pq->completed);
 	/* TAKEN-R1: the slots were copied before they are given back; pairs
-	 * with TAKEN-A1 in vine_queue_room(). */
+	 * with TAKEN-A1 in has_room(). */
 	arch_store_release32(&pq->shm->taken, pq->taken);
 	vine_lane_wake_peer(pq);
 }

@@ -225,7 +225,7 @@ vine_lane_wake_peer(struct vine_pq *pq)
 	if (__builtin_expect(pq->fence, 0))
 		arch_fence();
 	/* WAIT-A1: what was published before this look; pairs with WAIT-R1 in
-	 * vine_queue_sleep(), whose barrier stands in for a fence here. */
+	 * vine_wait_sleep(), whose barrier stands in for a fence here. */
 	arch_compiler_fence();
 	waiting = arch_load32(&pq->shm->waiting);
 	if (__builtin_expect(waiting != 0 && waiting != pq->rung, 0))

@@ -128,7 +128,7 @@ vine_task_new(struct vine_queue *queue)
 static inline int
 vine_queue_has_room(const struct vine_queue *queue)
 {
-	/* FLIGHT-A2: pairs with FLIGHT-R2 in take_in(). */
+	/* FLIGHT-A2: pairs with FLIGHT-R2 in complete(). */
 	return queue->sub.pos - queue->taken <= queue->sub.mask &&
 	       atomic_load_explicit(&queue->flight[queue->place],
 				    memory_order_acquire) == NULL;
@@ -156,7 +156,7 @@ vine_queue_put(struct vine_queue *queue, struct vine_task_s *task,
 
 	queue->last_cookie = cookie;
 	/* FLIGHT-R1: what the reaper needs of the task; pairs with FLIGHT-A1 in
-	 * take_in(). The rings order the same, but through the appliance. */
+	 * complete(). The rings order the same, but through the appliance. */
 	atomic_store_explicit(&queue->flight[queue->place], task,
 			      memory_order_release);
 	queue->place = (queue->place + 1) & queue->place_mask;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two full fences make it safe, both of them read-modify-writes.
+ * Two full fences make it safe: that of the producer's last read-modify-write
+ * (arch_or64), and the barrier of a worker that goes to sleep.
  *
- * Producer: slot, leaf (rmw), summary, fence, `sleeping`. Worker: `sleeping`,
- * fence, summary, leaf (rmw), slot. If the producer sees nobody asleep, the
- * worker's look after its fence sees the bit. Taking a leaf word by exchange
+ * Producer: slot, leaf (rmw), summary (rmw), `sleeping`. Worker: `sleeping`,
+ * barrier, summary, leaf (rmw), slot. If the producer sees nobody asleep, the
+ * worker's look after its barrier sees the bit. Taking a leaf word by exchange
  * before looking at the slots is the other half: a producer whose bit was taken
  * published before.
  */

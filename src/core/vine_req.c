@@ -257,7 +257,9 @@ admit(struct vine_lane *lane, struct vine_pq *pq, const struct vine_desc *desc,
 	if (__builtin_expect(pq->in_flight > pq->comp.mask + 1, 0))
 		return refuse(lane, pq, desc, VINE_STATUS_BUSY);
 	check_way(lane->pipe, &pq->way);
-	if (__builtin_expect(desc->w[1] != pq->way.word, 0)) {
+	/* 0 is what the way is where none is known, and what anybody may ask */
+	if (__builtin_expect(desc->w[1] != pq->way.word || desc->w[1] == 0,
+			     0)) {
 		status = find_way(lane, pq, desc);
 		if (status != VINE_STATUS_OK)
 			return status;

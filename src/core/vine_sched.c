@@ -123,16 +123,6 @@ level_next(struct vine_sched *sched)
 	return highest(lower);
 }
 
-/* How often others pass a flow in debt at a time: where there is no other, as
- * often as it takes. */
-static int32_t
-passes(const struct utils_list *flows, const struct vine_sched_flow *flow,
-       int32_t weight)
-{
-	return flows->head.next == flows->head.prev ?
-		1 - flow->credit / weight : 1;
-}
-
 struct vine_sched_item *
 vine_sched_next(struct vine_sched *sched)
 {
@@ -148,8 +138,12 @@ vine_sched_next(struct vine_sched *sched)
 		item = item_of(utils_list_first(&flow->items));
 		if (flow->credit > 0)
 			break;
-		flow->credit += (int32_t)item->session->weight *
-			passes(flows, flow, (int32_t)item->session->weight);
+		/* alone: there is nobody whom it could owe a turn */
+		if (flows->head.next == flows->head.prev) {
+			flow->credit = (int32_t)item->session->weight;
+			break;
+		}
+		flow->credit += (int32_t)item->session->weight;
 		utils_list_remove(&flow->link);
 		utils_list_push_back(flows, &flow->link);
 	}

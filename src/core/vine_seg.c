@@ -24,7 +24,7 @@
 #include "utils/utils_config.h"
 #include "utils/utils_log.h"
 
-#define ATTACH_TIMEOUT_NS INT64_C(10000000000)
+#define ATTACH_TIMEOUT_NS INT64_C(30000000000)
 #define OPEN_TRIES 100
 
 /* What the config says about the segment. */
@@ -342,7 +342,7 @@ try_open(struct vine_seg *seg, const struct want *w)
 		arch_shm_unlock(seg->fd, ARCH_SHM_BYTE_ATTACH);
 	} else {
 		log_error("segment %s is held by another attach for more than "
-			  "10 s", w->file);
+			  "30 s", w->file);
 	}
 	if (rc)
 		close_fd(seg);

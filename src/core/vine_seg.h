@@ -35,7 +35,7 @@ struct vine_seg {
 /*
  * vine_seg_open maps the segment that a config names, forming it where it is
  * new. The caller owns *seg. Blocks while another process attaches, at most
- * 10 s. Returns 0, or, logged: -ENOENT, -EACCES, -EPROTO (foreign or newer),
+ * 30 s. Returns 0, or, logged: -ENOENT, -EACCES, -EPROTO (foreign or newer),
  * -ENOSPC (too small), -EINVAL, -EBUSY (the attach byte is held), -ENOMEM.
  */
 int vine_seg_open(const struct utils_config *config, struct vine_seg **seg);

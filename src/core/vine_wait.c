@@ -84,7 +84,7 @@ vine_wait_sleep(struct vine_queue *const *queues, uint32_t count,
 {
 	struct arch_bell_seen bells[ARCH_BELL_WAIT_MAX];
 	uint32_t mask, n = bells_of(queues, count, bells, &mask);
-	int rc = 0;
+	int rc = 0, was = errno;
 
 	for (uint32_t i = 0; i < count; i++)
 		vine_queue_sleep(queues[i]);
@@ -107,6 +107,7 @@ vine_wait_sleep(struct vine_queue *const *queues, uint32_t count,
 
 		nanosleep(&nap, NULL);
 	}
+	errno = was;	/* a sleep is no failure of the call around it */
 }
 
 static void

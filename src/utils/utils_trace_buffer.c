@@ -38,7 +38,7 @@
 #define TRACE_MAX_RECORDS (UINT32_C(1) << 23)	/* 1 GiB a thread */
 #define TRACE_BLOCK_ROWS 64		/* rows of one write, at most */
 #define TRACE_BLOCK_SIZE (1 + TRACE_BLOCK_ROWS * UTILS_TRACE_ROW_MAX)
-#define TRACE_HANDLER_WAIT_MS 1000	/* a handler waits for locks so long */
+#define TRACE_HANDLER_WAIT_MS 5000	/* a handler waits for locks so long */
 
 struct trace_buffer {
 	struct trace_buffer *next;	/* set before it is in the list */
@@ -57,6 +57,7 @@ pthread_mutex_t utils_trace_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static struct {
 	_Atomic uint32_t session;
+	_Atomic int last;		/* 1: a fatal signal came */
 	uint32_t capacity;		/* of new buffers; under the mutex */
 	_Atomic(struct trace_buffer *) buffers;
 	atomic_int write_warned;	/* in this trace */
@@ -188,7 +189,9 @@ trace_empty(struct trace_buffer *buffer)
 
 	utils_trace_quiet_begin(&quiet);
 	trace_lock(buffer);
-	if (atomic_load(&buffer->session) == atomic_load(&trace.session))
+	/* after the handler nobody writes: the process may end amid a row */
+	if (atomic_load(&buffer->session) == atomic_load(&trace.session) &&
+	    !atomic_load(&trace.last))
 		error = trace_flush(buffer);
 	buffer->written = 0;
 	atomic_store(&buffer->count, 0);
@@ -429,6 +432,8 @@ utils_trace_buffer_last(void)
 	struct trace_buffer *buffer = atomic_load(&trace.buffers);
 	int waited = 0;
 
+	/* before any lock: who has one now is waited for, and is the last */
+	atomic_store(&trace.last, 1);
 	for (; buffer != NULL; buffer = buffer->next)
 		trace_last_one(buffer, &waited);
 }

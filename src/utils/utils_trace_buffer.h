@@ -50,7 +50,7 @@ int utils_trace_buffer_close(void);
 
 /*
  * utils_trace_buffer_last writes the records of all threads from a signal
- * handler. It waits at most a second for threads that are writing; what it
+ * handler. It waits at most five seconds for threads that are writing; what it
  * could not write is counted as lost.
  */
 void utils_trace_buffer_last(void);

@@ -4,17 +4,21 @@
  *
  * Follows src/core/vine_session.c (claim, introduce, knock, await_answer,
  * unclaim, attach, detach), vine_door.c (look_at, rec_open, admit, rec_close,
- * vine_door_finish, free_claim, reap_claim, vine_door_reap, vine_door_take_up,
- * answer) and the byte locks of arch/shm/arch_shm.c. Each application attaches
- * and detaches TRIES times, with a fresh nonce. Application 0 may give up
- * waiting at any time and may die at any step. With RESTART the appliance is
- * killed once, at any step, and another takes up what it left. The slot is a
- * leftover of an orderly life from the start.
+ * vine_door_finish, end_lost, free_claim, reap_claim, vine_door_reap,
+ * vine_door_take_up, answer) and the byte locks of arch/shm/arch_shm.c. Each
+ * application attaches and detaches TRIES times, with a fresh nonce.
+ * Application 0 may give up waiting at any time and may die at any step. With
+ * RESTART the appliance is killed once, at any step, and another takes up what
+ * it left; then application 0 dies only with DEATH, which takes half a minute,
+ * so it is not in models.def. The slot is a leftover of an orderly life from
+ * the start.
  *
  * Stores are seen in program order here: that is what DOOR-R1 and DOOR-R2 are
- * for, and the twins that drop them store in another order. Looks of either
- * side that find nothing are bounded (LOOKS, WAITS, AGAINS), so that waiting for ever is an
- * invalid end state.
+ * for, and the twins that drop them store in another order. The appliance looks
+ * when it was knocked at, and LOOKS times besides; the look of once a second is
+ * left out, so who needs it is stuck. Waits of an application that find nothing
+ * are bounded too (WAITS), and how often one is put off (AGAINS). The dead are
+ * found at any time.
  *
  * Properties: one session in the slot at most; what is admitted is what the
  * applicant wrote; what it reads is its own answer, and it is admitted or
@@ -25,8 +29,9 @@
  * ANSWER_LAST (the nonce is echoed before the state is written), AGAIN_NOTED (a
  * nonce that was put off counts as seen), DEAD_CLAIM (a claim is cleared
  * without its lock), ONE_NONCE (the nonce is read once, after the request),
- * LOST_STAYS (a lost session waits for its own detach alone), NO_NONCE (any
- * answer is ours).
+ * LOST_STAYS (a lost session waits for its own detach alone), LOST_ONLY (its
+ * end lets nobody in), NO_KNOCK (nor does that of a session that gave up),
+ * NO_NONCE (any answer is ours).
  */
 #ifndef TRIES
 #define TRIES	1
@@ -67,6 +72,7 @@ bit inside[2];		/* the application has an open session */
 bit killed;		/* application 0 is dead */
 bit crashed;		/* the first appliance is dead */
 bit served = 1;		/* is_served() */
+bit knocked;		/* the door's ready bit, or lane->knocked */
 
 #define ANSWERED(not_yet) (echo == me_nonce && state != not_yet)
 
@@ -152,6 +158,7 @@ inline application()
 		nonce = me_nonce;
 		/* DOOR-R1 */
 		d_step { flags = me_nonce; request = ATTACH };
+		knocked = 1;
 		await_answer(FREE);
 		if
 		:: s == OPEN ->
@@ -164,13 +171,15 @@ inline application()
 			}
 			/* detach() */
 			d_step { inside[me] = 0; s = FREE; request = DETACH };
+			knocked = 1;
 			await_answer(OPEN)
 		:: s != OPEN ->
 			/* refused, timed out, or lost with its appliance */
 			d_step {
 				assert(s == REFUSED || s == FREE || crashed);
 				request = DETACH
-			}
+			};
+			knocked = 1
 		fi;
 		unclaim();
 next:		s = FREE;
@@ -247,7 +256,7 @@ inline admit()
 {
 	if
 	:: /* rec_open(): memory that rests may be enough in a moment */
-		agains > 0 -> agains--;
+		d_step { agains > 0 -> agains--; knocked = 1 };
 #ifdef AGAIN_NOTED
 		rec_nonce = n;
 #endif
@@ -287,21 +296,25 @@ inline look_at()
 	:: else
 	fi;
 #endif
+	/* end_lost() */
+	if
+#ifdef LOST_STAYS
+	:: rec == LOST && r == DETACH ->
+#else
+	:: rec == LOST && (r == DETACH || n != rec_nonce) ->
+#endif
+		rec = CLOSED;
+		answer(rec_nonce, CLOSED);
+#ifdef LOST_ONLY
+		goto looked
+#endif
+	:: else
+	fi;
 	if
 	:: (rec == NONE || rec == CLOSED) && r == ATTACH && n != rec_nonce ->
 		admit()
 	:: rec == OPEN && (r == DETACH || n != rec_nonce) ->
 		d_step { rec = CLOSING; dead = 0 }
-#ifdef LOST_STAYS
-	:: rec == LOST && r == DETACH ->
-		rec = CLOSED;
-		rec_nonce = n;
-		answer(n, CLOSED)
-#else
-	:: rec == LOST && (r == DETACH || n != rec_nonce) ->
-		rec = CLOSED;
-		answer(rec_nonce, CLOSED)
-#endif
 	:: else
 	fi;
 looked:	atomic { r = 0; n = 0; f = 0 }
@@ -331,18 +344,7 @@ inline reap()
 	fi
 }
 
-#ifdef LOST_STAYS
-#define LOST_ENDS (request == DETACH)
-#else
-#define LOST_ENDS (request == DETACH || nonce != rec_nonce)
-#endif
-
-/* Would a look, or the reaping of the dead, change anything? */
-#define LOOK_HELPS \
-	((claim != 0 && (rec == NONE || rec == CLOSED) && request == ATTACH && \
-	  nonce != rec_nonce) || \
-	 (rec == OPEN && (request == DETACH || nonce != rec_nonce)) || \
-	 (rec == LOST && LOST_ENDS) || (rec == CLOSED && claim == 0))
+/* Would the reaping of the dead change anything? */
 #define REAP_HELPS \
 	(lock == 0 && rec != CLOSING && (rec == OPEN || rec == LOST || claim))
 
@@ -351,8 +353,8 @@ inline serve()
 	do
 	:: skip;
 end:	   if
-	   :: LOOK_HELPS
-	   :: atomic { !LOOK_HELPS && looks > 0 && claim != 0 -> looks-- }
+	   :: d_step { knocked -> knocked = 0 }
+	   :: atomic { !knocked && looks > 0 && claim != 0 -> looks-- }
 	   :: REAP_HELPS -> goto bury
 	   :: rec == CLOSING -> goto finish
 	   fi;
@@ -368,6 +370,12 @@ finish:	   /* vine_door_finish(), when every lane has let go */
 	   :: dead -> dead = 0; free_claim()
 	   :: !dead
 	   fi;
+#ifndef NO_KNOCK
+	   if
+	   :: nonce != rec_nonce -> knocked = 1
+	   :: else
+	   fi;
+#endif
 again:	   r = 0
 	od
 }
@@ -403,7 +411,8 @@ proctype appliance()
 		answer(rec_nonce, LOST)
 	:: else
 	fi;
-	served = 1;
+	/* vine_pipe_serve() */
+	d_step { served = 1; knocked = 1 };
 	run server()
 }
 
@@ -422,15 +431,17 @@ proctype appliance()
 }
 #endif
 
+/* Who is started last is tried first: the twins fail soonest like this. */
 init {
 	atomic {
-		run mortal();
-		run living();
+		run appliance();
 #ifdef RESTART
 		run earlier();
-#else
+#endif
+#if !defined(RESTART) || defined(DEATH)
 		run fate();
 #endif
-		run appliance()
+		run living();
+		run mortal()
 	}
 }

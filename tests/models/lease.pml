@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a session holds, and how it is taken back: once, and when nobody uses it.
+ * What a session holds, and how it is taken back: once, when nobody uses it.
  *
  * Follows src/core/vine_door.c (look_at, vine_door_reap, rec_close, leave_here,
- * vine_door_finish, queue_index), vine_lane.c (vine_lane_poll, vine_lane_arm,
+ * vine_door_finish, queue_index), vine_lane.c (take_in, vine_lane_arm,
  * vine_lane_remove), vine_req.c (vine_req_hold, unhold), vine_extent.c
  * (vine_extents_find, rest, vine_extents_sweep) and vine_pipe.c
  * (vine_pipe_sweep). A session with one queue in lane 1, one task and one
@@ -18,9 +18,9 @@
  * whose index was used again is found by its bit; nothing gets stuck.
  *
  * Twins: NO_LOCK (the lock is not asked), TWICE (a closing session is closed
- * again), NO_QUIET (QUIET-R1), NO_HOLD (a held request does not count), NO_LEAVE
- * (a lane lets go while requests are held), INDEX_EARLY (an index is used again
- * before the lane's number has gone).
+ * again), NO_QUIET (QUIET-R1), NO_HOLD (a held request does not count),
+ * NO_LEAVE (a lane lets go while requests are held), INDEX_EARLY (an index is
+ * used again before the lane's number has gone).
  */
 #define OPEN	1
 #define CLOSING	2

@@ -3,16 +3,19 @@
  * How a worker learns of tasks: active and armed queues, ready bits, its bell.
  *
  * Follows src/core/vine_queue.h (vine_queue_knock), vine_ready.c
- * (vine_ready_ring, vine_ready_collect), vine_lane.c (vine_lane_poll, visit,
- * retire_idle, vine_lane_arm, vine_lane_awake) and arch/spin/arch_bell.c. Two
+ * (vine_ready_ring, vine_ready_any, vine_ready_collect), vine_lane.c (take_in,
+ * vine_lane_poll_share, visit, retire_idle, has_work, vine_lane_arm,
+ * vine_lane_awake) and arch/spin/arch_bell.c. With FLAT there is no summary, as
+ * in a segment of up to VINE_READY_FLAT_MAX queues. Two
  * applications with a queue each, neighbours in one leaf word, and the worker.
  * They run for ever; an application may stop once its tasks were taken.
  * Application 0 may die at any step.
  *
  * What a side stores waits in a buffer of its own and leaves it in any order. A
  * read-modify-write happens after all that was stored before. A load may
- * overtake the read-modify-write before it, as on aarch64 without LSE
- * (`early`); with TSO it may not.
+ * overtake the read-modify-write before it, as C11 and aarch64 without LSE
+ * allow (`early`), but for the fence that arch_or64() has in it; with TSO none
+ * may.
  *
  * By default arch_bell_barrier() reaches the applications (membarrier): it is a
  * fence in the middle of whatever they do. With FENCES it is a fence of the
@@ -51,12 +54,38 @@ bit early_value[2];
 #define STORE(w, v)	mine[w] = v
 #define DRAINED	(word[0] == mine[0] && word[1] == mine[1] && word[2] == mine[2])
 #define filled(q)	(tail[q] != head[q])
+/* vine_ready_any() */
+#ifdef FLAT
+#define ANY		(leaf[0] || leaf[1])
+#else
+#define ANY		(summary != 0)
+#endif
 
 /* What waits in an application's buffer leaves it. */
 inline flush_slot(q)
 {
 	tail[q] = tail[q] ^ waits[q];
 	waits[q] = 0
+}
+
+/* The look at `sleeping` may come before the read-modify-write is seen. */
+inline look_early(q)
+{
+	if
+	:: d_step { early[q] = 1; early_value[q] = word[SLEEPING] }
+	:: true
+	fi
+}
+
+/* arch_fence_after_rmw(): what was seen ahead of time does not count. */
+inline fence_after_rmw(q)
+{
+#ifdef NO_SLEEP_FENCE
+	skip
+#else
+	early[q] = 0;
+	early_value[q] = 0
+#endif
 }
 
 inline application(me)
@@ -74,12 +103,20 @@ inline application(me)
 		:: word[ARMED + me]
 		:: !word[ARMED + me] -> goto done
 		fi;
+#if defined(FLAT) && !defined(TSO)
+		look_early(me);
+#endif
 		/* vine_ready_ring(): READY-R1 */
 		d_step {
 			flush_slot(me);
+#ifdef FLAT
+			fence_after_rmw(me);
+#else
 			was = leaf[0] | leaf[1];
+#endif
 			leaf[me] = 1
 		};
+#ifndef FLAT
 #ifdef SUMMARY_IF_EMPTY
 		if
 		:: was -> goto look
@@ -87,19 +124,14 @@ inline application(me)
 		fi;
 #endif
 #ifndef TSO
-		if
-		:: d_step { early[me] = 1; early_value[me] = word[SLEEPING] }
-		:: true
-		fi;
+		look_early(me);
 #endif
 		d_step {
 			was = 0;
-			summary = 1;
-#ifndef NO_SLEEP_FENCE
-			early[me] = 0;
-			early_value[me] = 0
-#endif
+			fence_after_rmw(me);
+			summary = 1
 		};
+#endif
 #ifdef SUMMARY_IF_EMPTY
 look:		skip;
 #endif
@@ -198,10 +230,10 @@ proctype worker()
 	bit polled[2];		/* the queue is active */
 	bit got[2];
 
-	/* vine_lane_poll(): vine_ready_any(), vine_ready_collect() */
+	/* take_in(): vine_ready_any(), vine_ready_collect() */
 poll:	if
-	:: !summary -> goto visit
-	:: atomic { summary && DRAINED -> summary = 0 }
+	:: !ANY -> goto visit
+	:: atomic { ANY && DRAINED -> summary = 0 }
 	fi;
 #ifdef LOOK_THEN_TAKE
 	d_step { got[0] = leaf[0]; got[1] = leaf[1] };
@@ -266,8 +298,8 @@ arm:	rung = 0;
 #ifndef NO_SLEEP_LOOK
 	/* has_work() */
 	if
-	:: summary -> goto awake
-	:: !summary
+	:: ANY -> goto awake
+	:: !ANY
 	fi;
 	if
 	:: polled[1] && filled(1) -> goto awake

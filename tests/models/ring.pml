@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ring pair of a queue: submissions, `taken`, credits, completions.
+ * The ring pair of a queue: submissions, `taken`, places, completions.
  *
  * Follows src/core/vine_ring.h (vine_ring_push, vine_ring_pop, vine_cring_push,
  * vine_cring_pop), vine_queue.h and vine_queue.c (vine_queue_put, has_room,
- * take_in) and vine_lane.c (visit, publish_taken). Three threads: the owner
- * issues, the lane takes and completes in any order, another thread of the
- * application reaps. They run for ever; positions and sequences are counted
- * modulo SEQ, so every state includes their wrap.
+ * take_in, complete) and vine_lane.c (take, run, visit, publish_taken). Three
+ * threads: the owner issues, the lane takes and completes in any order, another
+ * thread of the application reaps. They run for ever; positions and sequences
+ * are counted modulo SEQ, so every state includes their wrap. A place in
+ * flight[] is the credit for a completion slot. The owner may take any empty
+ * place, where the code takes them in turn and leaves filled ones out.
+ *
+ * What the lane took and had no memory or time for goes back. With BATCH there
+ * are two submission slots, and both the lane and the reaper may copy two out
+ * before they do anything with the first. (There it is the two places that keep
+ * the owner from unread slots, and `taken` only lags.)
  *
  * Each thread's stores wait in a buffer. With TSO they leave it in order, as on
  * x86-64; else in any order, only two to the same word stay in order, and a
@@ -15,29 +22,35 @@
  * program order: that is what the acquires are for.
  *
  * Properties: a slot is read whole and unread slots are not overwritten; a
- * completion is that of a task in flight; a place is given out only empty; the
+ * completion is that of a task in flight; no two tasks are in one place; the
  * completion ring never holds more than it has slots; nothing gets stuck.
  *
  * Twins: NO_RELEASE (RING-R1), NO_RELEASE_COMP (RING-R2), NO_ACQUIRE (RING-A1),
- * NO_CREDIT, TAKEN_EARLY (TAKEN-R1), CREDIT_EARLY (CREDIT-R1).
+ * NO_CREDIT (a place is not looked at: FLIGHT-A2), TAKEN_EARLY (TAKEN-R1),
+ * PLACE_EARLY (FLIGHT-R2), TAKEN_AHEAD (what may go back counts as taken).
+ * FLIGHT-R1 has none: the rings order the same.
  */
-#define SUB	1	/* slots of the submission ring */
-#define COMP	2	/* completion slots, credits, places: twice as many */
+#ifdef BATCH
+#define SUB	2	/* slots of the submission ring */
+#define MORE(first, second) (!second)
+#else
+#define SUB	1
+#define MORE(first, second) (!first)
+#endif
+#define COMP	2	/* completion slots, which are as many as places */
 #define SEQ	4
 
 /* Words that are stored through a buffer. */
 #define SUB_W0	0	/* + slot: sequence and cookie */
-#define SUB_W1	1	/* + slot: the rest, here the task's position */
-#define COMP_W0	2	/* + slot */
-#define COMP_W1	4	/* + slot: the rest, here the cookie */
-#define TAKEN	6
-#define CREDITS	7	/* + index: the ring of free places */
-#define CREDIT_TAIL 9
-#define WORDS	10
+#define SUB_W1	2	/* + slot: the rest, here the task's position */
+#define COMP_W0	4	/* + slot */
+#define COMP_W1	6	/* + slot: the rest, here the cookie */
+#define TAKEN	8
+#define FLIGHT	9	/* + place: cookie + 1 of the task in it; 0: empty */
+#define WORDS	11
 
 byte mem[WORDS];
-byte flight[COMP];	/* cookie + 1 of the task in a place; 0: none */
-byte unread;		/* completions that were pushed and not popped */
+byte unread;		/* completions that were pushed and not copied */
 
 chan owner_buf = [3] of { byte, byte };
 chan lane_buf = [3] of { byte, byte };
@@ -50,6 +63,7 @@ chan reaper_buf = [3] of { byte, byte };
 #define seq_of(word) ((word) & 3)
 #define cookie_in(word) ((word) >> 2)
 #define next(pos) (((pos) + 1) % SEQ)
+#define before(pos) (((pos) + SEQ - 1) % SEQ)
 
 #define STORE(buf, word, value) buf!word,value
 #ifdef TSO
@@ -58,11 +72,14 @@ chan reaper_buf = [3] of { byte, byte };
 #define RELEASE(buf, word, value) atomic { empty(buf); buf!word,value }
 #endif
 
+/* The owner sees what it stored itself. */
+#define EMPTY(place) \
+	(mem[FLIGHT + place] == 0 && !owner_buf??[eval(FLIGHT + place),_])
+
 /* has_room(), vine_queue_put(), vine_ring_push() */
 proctype owner()
 {
-	byte pos, taken, head, place;
-	byte seen = COMP;
+	byte pos, taken, place;
 
 	do
 	:: atomic {
@@ -74,25 +91,19 @@ proctype owner()
 			taken = mem[TAKEN]
 		fi;
 	   };
-#ifndef NO_CREDIT
 	   atomic {
-		/* has_room(): CREDIT-A1 */
+		/* has_room(): FLIGHT-A2 */
 		if
-		:: head != seen
-		:: head == seen && head != mem[CREDIT_TAIL] ->
-			seen = mem[CREDIT_TAIL]
+#ifdef NO_CREDIT
+		:: place = pos & 1
+#else
+		:: EMPTY(0) -> place = 0
+		:: EMPTY(1) -> place = 1
+#endif
 		fi;
 	   };
-#endif
-	   d_step {
-		/* vine_queue_next_cookie(), FLIGHT-R1 */
-		place = mem[CREDITS + head % COMP];
-#ifndef NO_CREDIT
-		assert(flight[place] == 0);
-#endif
-		flight[place] = cookie_of(place, pos) + 1;
-		head = next(head);
-	   };
+	   /* FLIGHT-R1 */
+	   RELEASE(owner_buf, FLIGHT + place, cookie_of(place, pos) + 1);
 	   STORE(owner_buf, SUB_W1 + pos % SUB, pos);
 	   /* RING-R1 */
 #ifdef NO_RELEASE
@@ -106,14 +117,15 @@ proctype owner()
 	od
 }
 
-/* visit(), publish_taken(), vine_ring_pop(), vine_req_answer() */
+/* visit(), take(), run(), publish_taken(), vine_req_answer() */
 proctype lane()
 {
 	byte pos, cpos, taken, w0, copy, i;
+	byte first, second;	/* cookie + 1: the batch, taken and not run */
 	byte held[COMP];	/* cookie + 1, by place */
 
 end:	do
-	:: seq_of(mem[SUB_W0 + pos % SUB]) == next(pos) ->
+	:: MORE(first, second) && seq_of(mem[SUB_W0 + pos % SUB]) == next(pos) ->
 #ifdef TAKEN_EARLY
 		RELEASE(lane_buf, TAKEN, next(pos));
 		taken = next(pos);
@@ -129,18 +141,39 @@ end:	do
 		d_step {
 			assert(copy == pos);
 			assert(seq_of(w0) == next(pos));
-			i = place_of(cookie_in(w0));
-#ifndef NO_CREDIT
-			assert(held[i] == 0);
-#endif
-			held[i] = cookie_in(w0) + 1;
+			if
+			:: first == 0 -> first = cookie_in(w0) + 1
+			:: else -> second = cookie_in(w0) + 1
+			fi;
 			pos = next(pos);
-			i = 0; w0 = 0; copy = 0
+			w0 = 0; copy = 0
 		}
 #ifdef NO_ACQUIRE
 	:: copy = mem[SUB_W1 + pos % SUB]
 #endif
+	:: d_step {
+		first ->
+		i = place_of(first - 1);
+#ifndef NO_CREDIT
+		assert(held[i] == 0);
+#endif
+		held[i] = first;
+		first = second;
+		second = 0;
+		i = 0
+	   }
+	:: d_step {
+		/* run(): what was not run goes back */
+		first ->
+		pos = (second -> before(before(pos)) : before(pos));
+		first = 0;
+		second = 0
+	   }
+#ifdef TAKEN_AHEAD
 	:: taken != pos ->
+#else
+	:: taken != pos && first == 0 ->
+#endif
 		/* TAKEN-R1: at a quarter of the ring, or when a visit finds
 		 * nothing; here at any time */
 		RELEASE(lane_buf, TAKEN, pos);
@@ -166,35 +199,40 @@ end:	do
 	od
 }
 
-/* take_in(), vine_cring_pop() */
+/* take_in(), vine_cring_pop(), complete() */
 proctype reaper()
 {
 	byte pos, w0, copy;
-	byte tail = COMP;
+	byte first, second;	/* cookie + 1: the batch, copied out */
 
 end:	do
-	:: seq_of(mem[COMP_W0 + pos % COMP]) == next(pos) ->
+	:: MORE(first, second) && seq_of(mem[COMP_W0 + pos % COMP]) == next(pos) ->
 		/* RING-A2 */
 		w0 = mem[COMP_W0 + pos % COMP];
+#ifdef PLACE_EARLY
+		STORE(reaper_buf, FLIGHT + place_of(cookie_in(w0)), 0);
+#endif
 		d_step {
 			copy = mem[COMP_W1 + pos % COMP];
 			assert(copy == cookie_in(w0));
-			/* FLIGHT-A1 */
-#ifndef NO_CREDIT
-			assert(flight[place_of(copy)] == copy + 1);
+			if
+			:: first == 0 -> first = copy + 1
+			:: else -> second = copy + 1
+			fi;
+			unread--;
+			pos = next(pos);
+			w0 = 0; copy = 0
+		}
+	:: first ->
+#if !defined(NO_CREDIT) && !defined(PLACE_EARLY)
+		/* FLIGHT-A1 */
+		assert(mem[FLIGHT + place_of(first - 1)] == first);
 #endif
-			unread--
-		};
-#ifdef CREDIT_EARLY
-		STORE(reaper_buf, CREDIT_TAIL, next(tail));
+#ifndef PLACE_EARLY
+		/* FLIGHT-R2 */
+		RELEASE(reaper_buf, FLIGHT + place_of(first - 1), 0);
 #endif
-		d_step { flight[place_of(copy)] = 0; w0 = 0 };
-		STORE(reaper_buf, CREDITS + tail % COMP, place_of(copy));
-		/* CREDIT-R1 */
-#ifndef CREDIT_EARLY
-		RELEASE(reaper_buf, CREDIT_TAIL, next(tail));
-#endif
-		d_step { tail = next(tail); pos = next(pos); copy = 0 }
+		d_step { first = second; second = 0 }
 	od
 }
 
@@ -210,19 +248,16 @@ end:	do
 	:: atomic { lane_buf?w,v -> mem[w] = v; v = 0; w = 0 }
 	:: atomic { reaper_buf?w,v -> mem[w] = v; v = 0; w = 0 }
 #else
-	DRAIN(owner_buf, 0) DRAIN(owner_buf, 1)
-	DRAIN(lane_buf, 2) DRAIN(lane_buf, 3) DRAIN(lane_buf, 4)
-	DRAIN(lane_buf, 5) DRAIN(lane_buf, 6)
-	DRAIN(reaper_buf, 7) DRAIN(reaper_buf, 8) DRAIN(reaper_buf, 9)
+	DRAIN(owner_buf, 0) DRAIN(owner_buf, 1) DRAIN(owner_buf, 2)
+	DRAIN(owner_buf, 3) DRAIN(owner_buf, 9) DRAIN(owner_buf, 10)
+	DRAIN(lane_buf, 4) DRAIN(lane_buf, 5) DRAIN(lane_buf, 6)
+	DRAIN(lane_buf, 7) DRAIN(lane_buf, 8)
+	DRAIN(reaper_buf, 9) DRAIN(reaper_buf, 10)
 #endif
 	od
 }
 
 init {
-	d_step {
-		mem[CREDITS + 1] = 1;
-		mem[CREDIT_TAIL] = COMP
-	}
 	atomic {
 		run owner();
 		run lane();

@@ -4,10 +4,9 @@
  *
  * Follows src/core/vine_wait.c (vine_wait_sleep), vine_queue.c
  * (vine_queue_sleep, vine_queue_wake, vine_queue_quiet) and vine_lane.h
- * (vine_lane_wake_peer). A thread, or with TWO two of them, sleeps on a queue for
- * a task of its own; the lane completes tasks in any order. They run for ever;
- * values of `waiting` that nobody remembers are used again. (TWO takes half a
- * minute, so it is not in models.def.)
+ * (vine_lane_wake_peer). A thread, or with TWO two of them, sleeps on a queue
+ * for a task of its own; the lane completes tasks in any order. They run for
+ * ever; values of `waiting` that nobody remembers are used again.
  *
  * Stores of either side wait in a buffer. By default arch_bell_barrier()
  * reaches the lane (membarrier); with FENCES each side fences itself. No wait

@@ -17,7 +17,7 @@
 #include "utils/utils_clock.h"
 
 #define LOCK_BASE (INT64_C(1) << 62)
-#define PAUSE_MAX_NS UINT64_C(40000000)
+#define PAUSE_MAX_NS UINT64_C(200000000)
 
 static const struct arch_shm_mapper *const mappers[] = {
 	&arch_shm_file,

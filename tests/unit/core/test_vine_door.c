@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of vine_door: whom the appliance lets in, and how it names them. */
 #include "rig.h"
+#include "step.h"
+#include "arch/shm/arch_shm.h"
+#include "core/vine_door.h"
 #include "core/vine_pipe.h"
 #include "core/vine_session.h"
 
@@ -207,9 +210,316 @@ START_TEST(a_lane_sleeps_until_the_door_may_be_looked_at)
 }
 END_TEST
 
+/*
+ * What follows is the appliance's part step by step: its thread has stopped,
+ * and the test does lane 0's work. `guest` is a session of the same program
+ * with a mapping, and a description for locks, of its own.
+ */
+#define SLOT 5
+
+static struct vine_session *guest;
+
+static struct vine_rec *
+still_door(void)
+{
+	rig_open(&rig, 2 * RIG_MIB, NULL);
+	guest = rig_attach(&rig);
+	rig_stop(&rig);
+	return &rig.pipe->recs[SLOT];
+}
+
+static void
+open_door(void)
+{
+	rig_start(&rig);
+	vine_session_close(guest);
+	rig_close(&rig);
+}
+
+static struct vine_session_shm *
+slot_shm(uint32_t slot)
+{
+	return vine_seg_session(guest->seg, slot);
+}
+
+static void
+check_answer(uint64_t nonce, enum vine_session_state state)
+{
+	ck_assert_uint_eq(arch_load64(&slot_shm(SLOT)->echo), nonce);
+	ck_assert_uint_eq(arch_load32(&slot_shm(SLOT)->state), state);
+}
+
+/* Admit an applicant to SLOT. */
+static void
+admit_one(uint64_t nonce)
+{
+	ask(guest, SLOT, nonce);
+	vine_door_answer(rig.pipe);
+	check_answer(nonce, VINE_SESSION_OPEN);
+}
+
+/* Has somebody knocked? Not any more. */
+static void
+hear(void *heard, uint32_t queue)
+{
+	*(int *)heard |= queue == VINE_READY_DOOR;
+}
+
+static int
+knocked(void)
+{
+	int heard = 0;
+
+	vine_ready_collect(&rig.pipe->lanes[0].ready, hear, &heard);
+	return heard;
+}
+
+START_TEST(who_is_put_off_for_memory_that_rests_is_admitted_later)
+{
+	struct vine_rec *rec = still_door();
+	struct vine_lane *lane = &rig.pipe->lanes[0];
+	const uint32_t serial = 0x1234;
+	vine_off_t off;
+
+	pthread_mutex_lock(&rig.pipe->lock);
+	for (uint64_t size = RIG_MIB; size >= 4096;)
+		if (vine_extents_grant(&rig.pipe->extents, serial, 0, 0, size,
+				       &off) != 0)
+			size /= 2;
+	vine_extents_return_all(&rig.pipe->extents, serial,
+				vine_pipe_rest(rig.pipe));
+	pthread_mutex_unlock(&rig.pipe->lock);
+	atomic_store(&lane->asleep, 0);	/* it may use what rests */
+	ask(guest, SLOT, 1000);
+	lane->knocked = 0;
+	vine_door_answer(rig.pipe);
+	ck_assert_int_eq(rec->state, VINE_REC_NONE);
+	ck_assert_uint_ne(arch_load64(&slot_shm(SLOT)->echo), 1000);
+	ck_assert_msg(lane->knocked, "the door will not be looked at again");
+	atomic_store(&lane->asleep, 1);	/* it does not */
+	vine_door_answer(rig.pipe);
+	check_answer(1000, VINE_SESSION_OPEN);
+	open_door();
+}
+END_TEST
+
+/* The slot was given back while its session was being closed for a dead one. */
+START_TEST(the_end_of_a_dead_session_leaves_the_next_ones_claim_alone)
+{
+	const uint32_t byte = ARCH_SHM_BYTE_SESSION + SLOT;
+	struct vine_rec *rec = still_door();
+
+	admit_one(1000);
+	vine_door_reap(rig.pipe);
+	ck_assert_int_eq(rec->state, VINE_REC_CLOSING);
+	ck_assert_int_eq(rec->dead, 1);
+	arch_store32(&slot_shm(SLOT)->claim, 2);
+	ck_assert_int_eq(arch_shm_lock(guest->seg->fd, byte, 0), 0);
+	vine_lane_run_posts(&rig.pipe->lanes[0]);
+	ck_assert_int_eq(rec->state, VINE_REC_NONE);
+	ck_assert_uint_eq(arch_load32(&slot_shm(SLOT)->claim), 2);
+	/* and where nobody has it, the claim goes */
+	ask(guest, SLOT, 2000);
+	arch_shm_unlock(guest->seg->fd, byte);
+	vine_door_answer(rig.pipe);
+	vine_door_reap(rig.pipe);
+	vine_lane_run_posts(&rig.pipe->lanes[0]);
+	ck_assert_int_eq(rec->state, VINE_REC_NONE);
+	ck_assert_uint_eq(arch_load32(&slot_shm(SLOT)->claim), 0);
+	open_door();
+}
+END_TEST
+
+/* A first one that gave up before it was answered, and the next in its slot. */
+START_TEST(who_follows_a_session_that_gave_up_need_not_knock_again)
+{
+	struct vine_rec *rec = still_door();
+
+	admit_one(1000);
+	ask(guest, SLOT, 2000);
+	vine_door_answer(rig.pipe);
+	ck_assert_int_eq(rec->state, VINE_REC_CLOSING);
+	vine_door_answer(rig.pipe);	/* the knock of 2000 is not heard */
+	ck_assert_int_eq(rec->state, VINE_REC_CLOSING);
+	knocked();
+	vine_lane_run_posts(&rig.pipe->lanes[0]);
+	ck_assert_int_eq(rec->state, VINE_REC_CLOSED);
+	ck_assert_msg(knocked(), "the door is not looked at before the tick");
+	vine_door_answer(rig.pipe);
+	check_answer(2000, VINE_SESSION_OPEN);
+	open_door();
+}
+END_TEST
+
+START_TEST(a_session_that_ends_with_nobody_behind_it_does_not_knock)
+{
+	struct vine_rec *rec = still_door();
+
+	admit_one(1000);
+	arch_store_release32(&slot_shm(SLOT)->request, VINE_REQUEST_DETACH);
+	vine_door_answer(rig.pipe);
+	knocked();
+	vine_lane_run_posts(&rig.pipe->lanes[0]);
+	ck_assert_int_eq(rec->state, VINE_REC_CLOSED);
+	ck_assert(!knocked());
+	check_answer(1000, VINE_SESSION_CLOSED);
+	open_door();
+}
+END_TEST
+
+/* A pipe that finds a session of an earlier one in SLOT. */
+static struct vine_rec *
+lost_door(uint64_t nonce)
+{
+	still_door();
+	admit_one(nonce);
+	rig_listen();
+	vine_pipe_exit(rig.pipe);
+	rig_serve_on(&rig);
+	ck_assert_int_eq(rig.pipe->recs[SLOT].state, VINE_REC_LOST);
+	check_answer(nonce, VINE_SESSION_LOST);
+	return &rig.pipe->recs[SLOT];
+}
+
+/* It asked to leave, but the next one's request stands there already. */
+START_TEST(the_slot_of_a_lost_session_that_left_admits_the_next_at_once)
+{
+	struct vine_rec *rec = lost_door(1000);
+
+	ask(guest, SLOT, 2000);
+	vine_door_answer(rig.pipe);
+	ck_assert_int_eq(rec->state, VINE_REC_OPEN);
+	check_answer(2000, VINE_SESSION_OPEN);
+	open_door();
+}
+END_TEST
+
+START_TEST(a_lost_session_keeps_its_slot_until_it_leaves)
+{
+	struct vine_rec *rec = lost_door(1000);
+
+	vine_door_answer(rig.pipe);
+	ck_assert_int_eq(rec->state, VINE_REC_LOST);
+	arch_store_release32(&slot_shm(SLOT)->request, VINE_REQUEST_DETACH);
+	vine_door_answer(rig.pipe);
+	ck_assert_int_eq(rec->state, VINE_REC_CLOSED);
+	check_answer(1000, VINE_SESSION_CLOSED);
+	open_door();
+}
+END_TEST
+
+#if STEP_CAN
+
+#define OFF(member) offsetof(struct vine_session_shm, member)
+
+static struct vine_session_shm *
+watched(void)
+{
+	return vine_seg_session(rig.pipe->seg, SLOT);
+}
+
+/* With the state last, the state of an earlier session had the new echo. */
+START_TEST(the_echo_is_the_last_word_of_an_answer)
+{
+	static const size_t others[] = {
+		OFF(state), OFF(error), OFF(generation), OFF(queue), OFF(fence),
+		OFF(mailbox),
+	};
+	int echo;
+
+	still_door();
+	ask(guest, SLOT, 1000);
+	step_begin(watched(), NULL, NULL);
+	vine_door_answer(rig.pipe);
+	step_end();
+	check_answer(1000, VINE_SESSION_OPEN);
+	echo = step_last_store(OFF(echo));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		int at = step_last_store(others[i]);
+
+		ck_assert_int_ge(at, 0);
+		ck_assert_msg(at < echo, "offset %zu is stored after the echo",
+			      others[i]);
+	}
+	open_door();
+}
+END_TEST
+
+/* The next applicant comes the moment its forerunner's request was read. */
+static void
+come_behind(struct step step)
+{
+	if (step.off != OFF(request) || step.store)
+		return;
+	arch_store_release32(&slot_shm(SLOT)->request, VINE_REQUEST_NONE);
+	arch_store_release64(&slot_shm(SLOT)->nonce, 2000);
+}
+
+START_TEST(a_request_is_not_taken_for_the_next_applicants)
+{
+	struct vine_rec *rec = still_door();
+
+	ask(guest, SLOT, 1000);
+	step_begin(watched(), NULL, come_behind);
+	vine_door_answer(rig.pipe);
+	step_end();
+	ck_assert_uint_eq(arch_load64(&slot_shm(SLOT)->nonce), 2000);
+	ck_assert_msg(rec->state == VINE_REC_NONE,
+		      "%llu was admitted and had not asked",
+		      (unsigned long long)rec->nonce);
+	ask(guest, SLOT, 2000);
+	vine_door_answer(rig.pipe);
+	check_answer(2000, VINE_SESSION_OPEN);
+	open_door();
+}
+END_TEST
+
+static int has_slot;
+
+/* Take the slot, as an applicant does, right before its claim is cleared. */
+static void
+take_slot(struct step step)
+{
+	if (step.off != OFF(claim) || !step.store)
+		return;
+	arch_store32(&slot_shm(SLOT)->claim, 2);
+	has_slot = arch_shm_lock(guest->seg->fd, ARCH_SHM_BYTE_SESSION + SLOT,
+				 0) == 0;
+}
+
+START_TEST(who_takes_the_slot_of_a_lost_session_keeps_it)
+{
+	struct vine_rec *rec = lost_door(1000);
+
+	has_slot = 0;
+	arch_store32(&slot_shm(SLOT)->claim, 0);
+	step_begin(watched(), take_slot, NULL);
+	vine_door_reap(rig.pipe);
+	step_end();
+	ck_assert_int_ge(step_last_store(OFF(claim)), 0);
+	ck_assert_int_eq(rec->state, VINE_REC_NONE);
+	ck_assert_msg(!has_slot || arch_load32(&slot_shm(SLOT)->claim) == 2,
+		      "the claim of one who has the lock was cleared");
+	open_door();
+}
+END_TEST
+
+#endif
+
 static const struct rig_case cases[] = {
 	RIG_CASE(who_knocks_in_vain_is_looked_at_less_and_less_often),
 	RIG_CASE(a_lane_sleeps_until_the_door_may_be_looked_at),
+#if STEP_CAN
+	RIG_CASE(the_echo_is_the_last_word_of_an_answer),
+	RIG_CASE(a_request_is_not_taken_for_the_next_applicants),
+	RIG_CASE(who_takes_the_slot_of_a_lost_session_keeps_it),
+#endif
+	RIG_CASE(who_is_put_off_for_memory_that_rests_is_admitted_later),
+	RIG_CASE(the_end_of_a_dead_session_leaves_the_next_ones_claim_alone),
+	RIG_CASE(who_follows_a_session_that_gave_up_need_not_knock_again),
+	RIG_CASE(a_session_that_ends_with_nobody_behind_it_does_not_knock),
+	RIG_CASE(the_slot_of_a_lost_session_that_left_admits_the_next_at_once),
+	RIG_CASE(a_lost_session_keeps_its_slot_until_it_leaves),
 	RIG_CASE(serials_stay_unique_when_they_begin_anew),
 	RIG_CASE(an_index_is_not_given_out_before_its_lane_has_let_go),
 	RIG_CASE(refusals_are_logged_at_most_once_a_second),

@@ -269,6 +269,25 @@ START_TEST(bad_handles_are_bad_accel_and_bad_proc)
 }
 END_TEST
 
+/* What a queue remembers of its last task is never what such a task asks for. */
+START_TEST(a_task_of_no_accelerator_and_no_procedure_is_bad_accel)
+{
+	struct forged none = { .w = { 0 } }, f, bad;
+
+	begin();
+	ck_assert_int_eq(issue_forged(&none), VINE_STATUS_BAD_ACCEL);
+	f = well_made(0, 0, 0, 0);
+	ck_assert_int_eq(issue_forged(&f), VINE_STATUS_OK);
+	ck_assert_int_eq(issue_forged(&none), VINE_STATUS_BAD_ACCEL);
+	bad = f;
+	bad.w[1] = UINT64_MAX;
+	ck_assert_int_eq(issue_forged(&bad), VINE_STATUS_BAD_ACCEL);
+	ck_assert_int_eq(issue_forged(&none), VINE_STATUS_BAD_ACCEL);
+	ck_assert_int_eq(issue_forged(&f), VINE_STATUS_OK);
+	end();
+}
+END_TEST
+
 START_TEST(references_outside_the_session_are_bad_data)
 {
 	struct vine_session *other;
@@ -558,6 +577,7 @@ static const struct rig_case cases[] = {
 	RIG_CASE(a_forged_task_that_is_well_made_is_served),
 	RIG_CASE(bad_counts_and_flags_are_bad_task),
 	RIG_CASE(bad_handles_are_bad_accel_and_bad_proc),
+	RIG_CASE(a_task_of_no_accelerator_and_no_procedure_is_bad_accel),
 	RIG_CASE(references_outside_the_session_are_bad_data),
 	RIG_CASE(what_is_taken_back_is_refused_although_it_was_used_last),
 	RIG_CASE(forged_tables_are_refused),

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "rig.h"
+#include "step.h"
 #include "core/vine_pipe.h"
 #include "core/vine_session.h"
 
@@ -647,7 +648,48 @@ START_TEST(procedures_that_were_released_do_not_use_up_the_quota)
 }
 END_TEST
 
+#if STEP_CAN
+
+#define OFF(member) offsetof(struct vine_session_shm, member)
+
+/* The slot is given back: there is nothing more to see. */
+static void
+until_unclaimed(struct step step)
+{
+	step_watch.ends |= step.store && step.off == OFF(claim);
+}
+
+/* Read first, a state could be one from before the echo that comes with it. */
+START_TEST(the_echo_of_an_answer_is_read_before_its_state)
+{
+	uint32_t looks = 0, i;
+	struct vine_session *s;
+
+	rig_open(&rig, 2 * RIG_MIB, NULL);
+	s = rig_attach(&rig);
+	step_begin(s->shm, NULL, until_unclaimed);
+	vine_session_close(s);
+	step_end();
+	for (i = 1; i < step_watch.count; i++) {
+		if (step_watch.seen[i].store ||
+		    step_watch.seen[i].off != OFF(state))
+			continue;
+		looks++;
+		ck_assert_msg(step_watch.seen[i - 1].off == OFF(echo),
+			      "offset %zu is read before the state",
+			      step_watch.seen[i - 1].off);
+	}
+	ck_assert_uint_ge(looks, 1);
+	rig_close(&rig);
+}
+END_TEST
+
+#endif
+
 static const struct rig_case cases[] = {
+#if STEP_CAN
+	RIG_CASE(the_echo_of_an_answer_is_read_before_its_state),
+#endif
 	RIG_CASE(a_session_tells_what_it_is_attached_to),
 	RIG_CASE(bad_options_are_einval),
 	RIG_CASE(without_an_appliance_attaching_times_out_and_says_so),
