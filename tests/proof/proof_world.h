@@ -44,7 +44,7 @@ struct proof_queue {
 struct proof_world {
 	struct vine_session_shm session_shm;
 	struct vine_bell_shm bell;
-	struct vine_sched_session share;
+	struct vine_share share;
 	uint32_t flags;			/* of all tasks, VINE_DESC_... */
 	le64_t summary[1];
 	le64_t leaf[2];
