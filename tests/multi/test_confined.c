@@ -2,11 +2,14 @@
 /*
  * What the daemon may do beside its work: as whom it runs, what it gave up, and
  * what happens to a call that it has no need of. The calls are made by kernels
- * of an operator, that is, from where a hostile payload would make them.
+ * of an operator, that is, from where a hostile payload would make them. And
+ * payload that changes under each kernel, which is how one would try.
  *
- * ctest: timeout=180
+ * ctest: timeout=180 soak=600
  */
+#include <pthread.h>
 #include <pwd.h>
+#include <stdatomic.h>
 
 #include <vine/vine.h>
 
@@ -15,16 +18,22 @@
 static struct appliance appliance;
 
 static struct vine_session *
-attach(void)
+attach_to(const char *segment)
 {
 	char text[512];
 	struct vine_session_opts o = { .size = sizeof(o), .config = text,
 		.attach_timeout = INT64_C(20000000000) };
 	struct vine_session *s = NULL;
 
-	snprintf(text, sizeof(text), "shm_file %s\ntrace 0\n", appliance.name);
+	snprintf(text, sizeof(text), "shm_file %s\ntrace 0\n", segment);
 	ck_assert_int_eq(vine_session_open(&o, &s), 0);
 	return s;
+}
+
+static struct vine_session *
+attach(void)
+{
+	return attach_to(appliance.name);
 }
 
 /* Carry out a procedure of cpu0 on some data; returns its status. */
@@ -382,6 +391,185 @@ START_TEST(a_reload_and_a_stop_need_no_forbidden_call)
 }
 END_TEST
 
+/* --- payload that changes under a kernel -------------------------------- */
+
+enum { PAYLOAD = 192 * 1024 };
+
+/* Every kernel of cpu0, so that PAYLOAD is enough for each. */
+static const struct {
+	const char *name;
+	uint32_t in, out;	/* how many */
+	uint32_t args_size;
+	uint32_t args[5];
+} every[] = {
+	{ "zstd_compress", 1, 1, 0, { 0 } },
+	{ "copy", 1, 1, 0, { 0 } },
+	{ "fill", 0, 1, 1, { 'x' } },
+	{ "add", 1, 1, 0, { 0 } },
+	{ "crc32c", 1, 1, 0, { 0 } },
+	{ "sha256", 1, 1, 0, { 0 } },
+	{ "zstd_decompress", 1, 1, 0, { 0 } },
+	{ "grayscale", 1, 1, 8, { 256, 256 } },
+	{ "sobel", 1, 1, 8, { 256, 256 } },
+	/* alpha and beta are 1.0 */
+	{ "sgemm", 2, 1, 20, { 128, 128, 128, 0x3f800000, 0x3f800000 } },
+	{ "fft1d", 1, 1, 8, { 16384, 1 } },
+};
+
+enum { EVERY = sizeof(every) / sizeof(every[0]) };
+
+static struct liar {
+	struct vine_session *s;
+	vine_data *data[3];
+	_Atomic int stop;
+} liar;
+
+/* Writes into what the kernels read and write, as fast as it can. */
+static void *
+change_payload(void *arg)
+{
+	uint64_t r = 1;
+
+	(void)arg;
+	while (!liar.stop) {
+		uint8_t *at = vine_data_deref(liar.data[r >> 32 & 1]);
+
+		r = r * UINT64_C(6364136223846793005) + 1;
+		at[(r >> 33) % PAYLOAD] = (uint8_t)(r >> 24);
+		/* headers of frames, and what they begin with */
+		at[(r >> 40) % 16] = (uint8_t)(r >> 16);
+	}
+	return NULL;
+}
+
+/* One task; any end is good that is an answer. Returns 0 then. */
+static int
+lie(const char *name, uint32_t in, uint32_t out, const void *args,
+    uint32_t args_size)
+{
+	struct vine_slice slices[3] = { vine_slice_all(liar.data[0]),
+		vine_slice_all(liar.data[1]), vine_slice_all(liar.data[2]) };
+	struct vine_task_opts o = { .size = sizeof(o), .in = slices,
+		.in_count = in, .out = slices + 2, .out_count = out,
+		.args = args, .args_size = args_size };
+	struct vine_task_result r = { .size = sizeof(r) };
+	vine_task *task;
+	int rc = vine_accel_find(liar.s, CPU, "cpu0", &o.accel);
+
+	if (rc == 0)
+		rc = vine_proc_find(liar.s, CPU, name, &o.proc);
+	if (rc == 0)
+		rc = vine_task_issue_opts(&o, &task);
+	if (rc == 0)
+		rc = vine_task_wait_for(task, VINE_FOREVER);
+	if (rc)
+		return rc;
+	vine_task_result(task, &r);
+	vine_task_free(task);
+	vine_proc_release(o.proc);
+	return r.status == VINE_STATUS_OK || r.status == VINE_STATUS_FAILED ?
+		0 : -EPROTO;
+}
+
+static int
+lie_until(int64_t end)
+{
+	pthread_t thread;
+	int rc = 0;
+
+	liar.s = attach();
+	for (int i = 0; i < 3; i++)
+		if (vine_data_alloc_in(liar.s, PAYLOAD, 0, &liar.data[i]) != 0)
+			return 1;
+	memset(vine_data_deref(liar.data[0]), 1, PAYLOAD);
+	memset(vine_data_deref(liar.data[1]), 2, PAYLOAD);
+	if (pthread_create(&thread, NULL, change_payload, NULL) != 0)
+		return 1;
+	while (rc == 0 && appliance_now() < end)
+		for (int i = 0; i < EVERY && rc == 0; i++) {
+			rc = lie(every[i].name, every[i].in, every[i].out,
+				 every[i].args, every[i].args_size);
+			/* a frame to decompress, for the rounds to come */
+			if (i == 0)
+				memcpy(vine_data_deref(liar.data[0]),
+				       vine_data_deref(liar.data[2]), PAYLOAD);
+		}
+	liar.stop = 1;
+	pthread_join(thread, NULL);
+	vine_session_close(liar.s);
+	return rc != 0;
+}
+
+/* The other tenant: what it copies must be what it gave. */
+static int
+is_served_well(struct vine_session *s, uint32_t n)
+{
+	struct vine_task_opts o = { .size = sizeof(o), .in_count = 1,
+		.out_count = 1 };
+	struct vine_task_result r = { .size = sizeof(r) };
+	struct vine_slice in, out;
+	vine_data *from, *to;
+	vine_task *task;
+	uint32_t *p;
+	int good;
+
+	ck_assert_int_eq(vine_accel_find(s, CPU, "cpu0", &o.accel), 0);
+	ck_assert_int_eq(vine_proc_find(s, CPU, "copy", &o.proc), 0);
+	ck_assert_int_eq(vine_data_alloc_in(s, PAYLOAD, 0, &from), 0);
+	ck_assert_int_eq(vine_data_alloc_in(s, PAYLOAD, 0, &to), 0);
+	p = vine_data_deref(from);
+	for (uint32_t i = 0; i < PAYLOAD / 4; i++)
+		p[i] = n + i;
+	in = vine_slice_all(from);
+	out = vine_slice_all(to);
+	o.in = &in;
+	o.out = &out;
+	ck_assert_int_eq(vine_task_issue_opts(&o, &task), 0);
+	ck_assert_int_eq(vine_task_wait_for(task, VINE_FOREVER), 0);
+	ck_assert_int_eq(vine_task_result(task, &r), 0);
+	good = r.status == VINE_STATUS_OK && r.value == PAYLOAD;
+	p = vine_data_deref(to);
+	for (uint32_t i = 0; i < PAYLOAD / 4; i++)
+		good = good && p[i] == n + i;
+	vine_task_free(task);
+	vine_data_free(from);
+	vine_data_free(to);
+	vine_proc_release(o.proc);
+	return good;
+}
+
+START_TEST(payload_that_changes_under_a_kernel_harms_only_its_owner)
+{
+	struct appliance other;
+	char *argv[] = { "vined", "--config", appliance.config, "-c",
+		other.config, NULL };
+	const char *seconds = getenv("VINE_TEST_SECONDS");
+	int64_t end = appliance_now() +
+		1000 * (seconds ? atoi(seconds) : 3);
+	struct vine_session *s;
+	uint32_t n = 0;
+	int status;
+	pid_t pid;
+
+	appliance_plan(&other, "calm", "shm_size 8M\n");
+	appliance_plan(&appliance, "liar", "shm_size 8M\n");
+	appliance_spawn(&appliance, argv);
+	appliance_await(&appliance, 0, other.name);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		_exit(lie_until(end));
+	s = attach_to(other.name);
+	while (appliance_now() < end)
+		ck_assert_int_eq(is_served_well(s, n++), 1);
+	ck_assert_uint_gt(n, 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(status == 0, "the liar ended with %#x", status);
+	vine_session_close(s);
+	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -398,5 +586,7 @@ main(void)
 		a_forbidden_call_kills_vined_and_the_log_names_it, 0, CALLS);
 	tcase_add_test(tcase, seccomp_log_lets_a_call_pass);
 	tcase_add_test(tcase, a_reload_and_a_stop_need_no_forbidden_call);
+	tcase_add_test(tcase,
+		payload_that_changes_under_a_kernel_harms_only_its_owner);
 	return appliance_main("confined", tcase);
 }
