@@ -36,8 +36,11 @@ enum {
 };
 
 #define WRITING (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
-#define CLONE_IS_THREAD \
-	SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)
+
+/* Conditions: argument n is a value, has all of the bits, has none of them. */
+#define ARG_IS(n, value) { (n), SCMP_CMP_EQ, (value), 0 }
+#define ARG_HAS(n, bits) { (n), SCMP_CMP_MASKED_EQ, (bits), (bits) }
+#define ARG_LACKS(n, bits) { (n), SCMP_CMP_MASKED_EQ, (bits), 0 }
 
 enum verdict { ALLOW, ALLOW_IF, FAIL };
 
