@@ -68,7 +68,7 @@ lists_in_force(int app_code)
 	lists |= SANITIZERS;
 #endif
 #endif
-#ifdef VINED_COVERAGE
+#ifdef VINE_COVERAGE
 	lists |= COVERAGE;
 #endif
 	return app_code ? lists | APP_CODE : lists;

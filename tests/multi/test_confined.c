@@ -338,6 +338,10 @@ START_TEST(a_forbidden_call_kills_vined_and_the_log_names_it)
 
 	if (APPLIANCE_SANITIZED && forbidden[_i].sanitized)
 		return;	/* on their list */
+#ifdef VINE_COVERAGE
+	if (strcmp(forbidden[_i].kernel, "write_") == 0)
+		return;	/* gcov does */
+#endif
 	kernels(lines, sizeof(lines));
 	appliance_start(&appliance, forbidden[_i].kernel, lines);
 	from = appliance_log_size(&appliance);
