@@ -18,8 +18,10 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "appliance/vined_filter.h"
 #include "appliance/vined_host.h"
 #include "appliance/vined_options.h"
+#include "appliance/vined_rights.h"
 #include "appliance/vined_worker.h"
 #include "rt/rt_wait.h"
 #include "utils/utils_clock.h"
@@ -143,20 +145,6 @@ undo_trace(struct vined *v)
 	utils_trace_stop();
 }
 
-static int
-do_services(struct vined *v)
-{
-	return vined_host_start(v->configs[0], &v->host);
-}
-
-static void
-undo_services(struct vined *v)
-{
-	if (v->stuck)	/* a kernel that does not end: the process will */
-		return;
-	vined_host_stop(v->host);
-}
-
 static uint32_t
 workers_of(const struct utils_config *config)
 {
@@ -192,14 +180,41 @@ do_segments(struct vined *v)
 	int rc = 0;
 
 	v->worker_count = workers_of(v->configs[0]);
-	for (size_t i = 0; i < v->count && rc == 0; i++) {
+	for (size_t i = 0; i < v->count && rc == 0; i++)
 		rc = vine_pipe_start(v->configs[i], v->worker_count,
 				     &v->pipes[i]);
-		if (rc == 0)
-			rc = vined_host_offer(v->host, v->pipes[i]);
-	}
 	if (rc)
 		undo_segments(v);
+	return rc;
+}
+
+static int
+do_rights(struct vined *v)
+{
+	return vined_rights_drop(v->configs[0], v->pipes, v->count);
+}
+
+/* Segments first: until they are closed, services have procedures there. */
+static void
+undo_services(struct vined *v)
+{
+	undo_segments(v);
+	if (v->stuck)	/* a kernel that does not end: the process will */
+		return;
+	vined_host_stop(v->host);
+}
+
+static int
+do_services(struct vined *v)
+{
+	int rc = vined_host_start(v->configs[0], &v->host);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < v->count && rc == 0; i++)
+		rc = vined_host_offer(v->host, v->pipes[i]);
+	if (rc)
+		undo_services(v);
 	return rc;
 }
 
@@ -214,6 +229,13 @@ static void
 undo_workers(struct vined *v)
 {
 	vined_workers_stop(v->workers);
+}
+
+static int
+do_filter(struct vined *v)
+{
+	return vined_filter_load(v->configs[0],
+				 vined_host_runs_app_code(v->host), v->journal);
 }
 
 static int
@@ -257,9 +279,11 @@ static const struct step steps[] = {
 	{ "read the configs", do_configs, undo_configs },
 	{ "wait for signals", do_signals, undo_signals },
 	{ "start the trace", do_trace, undo_trace },
-	{ "start the services", do_services, undo_services },
 	{ "open the segments", do_segments, undo_segments },
+	{ "give up rights", do_rights, NULL },
+	{ "start the services", do_services, undo_services },
 	{ "start the workers", do_workers, undo_workers },
+	{ "filter system calls", do_filter, NULL },
 	{ "serve", do_serve, undo_serve },
 };
 
