@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "core/vine_fork.h"
-#include "core/vine_limits.h"
 #include "core/vine_peer.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
