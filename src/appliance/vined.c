@@ -21,6 +21,7 @@
 #include "appliance/vined_filter.h"
 #include "appliance/vined_host.h"
 #include "appliance/vined_options.h"
+#include "appliance/vined_peers.h"
 #include "appliance/vined_rights.h"
 #include "appliance/vined_worker.h"
 #include "rt/rt_wait.h"
@@ -35,7 +36,8 @@ struct vined {
 	const struct vined_options *options;
 	struct utils_config *configs[VINED_SEGMENTS_MAX];
 	vine_pipe_s *pipes[VINED_SEGMENTS_MAX];
-	size_t count;		/* of configs and pipes */
+	struct vined_peers *peers[VINED_SEGMENTS_MAX];
+	size_t count;		/* of configs, pipes and peers */
 	uint32_t worker_count;
 	struct vined_host *host;
 	struct vined_workers *workers;
@@ -145,6 +147,27 @@ undo_trace(struct vined *v)
 	utils_trace_stop();
 }
 
+static void
+undo_sockets(struct vined *v)
+{
+	for (size_t i = 0; i < v->count; i++) {
+		vined_peers_close(v->peers[i]);
+		v->peers[i] = NULL;
+	}
+}
+
+static int
+do_sockets(struct vined *v)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < v->count && rc == 0; i++)
+		rc = vined_peers_open(v->configs[i], v->wait, &v->peers[i]);
+	if (rc)
+		undo_sockets(v);
+	return rc;
+}
+
 static uint32_t
 workers_of(const struct utils_config *config)
 {
@@ -242,6 +265,12 @@ static int
 do_serve(struct vined *v)
 {
 	for (size_t i = 0; i < v->count; i++) {
+		int rc = vined_peers_serve(v->peers[i], v->pipes[i]);
+
+		if (rc)
+			return rc;
+	}
+	for (size_t i = 0; i < v->count; i++) {
 		const struct vine_layout *l = &v->pipes[i]->seg->layout;
 
 		vine_pipe_serve(v->pipes[i]);
@@ -261,8 +290,10 @@ undo_serve(struct vined *v)
 	uint32_t left;
 
 	sd_notify(0, "STOPPING=1\nSTATUS=finishing tasks in flight");
-	for (size_t i = 0; i < v->count; i++)
+	for (size_t i = 0; i < v->count; i++) {
+		vined_peers_stop(v->peers[i]);
 		vine_pipe_drain(v->pipes[i]);
+	}
 	left = vined_workers_drain(v->workers, DRAIN_NS);
 	if (left)
 		log_warn("%u tasks did not finish in time and are failed",
@@ -279,6 +310,8 @@ static const struct step steps[] = {
 	{ "read the configs", do_configs, undo_configs },
 	{ "wait for signals", do_signals, undo_signals },
 	{ "start the trace", do_trace, undo_trace },
+	/* before the segments, which are told by then to be gone */
+	{ "listen on the sockets", do_sockets, undo_sockets },
 	{ "open the segments", do_segments, undo_segments },
 	{ "give up rights", do_rights, NULL },
 	{ "start the services", do_services, undo_services },

@@ -14,6 +14,8 @@
 #include "core/vine_pipe.h"
 #include "utils/utils_log.h"
 
+#define STRIKES 3u	/* looks that an abandoned claim outlives */
+
 static void
 answer(struct vine_pipe_s *pipe, uint32_t slot, uint64_t nonce,
        enum vine_session_state state, int error)
@@ -225,6 +227,7 @@ rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 	rec->dead = 0;
 	/* it may be any number: vine_sched_session_init bounds it */
 	rec->weight = arch_load32(&s->weight);
+	rec->peer = arch_load32(&s->peer);
 	rec->fence = arch_load64(&s->boot_id) != pipe->boot_id ||
 		!(arch_load32(&s->flags) & VINE_SESSION_F_MEMBARRIER);
 	rec->proc_refs = calloc(pipe->seg->layout.procs / 8 + 1, 1);
@@ -355,17 +358,19 @@ rec_close(struct vine_pipe_s *pipe, struct vine_rec *rec, int dead)
 /*
  * Clear the claim of a session that is gone. With the lock in our hand nobody
  * else can take the slot for his; he looks at the claim again once he has it.
- * Where somebody has the lock the slot was given back and is another's by now.
+ * Where somebody has the lock the slot was given back and is another's by now,
+ * or a peer that has hung up is not quite gone. Returns whether it is clear.
  */
-static void
+static int
 free_claim(struct vine_pipe_s *pipe, uint32_t slot)
 {
 	uint32_t byte = ARCH_SHM_BYTE_SESSION + slot;
 
 	if (arch_shm_lock(pipe->seg->fd, byte, 0) != 0)
-		return;
+		return 0;
 	arch_store32(&vine_seg_session(pipe->seg, slot)->claim, 0);
 	arch_shm_unlock(pipe->seg->fd, byte);
+	return 1;
 }
 
 void
@@ -402,7 +407,8 @@ vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 	answer(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
 	if (rec->dead) {
 		rec->state = VINE_REC_NONE;
-		free_claim(pipe, rec->slot);
+		if (!free_claim(pipe, rec->slot))
+			rec->strikes = STRIKES;	/* at the next look */
 	}
 	/* whose knock came while the slot was another's: look again */
 	if (arch_load64(&vine_seg_session(pipe->seg, rec->slot)->nonce) !=
@@ -488,7 +494,7 @@ reap_claim(struct vine_pipe_s *pipe, struct vine_rec *rec)
 {
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
 
-	if (arch_load32(&s->claim) == 0 || ++rec->strikes < 3)
+	if (arch_load32(&s->claim) == 0 || ++rec->strikes < STRIKES)
 		return;
 	rec->strikes = 0;
 	free_claim(pipe, rec->slot);
@@ -521,6 +527,19 @@ vine_door_reap(struct vine_pipe_s *pipe)
 			reap_claim(pipe, rec);
 			rec->state = VINE_REC_NONE;
 		}
+	}
+	pthread_mutex_unlock(&pipe->lock);
+}
+
+void
+vine_door_peer_gone(struct vine_pipe_s *pipe, uint32_t peer)
+{
+	pthread_mutex_lock(&pipe->lock);
+	for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++) {
+		struct vine_rec *rec = &pipe->recs[i];
+
+		if (rec->state == VINE_REC_OPEN && rec->peer == peer)
+			rec_close(pipe, rec, 1);
 	}
 	pthread_mutex_unlock(&pipe->lock);
 }

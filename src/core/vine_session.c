@@ -61,8 +61,8 @@ is_served(const struct vine_seg *seg)
 	if (arch_load_acquire32(&vine_seg_header(seg)->appliance) !=
 	    VINE_APPLIANCE_SERVING)
 		return 0;
-	/* the word outlives an appliance that was killed; its lock does not */
-	return seg->fd < 0 || arch_shm_locked(seg->fd, ARCH_SHM_BYTE_APPLIANCE);
+	/* the word outlives an appliance that was killed */
+	return vine_seg_has_appliance(seg);
 }
 
 static int
@@ -167,6 +167,7 @@ introduce(struct vine_session *s)
 	for (size_t i = 0; i < sizeof(s->shm->label); i++)
 		arch_store8(&s->shm->label[i], (uint8_t)s->label[i]);
 	arch_store32(&s->shm->weight, s->weight);
+	arch_store32(&s->shm->peer, s->seg->peer.id);
 	knock(s, VINE_REQUEST_ATTACH);
 }
 
@@ -341,7 +342,10 @@ session_start(const struct vine_session_opts *opts,
 
 	if (s == NULL)
 		return -ENOMEM;
-	rc = vine_seg_open(config, &s->seg);
+	if (utils_config_is_set(config, UTILS_KEY_socket))
+		rc = vine_seg_join(config, s->attach_timeout, &s->seg);
+	else
+		rc = vine_seg_open(config, &s->seg);
 	if (rc == 0)
 		rc = vine_heap_init(&s->heap, s);
 	if (rc == 0)
@@ -474,9 +478,8 @@ look(const struct vine_session *s)
 	if (arch_load_acquire32(&s->shm->state) != VINE_SESSION_OPEN ||
 	    arch_load64(&s->shm->echo) != s->nonce)
 		return VINE_STATUS_SESSION_LOST;
-	/* an appliance that was killed has not said so, but holds no lock */
-	if (s->seg->fd >= 0 &&
-	    !arch_shm_locked(s->seg->fd, ARCH_SHM_BYTE_APPLIANCE))
+	/* an appliance that was killed has not said so */
+	if (!vine_seg_has_appliance(s->seg))
 		return VINE_STATUS_APPLIANCE_LOST;
 	return VINE_STATUS_OK;
 }
