@@ -17,6 +17,7 @@
 #include "arch/spin/arch_bell.h"
 #include "arch/spin/arch_bias.h"
 #include "core/vine_accel.h"
+#include "core/vine_hangup.h"
 #include "core/vine_proc.h"
 #include "core/vine_queue.h"
 #include "core/vine_ready.h"
@@ -354,6 +355,7 @@ session_start(const struct vine_session_opts *opts,
 		session_free(s);
 		return rc;
 	}
+	vine_hangup_start(s);
 	vine_fork_add(&s->known, forget, s);
 	vine_fork_lock();
 	s->id = ++next_id;
@@ -466,6 +468,7 @@ vine_session_close(struct vine_session *session)
 	if (detach(session) != 0 && !session->lost)
 		log_warn("segment %s session %u closed without an answer of "
 			 "the appliance", session->seg->name, session->slot);
+	vine_hangup_stop(session);
 	session_free(session);
 	UTILS_TRACE_END(t, vine_session_close, 0, session);
 	utils_trace_stop();

@@ -18,7 +18,7 @@
 #include "core/vine_peer.h"
 #include "segment_view.h"
 
-enum { NOBODY = 65534, MANY = 2000 };
+enum { NOBODY = 65534, MANY = 2000, TRIES = 10 };
 
 static struct appliance appliance;
 static char path[108];		/* of the socket */
@@ -352,8 +352,8 @@ start_victim(pid_t *heir)
 }
 
 /*
- * The promise is 1 s. A busy machine may break it now and then, but not each
- * time of five; a look at locks, once a second, would take half a second.
+ * The promise is 1 s. A busy machine may break it often, but not each time of
+ * ten.
  */
 START_TEST(a_killed_application_is_noticed_at_once)
 {
@@ -364,7 +364,7 @@ START_TEST(a_killed_application_is_noticed_at_once)
 	start("death", "");
 	raw = raw_attach();
 	none = segment_count(&raw.view);
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < TRIES && (i < 3 || best >= 1000); i++) {
 		pid_t pid = start_victim(NULL);
 		int64_t from;
 
@@ -434,6 +434,51 @@ START_TEST(a_killed_vined_is_noticed_by_who_waits_and_who_only_looks)
 	ck_assert_int_eq(work(s), 0);
 	vine_session_close(s);
 	stop();
+}
+END_TEST
+
+/*
+ * By then the waiting thread looks by itself only every second or so, and not
+ * within half a second of this kill. A busy machine may be late often, but not
+ * each time of ten.
+ */
+START_TEST(a_killed_vined_is_noticed_at_once_by_who_has_waited_for_long)
+{
+	struct vine_task_opts o = { .size = sizeof(o) };
+	int64_t best = APPLIANCE_PATIENCE_MS, late;
+	int64_t *killed = mmap(NULL, sizeof(*killed), PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char lines[512];
+
+	ck_assert_ptr_ne(killed, MAP_FAILED);
+	appliance_slow(lines, sizeof(lines), 60000);
+	plan("long", strchr(lines, '\n') + 1);
+	for (int i = 0; i < TRIES && best >= 400; i++) {
+		struct vine_session *s;
+		vine_task *task;
+		pid_t killer;
+
+		appliance_run(&appliance);
+		ck_assert_int_eq(attach(&s), 0);
+		ck_assert_int_eq(vine_accel_find(s, CPU, "cpu0", &o.accel), 0);
+		ck_assert_int_eq(vine_proc_find(s, CPU, "slow", &o.proc), 0);
+		ck_assert_int_eq(vine_task_issue_opts(&o, &task), 0);
+		killer = fork();
+		if (killer == 0) {
+			appliance_nap(2000);
+			*killed = appliance_now();
+			_exit(kill(appliance.pid, SIGKILL));
+		}
+		ck_assert_int_eq(vine_task_wait_for(task, VINE_FOREVER), 0);
+		late = appliance_now();
+		joined(killer);
+		late -= *killed;
+		if (late < best)
+			best = late;
+		ck_assert_int_eq(appliance_wait(&appliance), 128 + SIGKILL);
+		vine_session_close(s);
+	}
+	ck_assert_int_lt(best, 400);
 }
 END_TEST
 
@@ -715,6 +760,8 @@ main(void)
 	tcase_add_test(tcase, the_end_of_the_connection_ends_the_session);
 	tcase_add_test(tcase,
 		a_killed_vined_is_noticed_by_who_waits_and_who_only_looks);
+	tcase_add_test(tcase,
+		a_killed_vined_is_noticed_at_once_by_who_has_waited_for_long);
 	tcase_add_test(tcase, a_second_vined_is_refused_and_told_of_the_first);
 	tcase_add_test(tcase, what_stands_at_the_path_and_is_no_socket_stays);
 	tcase_add_test(tcase, only_whom_the_config_names_may_attach);
