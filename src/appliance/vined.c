@@ -203,9 +203,12 @@ do_segments(struct vined *v)
 	int rc = 0;
 
 	v->worker_count = workers_of(v->configs[0]);
-	for (size_t i = 0; i < v->count && rc == 0; i++)
+	for (size_t i = 0; i < v->count && rc == 0; i++) {
 		rc = vine_pipe_start(v->configs[i], v->worker_count,
 				     &v->pipes[i]);
+		if (rc == 0)
+			rc = vined_peers_bind(v->peers[i], v->pipes[i]);
+	}
 	if (rc)
 		undo_segments(v);
 	return rc;
@@ -265,7 +268,7 @@ static int
 do_serve(struct vined *v)
 {
 	for (size_t i = 0; i < v->count; i++) {
-		int rc = vined_peers_serve(v->peers[i], v->pipes[i]);
+		int rc = vined_peers_serve(v->peers[i]);
 
 		if (rc)
 			return rc;

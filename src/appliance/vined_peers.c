@@ -2,8 +2,10 @@
 /*
  * How peers come and go.
  *
- * Each is handed an open file of its own on the segment: locks are of open
- * files, so a session's byte lock works here as on a segment with a name.
+ * All are handed one open file on the segment, which is not vined's own: locks
+ * are of open files. A peer opens the segment again from it, so a session's
+ * byte lock works here as on a segment with a name. What any of them locked on
+ * the file of all is unlocked when one goes.
  *
  * A peer is told of the appliance and of itself, not of the other peers: none
  * has anything to say to another, and telling each of all would keep as many
@@ -48,6 +50,7 @@ struct peer {
 struct vined_peers {
 	struct rt_wait *wait;
 	vine_pipe_s *pipe;
+	int segment;		/* open file for all peers */
 	struct vined_socket socket;
 	struct vined_gate gate;
 	struct rt_watch listening;
@@ -100,21 +103,9 @@ has_gone(struct rt_watch *watch, uint32_t events)
 	(void)events;
 	log_debug("segment %s peer %u has gone", peer->of->socket.path,
 		  peer->id);
+	arch_shm_unlock_all(peer->of->segment);
 	vine_door_peer_gone(peer->of->pipe, peer->id);
 	drop(peer);
-}
-
-/* An open file of the peer's own on the segment. */
-static int
-say_segment(const struct vined_peers *p, int sock)
-{
-	int fd = arch_shm_reopen(p->pipe->seg->fd), rc;
-
-	if (fd < 0)
-		return fd;
-	rc = vine_peer_say(sock, VINE_PEER_SEGMENT, fd);
-	close(fd);
-	return rc;
 }
 
 /* Its bell is for drivers that ask for one; nobody rings it yet. */
@@ -138,7 +129,7 @@ greet(const struct vined_peers *p, int sock, uint32_t id)
 	if (rc == 0)
 		rc = vine_peer_say(sock, id, -1);
 	if (rc == 0)
-		rc = say_segment(p, sock);
+		rc = vine_peer_say(sock, VINE_PEER_SEGMENT, p->segment);
 	if (rc == 0)
 		rc = vine_peer_say(sock, VINE_PEER_APPLIANCE, p->rung.fd);
 	if (rc == 0)
@@ -382,6 +373,7 @@ vined_peers_open(const struct utils_config *config, struct rt_wait *wait,
 		return -ENOMEM;
 	p->wait = wait;
 	utils_list_init(&p->all);
+	p->segment = -1;
 	p->rung.fd = -1;
 	p->socket.fd = -1;
 	p->socket.lock = -1;
@@ -399,13 +391,26 @@ vined_peers_open(const struct utils_config *config, struct rt_wait *wait,
 }
 
 int
-vined_peers_serve(struct vined_peers *p, vine_pipe_s *pipe)
+vined_peers_bind(struct vined_peers *p, vine_pipe_s *pipe)
+{
+	if (p == NULL)
+		return 0;
+	p->pipe = pipe;
+	p->segment = arch_shm_reopen(pipe->seg->fd);
+	if (p->segment >= 0)
+		return 0;
+	log_error("segment %s cannot be opened again for its peers: %s",
+		  p->socket.path, strerror(-p->segment));
+	return p->segment;
+}
+
+int
+vined_peers_serve(struct vined_peers *p)
 {
 	int rc;
 
 	if (p == NULL)
 		return 0;
-	p->pipe = pipe;
 	p->rung = (struct rt_watch){ .ready = was_rung, .user = p,
 		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 		.events = POLLIN };
@@ -446,6 +451,8 @@ vined_peers_close(struct vined_peers *p)
 		drop(utils_list_of(link, struct peer, link));
 	if (p->rung.fd >= 0)
 		close(p->rung.fd);
+	if (p->segment >= 0)
+		close(p->segment);
 	vined_socket_close(&p->socket);
 	vined_gate_free(&p->gate);
 	free(p);

@@ -27,9 +27,16 @@ struct vined_peers;
 int vined_peers_open(const struct utils_config *config, struct rt_wait *wait,
 		     struct vined_peers **peers);
 
-/* vined_peers_serve takes in peers of a pipe's segment from now on. peers NULL
- * is ignored. Returns 0 or a negative errno, logged. */
-int vined_peers_serve(struct vined_peers *peers, vine_pipe_s *pipe);
+/*
+ * vined_peers_bind says whose segment the peers get; it opens a file, which the
+ * filter forbids later. peers NULL is ignored. Returns 0 or a negative errno,
+ * logged.
+ */
+int vined_peers_bind(struct vined_peers *peers, vine_pipe_s *pipe);
+
+/* vined_peers_serve takes in peers from now on. peers NULL is ignored. Returns 0
+ * or a negative errno, logged. */
+int vined_peers_serve(struct vined_peers *peers);
 
 /*
  * vined_peers_stop takes in no more and watches those that are there no longer;

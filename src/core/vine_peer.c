@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arch/shm/arch_shm.h"
 #include "core/vine_fork.h"
 #include "core/vine_peer.h"
 #include "utils/utils_clock.h"
@@ -269,6 +270,23 @@ take_greeting(struct attach *a)
 	return rc == 1 ? 0 : rc;
 }
 
+/* The file that we were handed is everybody's: its locks are, too. */
+static int
+own_file(struct attach *a)
+{
+	int fd;
+
+	vine_fork_lock();
+	fd = arch_shm_reopen(*a->fd);
+	vine_fork_close(a->fd);
+	*a->fd = fd < 0 ? -1 : fd;
+	vine_fork_unlock();
+	if (fd < 0)
+		log_error("socket %s: the segment cannot be opened by "
+			  "/proc/self/fd: %s", a->path, strerror(-fd));
+	return fd < 0 ? fd : 0;
+}
+
 int
 vine_peer_attach(const char *path, int64_t timeout_ns, struct vine_peer *peer,
 		 int *fd)
@@ -283,6 +301,8 @@ vine_peer_attach(const char *path, int64_t timeout_ns, struct vine_peer *peer,
 	rc = connect_to(&a);
 	if (rc == 0)
 		rc = take_greeting(&a);
+	if (rc == 0)
+		rc = own_file(&a);
 	if (rc) {
 		shut(&peer->sock);
 		shut(fd);

@@ -268,7 +268,7 @@ form_new(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 		return rc;
 	rc = form_sized(seg, w, bytes);
 	/* nobody is left who would remove it */
-	if (rc && w->trunc)
+	if (rc && !seg->keep)
 		seg->mapper->remove(w->file);
 	return rc;
 }

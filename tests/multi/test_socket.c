@@ -15,6 +15,7 @@
 
 #include <vine/vine.h>
 
+#include "arch/shm/arch_shm.h"
 #include "core/vine_peer.h"
 #include "segment_view.h"
 
@@ -565,8 +566,7 @@ START_TEST(only_whom_the_config_names_may_attach)
 	raw = raw_attach();
 	ck_assert_int_eq(attach_as(NOBODY, NOBODY, 0), -EACCES);
 	AWAIT(counted(&raw, "connections refused") == 1);
-	ck_assert(appliance_logged(&appliance, 0,
-				   "user 65534 may not attach"));
+	AWAIT(appliance_logged(&appliance, 0, "user 65534 may not attach"));
 	ck_assert_int_eq(attach_as(0, 0, 0), 0);
 	stop();
 	start("uid", "socket_mode 0666\nallow_uid 1234\nallow_uid 65534\n");
@@ -599,13 +599,13 @@ START_TEST(a_user_has_only_so_many_connections)
 	close(socks[1]);
 	AWAIT(attach(&s) == 0);
 	vine_session_close(s);
-	ck_assert(appliance_logged(&appliance, 0, "has too many connections"));
+	AWAIT(appliance_logged(&appliance, 0, "has too many connections"));
 	stop();
 	start("all", "peers_max 1\n");
 	socks[0] = raw_connect();
 	ck_assert_int_eq(raw_hear(socks[0], &value, &fd), 0);
 	ck_assert_int_eq(attach(&s), -EACCES);
-	ck_assert(appliance_logged(&appliance, 0, "is one peer too many"));
+	AWAIT(appliance_logged(&appliance, 0, "is one peer too many"));
 	stop();
 }
 END_TEST
@@ -628,6 +628,33 @@ START_TEST(a_client_that_says_anything_is_put_out)
 	ck_assert_int_eq(attach(&s), 0);
 	ck_assert_int_eq(work(s), 0);
 	vine_session_close(s);
+	stop();
+}
+END_TEST
+
+/* It keeps the descriptor, but not the connection. */
+START_TEST(what_a_client_locks_is_unlocked_when_it_goes)
+{
+	struct vine_session *s;
+	struct raw raw;
+	int own;
+
+	start("locks", "");
+	raw = raw_attach();
+	own = arch_shm_reopen(raw.fd);
+	ck_assert_int_ge(own, 0);
+	for (uint32_t byte = 0; byte < 128; byte++)
+		ck_assert_int_eq(arch_shm_lock(raw.fd, byte, 0),
+				 byte == ARCH_SHM_BYTE_APPLIANCE ? -EBUSY : 0);
+	ck_assert_int_eq(arch_shm_locked(own, ARCH_SHM_BYTE_ATTACH), 1);
+	close(raw.sock);
+	AWAIT(!arch_shm_locked(own, ARCH_SHM_BYTE_ATTACH));
+	ck_assert_int_eq(arch_shm_locked(own, ARCH_SHM_BYTE_SESSION), 0);
+	ck_assert_int_eq(arch_shm_locked(own, ARCH_SHM_BYTE_APPLIANCE), 1);
+	ck_assert_int_eq(attach(&s), 0);
+	ck_assert_int_eq(work(s), 0);
+	vine_session_close(s);
+	close(own);
 	stop();
 }
 END_TEST
@@ -767,6 +794,7 @@ main(void)
 	tcase_add_test(tcase, only_whom_the_config_names_may_attach);
 	tcase_add_test(tcase, a_user_has_only_so_many_connections);
 	tcase_add_test(tcase, a_client_that_says_anything_is_put_out);
+	tcase_add_test(tcase, what_a_client_locks_is_unlocked_when_it_goes);
 	tcase_add_test(tcase,
 		thousands_of_connections_in_every_state_do_no_harm);
 	tcase_add_test(tcase,

@@ -55,9 +55,8 @@ int arch_shm_is_sealed(int fd);
 
 /*
  * arch_shm_reopen opens the object of a descriptor once more. Locks are of
- * what was opened: whoever is handed this one has locks of its own, while a
- * copy of fd would share those of all. Needs /proc. Returns a descriptor or
- * -errno.
+ * what was opened: this one has locks of its own, while a copy of fd would
+ * share them. Needs /proc. Returns a descriptor or -errno.
  */
 int arch_shm_reopen(int fd);
 
@@ -83,6 +82,10 @@ enum arch_shm_byte {
  */
 int arch_shm_lock(int fd, uint32_t byte, int64_t timeout_ns);
 void arch_shm_unlock(int fd, uint32_t byte);
+
+/* arch_shm_unlock_all gives up every lock, of both kinds, of what was opened
+ * as fd. */
+void arch_shm_unlock_all(int fd);
 
 /* arch_shm_locked tells whether another description holds the byte's lock. */
 int arch_shm_locked(int fd, uint32_t byte);
