@@ -45,6 +45,7 @@ struct vine_rec {
 	uint32_t weight;	/* as it says: vine_sched makes it one */
 	uint32_t strikes;	/* how often its claim looked abandoned */
 	int dead;		/* its process is gone */
+	int fenced;		/* ended by the operator */
 	vine_off_t mailbox;	/* page for texts of control tasks */
 	uint8_t *proc_refs;	/* bitmap by procedure index */
 	_Atomic uint32_t lanes_open; /* lanes that still have queues of it */
@@ -77,6 +78,7 @@ struct vine_pipe_s {
 	uint64_t heartbeat;
 	_Atomic int serving;		/* sessions are admitted */
 	_Atomic int draining;		/* no new sessions */
+	_Atomic int fenced;		/* those that come are refused */
 	_Atomic uint64_t epoch;		/* grows when something rests */
 	pthread_mutex_t lock;
 
