@@ -18,6 +18,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "appliance/vined_control.h"
 #include "appliance/vined_host.h"
 #include "appliance/vined_options.h"
 #include "appliance/vined_worker.h"
@@ -37,6 +38,7 @@ struct vined {
 	uint32_t worker_count;
 	struct vined_host *host;
 	struct vined_workers *workers;
+	struct vined_control *control;	/* NULL: none */
 	struct rt_wait *wait;
 	struct rt_watch signals;
 	struct rt_timer watchdog;
@@ -216,6 +218,38 @@ undo_workers(struct vined *v)
 	vined_workers_stop(v->workers);
 }
 
+static void
+stop_serving(void *user)
+{
+	struct vined *v = user;
+
+	log_info("stopping as the operator asks");
+	v->stopping = 1;
+}
+
+static int
+do_control(struct vined *v)
+{
+	const struct vined_admin admin = {
+		.pipes = v->pipes,
+		.pipe_count = (uint32_t)v->count,
+		.worker_count = v->worker_count,
+		.workers = v->workers,
+		.started = utils_clock_ns(),
+		.stop = stop_serving,
+		.user = v,
+	};
+
+	return vined_control_start(v->configs[0], &admin, v->wait,
+				   &v->control);
+}
+
+static void
+undo_control(struct vined *v)
+{
+	vined_control_stop(v->control);
+}
+
 static int
 do_serve(struct vined *v)
 {
@@ -260,6 +294,7 @@ static const struct step steps[] = {
 	{ "start the services", do_services, undo_services },
 	{ "open the segments", do_segments, undo_segments },
 	{ "start the workers", do_workers, undo_workers },
+	{ "open the control socket", do_control, undo_control },
 	{ "serve", do_serve, undo_serve },
 };
 
