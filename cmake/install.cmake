@@ -34,6 +34,8 @@ if(TARGET vined)
 endif()
 if(tool_targets)
 	install(TARGETS ${tool_targets})
+	install(FILES src/tools/vinectl.bash RENAME vinectl DESTINATION
+		${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 endif()
 
 foreach(section RANGE 1 8)
