@@ -21,6 +21,10 @@ if(COVERAGE AND NOT CMAKE_C_COMPILER_ID STREQUAL "GNU")
 	message(FATAL_ERROR "COVERAGE needs gcc, the compiler is "
 		"${CMAKE_C_COMPILER_ID}")
 endif()
+if(FUZZ AND NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
+	message(FATAL_ERROR "FUZZ needs clang, the compiler is "
+		"${CMAKE_C_COMPILER_ID}")
+endif()
 
 set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
@@ -45,4 +49,8 @@ if(COVERAGE)
 	# Counters are atomic, or threads would lose counts.
 	add_compile_options(--coverage -fprofile-update=atomic)
 	add_link_options(--coverage)
+endif()
+if(FUZZ)
+	# Everything tells a fuzzer which ways were taken.
+	add_compile_options(-fsanitize=fuzzer-no-link)
 endif()

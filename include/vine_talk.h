@@ -169,7 +169,8 @@ int vine_proc_put(vine_proc *func);
 
 /*
  * vine_data_alloc allocates data of `size` bytes, aligned to 64. NULL with
- * errno ENOMEM, EDQUOT, EINVAL (place) on failure.
+ * errno ENOMEM, EDQUOT, EINVAL (place) on failure. With the config key throttle
+ * it waits for memory, and fails with ETIMEDOUT where there was none in time.
  */
 vine_data *vine_data_alloc(size_t size, vine_data_alloc_place_e place);
 

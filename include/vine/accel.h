@@ -19,15 +19,16 @@ extern "C" {
 /*
  * vine_accel_list_in writes up to `max` physical accelerators of `type` (ANY:
  * all) to accels, which may be NULL if max is 0, and returns how many there
- * are, or -ECHILD. The session owns the accelerators; they stay valid until it
- * is closed. Never blocks.
+ * are, or -ECHILD, -ECONNRESET, -ENOMEM. The session owns the accelerators; they
+ * stay valid until it is closed. Never blocks.
  */
 int vine_accel_list_in(struct vine_session *session, vine_accel_type_e type,
 		       vine_accel **accels, size_t max);
 
 /*
  * vine_accel_find writes the physical accelerator of that name and type (ANY:
- * of any type). The session owns it. Never blocks. Returns 0, or -ENOENT.
+ * of any type). The session owns it. Never blocks. Returns 0, or -ENOENT,
+ * -ECHILD, -ECONNRESET, -ENOMEM.
  */
 int vine_accel_find(struct vine_session *session, vine_accel_type_e type,
 		    const char *name, vine_accel **accel);
@@ -41,7 +42,8 @@ int vine_accel_find(struct vine_session *session, vine_accel_type_e type,
  * priorities, so one of low priority holds up those behind it. The caller owns
  * *vaccel and ends it with vine_accel_close. Blocks for one round trip.
  * Returns 0, or -EINVAL (priority; accel is itself virtual), -ENODEV (accel is
- * gone), -EDQUOT (too many virtual accelerators), -ETIMEDOUT, -ECONNRESET.
+ * gone), -EDQUOT (too many virtual accelerators), -ENOMEM, -ETIMEDOUT,
+ * -ECONNRESET.
  */
 int vine_accel_open(vine_accel *accel, int priority, vine_accel **vaccel);
 

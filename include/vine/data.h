@@ -54,12 +54,12 @@ struct vine_data_opts {
 
 /*
  * vine_data_alloc_opts is vine_data_alloc_in that waits where the segment is
- * full: until other threads of the process have freed enough, or other
+ * full, or the session's quota used up: until other threads of the process have freed enough, or other
  * sessions of the segment have given enough back, or wait_ns have passed. The
  * thread sleeps meanwhile. What this process frees wakes it at once; what other
  * sessions give back is noticed within some 64 ms. They give back what they
- * need no more, and all when they end; not what they keep to use again
- * (recycle_size).
+ * need no more, and all when they end; what they keep to use again
+ * (recycle_size) they give back when they are at work, not while they are idle.
  *
  * Requests of a session are served oldest first. One that is enough for a
  * younger request, or for one that does not wait, but not for the oldest, may
@@ -74,7 +74,8 @@ struct vine_data_opts {
  *   -EINVAL      opts->size unknown, align, wait_ns negative
  *   -ENOMEM      the segment is full and wait_ns is 0, or bytes is more than
  *                it could ever hold
- *   -EDQUOT      the session's quota is used up and wait_ns is 0
+ *   -EDQUOT      the session's quota is used up and wait_ns is 0, or bytes is
+ *                more than the whole of it
  *   -ETIMEDOUT   no memory in time; or the appliance does not answer
  *   -ECONNRESET  the session was lost, perhaps while waiting
  *   -ECHILD      the session is of a parent process

@@ -113,6 +113,13 @@ int vine_session_fd(struct vine_session *session, int *fd);
  */
 int vine_session_reap(struct vine_session *session);
 
+/* How much of something a session has, and its quota: the operator's config
+ * says how much it may have; 0: as much as there is. */
+struct vine_session_quota {
+	uint64_t used;
+	uint64_t quota;
+};
+
 /* What a session is attached to, and what it holds. */
 struct vine_session_info {
 	size_t size;		/* sizeof(struct vine_session_info) */
@@ -123,6 +130,14 @@ struct vine_session_info {
 	uint64_t generation;	/* of the appliance */
 	uint32_t session_id;	/* slot index in the segment */
 	uint32_t queues;	/* queues this session holds */
+	/* as the appliance counts */
+	struct vine_session_quota memory; /* bytes of extents */
+	struct vine_session_quota tasks; /* in flight: taken, not answered; a
+					  * second old at most */
+	struct vine_session_quota thread_queues;
+	struct vine_session_quota vaccels;
+	struct vine_session_quota procs; /* with code of applications */
+	struct vine_session_quota code;	/* bytes of them */
 };
 
 /*

@@ -342,6 +342,7 @@ reload(struct vined *v)
 			log_error("the config read before stays in force");
 			continue;
 		}
+		vine_pipe_set_quotas(v->pipes[i], config);
 		if (i > 0) {	/* only the first has keys of the daemon */
 			utils_config_free(config);
 			continue;

@@ -32,6 +32,7 @@ struct look {
 	uint32_t queues;
 	uint32_t active;	/* looked at, and empty */
 	uint32_t filled;	/* have tasks and wait for a turn */
+	uint32_t parked;	/* have tasks and no place in a quota */
 	uint32_t held_count;
 	uint32_t deferred;	/* callbacks that wait for an answer */
 	uint32_t shown;
@@ -75,14 +76,18 @@ look_here(struct vine_lane *lane, struct vine_post *post)
 	look->queues = lane->all_count;
 	look->active = lane->active_count;
 	for (uint32_t i = 0; i < lane->all_count && i < VINE_CONTROL_QUEUES;
-	     i++)
-		look->filled += lane->all[i]->item.session != NULL;
+	     i++) {
+		struct vine_pq *pq = lane->all[i];
+
+		look->filled += pq->item.session != NULL;
+		look->parked += pq->parked;
+		for (struct vine_req *r = pq->held;
+		     r && look->shown < VINE_CONTROL_HELD; r = r->held_next)
+			copy_held(&look->held[look->shown++], r);
+	}
 	look->held_count = atomic_load(&lane->held_count);
 	for (struct vine_post *p = lane->deferred; p; p = p->next)
 		look->deferred++;
-	for (struct vine_req *r = lane->held;
-	     r && look->shown < VINE_CONTROL_HELD; r = r->held_next)
-		copy_held(&look->held[look->shown++], r);
 	if (is_last(look))
 		free(look);
 }
@@ -129,13 +134,15 @@ write_lane(struct vined_call *call, uint32_t i, const struct look *look)
 		utils_json_u64(j, "queues", look->queues);
 		utils_json_u64(j, "active", look->active);
 		utils_json_u64(j, "filled", look->filled);
+		utils_json_u64(j, "parked", look->parked);
 		utils_json_u64(j, "armed", look->queues - look->active -
-			       look->filled);
+			       look->filled - look->parked);
 		utils_json_u64(j, "deferred", look->deferred);
 	} else {
 		utils_json_null(j, "queues");
 		utils_json_null(j, "active");
 		utils_json_null(j, "filled");
+		utils_json_null(j, "parked");
 		utils_json_null(j, "armed");
 		utils_json_null(j, "deferred");
 	}

@@ -259,7 +259,8 @@ copy_sessions(vine_pipe_s *pipe, struct session *to)
 			.serial = rec->serial, .slot = rec->slot,
 			.weight = rec->weight, .queues = rec->queues,
 			.vaccels = rec->vaccels, .procs = rec->procs,
-			.granted = rec->granted,
+			.granted = pipe->extents.use[i].held -
+				pipe->extents.use[i].resting,
 		};
 		vine_door_label(pipe, i, to[n++].label);
 	}

@@ -98,8 +98,8 @@ poll_share(struct share *s)
 		n += vine_lane_poll_share(s->lane, (uint32_t)s->credit);
 		s->credit -= (int32_t)s->lane->used;
 	} while (s->credit > 0 && vine_lane_has_work(s->lane));
-	if (s->credit < -VINE_DEBT_MAX)
-		s->credit = -VINE_DEBT_MAX;
+	if (s->credit < -VINE_DEBT_WORK_MAX)
+		s->credit = -VINE_DEBT_WORK_MAX;
 	return n;
 }
 

@@ -28,9 +28,12 @@ accel_new(struct vine_session *s, uint32_t handle, uint32_t type,
 	return a;
 }
 
-/* The cached object of a directory entry, made if it is new. Under the lock. */
-static struct vine_accel_s *
-accel_at(struct vine_session *s, uint32_t index)
+/*
+ * The cached object of a directory entry, made if it is new; NULL: no
+ * accelerator stands there. Under the lock. Returns 0 or -ENOMEM.
+ */
+static int
+accel_at(struct vine_session *s, uint32_t index, struct vine_accel_s **accel)
 {
 	const struct vine_accel_shm *shm = vine_seg_accel(s->seg, index);
 	/* DIR-A1: pairs with DIR-R1 in vine_registry_add_accel(). */
@@ -38,16 +41,19 @@ accel_at(struct vine_session *s, uint32_t index)
 	struct vine_accel_s **at = &s->phys;
 	char name[sizeof(shm->name)];
 
+	*accel = NULL;
 	/* a forged one would lead out of the directory, see entry_of() */
 	if ((handle & 0xffff) != index || arch_load32(&shm->phys) != 0)
-		return NULL;
-	for (; *at; at = &(*at)->next)
-		if ((*at)->handle == handle)
-			return *at;
-	for (size_t i = 0; i < sizeof(name); i++)
-		name[i] = (char)arch_load8(&shm->name[i]);
-	*at = accel_new(s, handle, arch_load32(&shm->type), name);
-	return *at;
+		return 0;
+	while (*at && (*at)->handle != handle)
+		at = &(*at)->next;
+	if (*at == NULL) {
+		for (size_t i = 0; i < sizeof(name); i++)
+			name[i] = (char)arch_load8(&shm->name[i]);
+		*at = accel_new(s, handle, arch_load32(&shm->type), name);
+	}
+	*accel = *at;
+	return *at ? 0 : -ENOMEM;
 }
 
 int
@@ -60,9 +66,10 @@ vine_accel_list_raw(struct vine_session *s, vine_accel_type_e type,
 	if (rc)
 		return rc;
 	pthread_mutex_lock(&s->lock);
-	for (uint32_t i = 1; i < s->seg->layout.accels; i++) {
-		struct vine_accel_s *a = accel_at(s, i);
+	for (uint32_t i = 1; i < s->seg->layout.accels && rc == 0; i++) {
+		struct vine_accel_s *a;
 
+		rc = accel_at(s, i, &a);
 		if (a == NULL || (type != ANY && a->type != type))
 			continue;
 		if (n < max)
@@ -70,7 +77,7 @@ vine_accel_list_raw(struct vine_session *s, vine_accel_type_e type,
 		n++;
 	}
 	pthread_mutex_unlock(&s->lock);
-	return (int)n;
+	return rc ? rc : (int)n;
 }
 
 int
@@ -94,16 +101,18 @@ vine_accel_find(struct vine_session *session, vine_accel_type_e type,
 
 	if (rc == 0) {
 		pthread_mutex_lock(&session->lock);
-		for (uint32_t i = 1; i < session->seg->layout.accels && !found;
-		     i++) {
-			struct vine_accel_s *a = accel_at(session, i);
+		for (uint32_t i = 1; i < session->seg->layout.accels &&
+		     rc == 0 && !found; i++) {
+			struct vine_accel_s *a;
 
+			rc = accel_at(session, i, &a);
 			if (a && (type == ANY || a->type == type) &&
 			    strcmp(a->name, name) == 0)
 				found = a;
 		}
 		pthread_mutex_unlock(&session->lock);
-		rc = found ? 0 : -ENOENT;
+		if (rc == 0 && found == NULL)
+			rc = -ENOENT;
 	}
 	if (rc == 0)
 		*accel = found;

@@ -22,10 +22,15 @@ enum vine_ctl {
 #define VINE_CTL_NAME 64u
 
 /*
- * vine_ctl_run carries a control task out and answers it. The thread of the
- * lane that the control queue belongs to; takes the pipe's lock.
+ * vine_ctl_run carries a control task out and answers it, or a piece of it, and
+ * adds to lane->work what that cost. Returns 1, or 0 where it must be called
+ * again to go on with it. The thread of the lane that the control queue belongs
+ * to; takes the pipe's lock.
  */
-void vine_ctl_run(struct vine_lane *lane, struct vine_pq *pq,
-		  const struct vine_desc *desc);
+int vine_ctl_run(struct vine_lane *lane, struct vine_pq *pq,
+		 const struct vine_desc *desc);
+
+/* vine_ctl_drop forgets what a control queue was at. Takes the pipe's lock. */
+void vine_ctl_drop(struct vine_pq *pq);
 
 #endif

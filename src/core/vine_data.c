@@ -109,6 +109,13 @@ vine_data_make(struct vine_session *session, size_t size, size_t align,
 	return make(session, size, align, 0, data);
 }
 
+int
+vine_data_make_wait(struct vine_session *session, size_t size, int64_t wait_ns,
+		    struct vine_data_s **data)
+{
+	return make(session, size, VINE_DATA_ALIGN, wait_ns, data);
+}
+
 static __attribute__((noinline)) void
 drop_slow(struct vine_data_s *d)
 {

@@ -26,6 +26,10 @@ struct vine_data_s {
 /* Allocating and freeing touch one line of it. */
 _Static_assert(sizeof(struct vine_data_s) == 64, "data is not one line");
 
+/* vine_data_make_wait: vine_data_make, waiting for memory up to wait_ns. */
+int vine_data_make_wait(struct vine_session *session, size_t size,
+			int64_t wait_ns, struct vine_data_s **data);
+
 /* vine_data_make: vine_data_alloc_in without its trace. */
 int vine_data_make(struct vine_session *session, size_t size, size_t align,
 		   struct vine_data_s **data);

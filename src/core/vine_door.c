@@ -101,15 +101,17 @@ queue_rings(struct vine_pipe_s *pipe, struct vine_rec *rec, struct vine_pq *pq,
 }
 
 /* A session has a share in each lane that has a queue of it. */
-static struct vine_sched_session *
+static struct vine_share *
 share_of(struct vine_rec *rec, uint32_t lane)
 {
-	struct vine_sched_session **share = &rec->shares[lane];
+	struct vine_share **share = &rec->shares[lane];
 
-	if (*share == NULL) {
-		*share = malloc(sizeof(**share));
-		if (*share)
-			vine_sched_session_init(*share, rec->weight);
+	if (*share)
+		return *share;
+	*share = malloc(sizeof(**share));
+	if (*share) {
+		vine_sched_session_init(&(*share)->turns, rec->weight);
+		vine_share_init(*share);
 	}
 	return *share;
 }
@@ -149,11 +151,12 @@ vine_door_queue(struct vine_pipe_s *pipe, struct vine_rec *rec, int control)
 		free(pq);
 		return -ENOMEM;
 	}
+	utils_link_init(&pq->mate);
 	pq->serial = rec->serial;
 	pq->fence = rec->fence;
 	pq->control = (uint32_t)control;
 	pq->trace_id = pipe->seg->incarnation << 16 | pq->index;
-	vine_pipe_sweep(pipe);
+	vine_pipe_sweep(pipe, VINE_SWEEP);
 	rc = queue_rings(pipe, rec, pq, slots, control);
 	if (rc == -ENOMEM && pipe->extents.resting)
 		rc = -EAGAIN;	/* there may be enough in a moment */
@@ -175,9 +178,19 @@ vine_door_tell(struct vine_pipe_s *pipe, const struct vine_rec *rec)
 {
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
 
-	arch_store64(&s->granted, rec->granted);
+	const struct vine_extents_use *use = &pipe->extents.use[rec->slot];
+
+	arch_store64(&s->granted, use->held - use->resting);
 	arch_store32(&s->queues, rec->queues);
 	arch_store32(&s->vaccels, rec->vaccels);
+	arch_store32(&s->procs, rec->procs);
+	arch_store64(&s->code, rec->code);
+	arch_store32(&s->tasks, atomic_load(&rec->places.used));
+#define VINE_QUOTA(NAME, name, bits, value, what) \
+	arch_store##bits(&s->quota_##name, (uint##bits##_t)atomic_load( \
+			 &pipe->quotas.session[VINE_QUOTA_##NAME]));
+#include "core/quotas.def"
+#undef VINE_QUOTA
 }
 
 /* A number that no session has; those of rings have the top bit. */
@@ -198,13 +211,16 @@ static int
 rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 {
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
+	uint64_t most = atomic_load(&pipe->quotas.sessions);
 	int64_t q;
 
+	if (most && pipe->recs_open >= most)
+		return -EDQUOT;
 	rec->serial = serial_new(pipe);
-	rec->granted = 0;
 	rec->queues = 0;
 	rec->vaccels = 0;
 	rec->procs = 0;
+	rec->code = 0;
 	rec->strikes = 0;
 	rec->dead = 0;
 	rec->fenced = 0;
@@ -235,7 +251,8 @@ rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 	return 0;
 }
 
-static void
+/* Returns 1 if somebody was let in. */
+static int
 admit(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 {
 	struct vine_lane *lane = &pipe->lanes[0];
@@ -243,7 +260,7 @@ admit(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 
 	if (rc == -EAGAIN) {
 		lane->knocked = 1;
-		return;
+		return 0;
 	}
 	if (rc) {
 		utils_log_limited(&pipe->door_rate, UTILS_LOG_WARN,
@@ -252,11 +269,12 @@ admit(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 		vine_lane_count(lane, VINE_COUNT_SESSIONS_REFUSED, 1);
 		rec->nonce = nonce;
 		answer(pipe, rec->slot, nonce, VINE_SESSION_REFUSED, -rc);
-		return;
+		return 0;
 	}
 	vine_lane_count(lane, VINE_COUNT_SESSIONS_OPENED, 1);
 	log_debug("segment %s session %u opened", pipe->seg->name, rec->slot);
 	answer(pipe, rec->slot, nonce, VINE_SESSION_OPEN, 0);
+	return 1;
 }
 
 /* Close the queues of a session in one lane, if nothing of it is held. */
@@ -265,24 +283,24 @@ struct leave {
 	struct vine_rec *rec;
 };
 
-/* Cancel what a session has held in a lane; returns how much is left. */
-static int
-cancel_held(struct vine_lane *lane, const struct vine_rec *rec)
+/* Cancel what a queue has held; returns how much is left. */
+static uint32_t
+cancel_held(struct vine_pq *pq)
 {
-	struct vine_req *r = lane->held;
-	int left = 0;
+	struct vine_req *r = pq->held;
+	uint32_t left = 0;
 
 	for (struct vine_req *next; r; r = next) {
 		const struct vine_owner *owner = r->accel->owner;
 
 		next = r->held_next;	/* cancel may end r, and r alone */
-		if (r->pq->rec == rec && !r->canceled && owner->cancel) {
+		if (!r->canceled && owner->cancel) {
 			r->canceled = 1;
 			owner->cancel(owner->state, r);
 		}
 	}
-	for (r = lane->held; r; r = r->held_next)
-		left += r->pq->rec == rec;
+	for (r = pq->held; r; r = r->held_next)
+		left++;
 	return left;
 }
 
@@ -290,17 +308,21 @@ static void
 leave_here(struct vine_lane *lane, struct vine_post *post)
 {
 	struct leave *l = (struct leave *)post;
-	uint32_t i = 0;
+	struct vine_share *share = l->rec->shares[lane->index];
+	uint32_t left = 0;
 
-	if (cancel_held(lane, l->rec) > 0) {
-		vine_lane_defer(lane, post);
-		return;
-	}
-	while (i < lane->all_count) {
-		if (lane->all[i]->rec == l->rec)
-			vine_lane_remove(lane, lane->all[i]);
-		else
-			i++;
+	if (share) {
+		utils_list_each(&share->queues, link)
+			left += cancel_held(utils_list_of(link, struct vine_pq,
+							  mate));
+		if (left) {
+			vine_lane_defer(lane, post);
+			return;
+		}
+		while (!utils_list_empty(&share->queues))
+			vine_lane_remove(lane, utils_list_of(
+				utils_list_first(&share->queues),
+				struct vine_pq, mate));
 	}
 	if (atomic_fetch_sub(&l->rec->lanes_open, 1) == 1)
 		vine_door_finish(lane, l->rec);
@@ -354,7 +376,6 @@ return_memory(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t epoch)
 	vine_extents_return_all(&pipe->extents, rec->serial, epoch);
 	vine_extents_return_all(&pipe->extents, VINE_SERIAL_RING(rec->serial),
 				epoch);
-	rec->granted = 0;
 	vine_door_tell(pipe, rec);
 }
 
@@ -391,6 +412,8 @@ vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 	rec_free(rec);
 	rec->queues = 0;
 	rec->vaccels = 0;
+	rec->procs = 0;
+	rec->code = 0;
 	pipe->recs_open--;
 	if (rec->fenced) {
 		finish_fenced(lane, rec);
@@ -415,31 +438,34 @@ vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 	pthread_mutex_unlock(&pipe->lock);
 }
 
-/* A lost session that has left, or whose slot is another's by now, is over. */
-static void
+/* A lost session that has left, or whose slot is another's by now, is over:
+ * 1. */
+static int
 end_lost(struct vine_pipe_s *pipe, struct vine_rec *rec, uint32_t request,
 	 uint64_t nonce)
 {
 	if (request != VINE_REQUEST_DETACH && nonce == rec->nonce)
-		return;
+		return 0;
 	return_memory(pipe, rec, vine_pipe_rest(pipe));
 	rec->state = VINE_REC_CLOSED;
 	answer(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
+	return 1;
 }
 
-/* What does the slot ask for? */
-static void
+/* What does the slot ask for? Returns how much there was to do. */
+static int
 look_at(struct vine_pipe_s *pipe, struct vine_rec *rec)
 {
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
 	uint32_t request;
 	uint64_t nonce;
+	int over = 0;
 
 	if (arch_load32(&s->claim) == 0) {
 		if (rec->state == VINE_REC_CLOSED)
 			rec->state = VINE_REC_NONE;
 		if (rec->state == VINE_REC_NONE)
-			return;
+			return 0;
 	}
 	/* A request is of the nonce that stands before and after it; while one
 	 * applicant follows another there is none, and the knock comes. */
@@ -447,34 +473,39 @@ look_at(struct vine_pipe_s *pipe, struct vine_rec *rec)
 	/* DOOR-A1: pairs with DOOR-R1 in vine_session.c. */
 	request = arch_load_acquire32(&s->request);
 	if (arch_load64(&s->nonce) != nonce)
-		return;
+		return 0;
 	if (rec->state == VINE_REC_LOST)
-		end_lost(pipe, rec, request, nonce);
+		over = end_lost(pipe, rec, request, nonce);
 	switch (rec->state) {
 	case VINE_REC_NONE:
 	case VINE_REC_CLOSED:
 		if (request == VINE_REQUEST_ATTACH && nonce != rec->nonce &&
 		    nonce != 0)
-			admit(pipe, rec, nonce);
+			return over + admit(pipe, rec, nonce);
 		break;
 	case VINE_REC_OPEN:
 		/* or it gave up before our answer, and the slot is another's */
-		if (request == VINE_REQUEST_DETACH || nonce != rec->nonce)
-			rec_close(pipe, rec, 0);
-		break;
+		if (request != VINE_REQUEST_DETACH && nonce == rec->nonce)
+			break;
+		rec_close(pipe, rec, 0);
+		return 1;
 	default:
 		break;
 	}
+	return over;
 }
 
-void
+uint32_t
 vine_door_answer(struct vine_pipe_s *pipe)
 {
+	uint32_t found = 0;
+
 	pthread_mutex_lock(&pipe->lock);
 	if (!pipe->draining)
 		for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++)
-			look_at(pipe, &pipe->recs[i]);
+			found += (uint32_t)look_at(pipe, &pipe->recs[i]);
 	pthread_mutex_unlock(&pipe->lock);
+	return found;
 }
 
 /* Under the lock. */

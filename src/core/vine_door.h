@@ -20,8 +20,9 @@ struct vine_pipe_s;
 struct vine_rec;
 struct vine_lane;
 
-/* vine_door_answer looks at every slot. Lane 0's thread. */
-void vine_door_answer(struct vine_pipe_s *pipe);
+/* vine_door_answer looks at every slot. Returns how many sessions came and
+ * went. Lane 0's thread. */
+uint32_t vine_door_answer(struct vine_pipe_s *pipe);
 
 /* vine_door_reap closes the sessions of dead processes. Lane 0's thread. */
 void vine_door_reap(struct vine_pipe_s *pipe);

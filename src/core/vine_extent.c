@@ -39,12 +39,16 @@ entry_take(struct vine_extents *x, uint32_t serial, uint32_t slot,
 	uint32_t i = x->free_entry - 1;
 	struct vine_extent *e = &x->entries[i];
 
-	x->free_entry = e->next_free;
+	x->free_entry = e->next;
+	e->slot = slot;
+	e->rings = queue != 0;
 	e->off = x->heap_off + (uint64_t)page * VINE_PAGE;
 	e->len = (uint64_t)len * VINE_PAGE;
 	e->state = VINE_EXTENT_GRANTED;
 	atomic_store_explicit(&e->holds, 0, memory_order_relaxed);
 	atomic_store_explicit(&e->serial, serial, memory_order_relaxed);
+	if (!e->rings)
+		x->use[slot].held += e->len;
 	own_pages(x, page, len, i + 1);
 	publish(x, i, slot, queue);
 }
@@ -62,13 +66,14 @@ vine_extents_init(struct vine_extents *x, const struct vine_seg *seg)
 	x->max = seg->layout.extents;
 	x->owner = calloc(x->pages, sizeof(*x->owner));
 	x->entries = calloc(x->max, sizeof(*x->entries));
-	if (x->owner == NULL || x->entries == NULL ||
+	x->use = calloc(seg->layout.sessions, sizeof(*x->use));
+	if (x->owner == NULL || x->entries == NULL || x->use == NULL ||
 	    vine_runs_init(&x->free, x->pages) != 0) {
 		vine_extents_fini(x);
 		return -ENOMEM;
 	}
 	for (uint32_t i = x->max; i > 0; i--) {
-		x->entries[i - 1].next_free = x->free_entry;
+		x->entries[i - 1].next = x->free_entry;
 		x->free_entry = i;
 	}
 	vine_runs_free(&x->free, 0, x->pages);
@@ -81,7 +86,9 @@ vine_extents_fini(struct vine_extents *x)
 	free(x->owner);
 	vine_runs_fini(&x->free);
 	free(x->entries);
+	free(x->use);
 	x->owner = NULL;
+	x->use = NULL;
 	x->entries = NULL;
 }
 
@@ -124,6 +131,17 @@ vine_extents_claim(struct vine_extents *x, uint32_t serial, uint32_t slot,
 	return 0;
 }
 
+static void
+rest_push(struct vine_extents *x, uint32_t i)
+{
+	x->entries[i].next = 0;
+	if (x->resting++)
+		x->entries[x->rest_last - 1].next = i + 1;
+	else
+		x->rest_first = i + 1;
+	x->rest_last = i + 1;
+}
+
 static int64_t
 rest(struct vine_extents *x, struct vine_extent *e, uint64_t epoch)
 {
@@ -131,7 +149,9 @@ rest(struct vine_extents *x, struct vine_extent *e, uint64_t epoch)
 	atomic_fetch_add(&x->changes, 1);
 	e->state = VINE_EXTENT_RESTING;
 	e->epoch = epoch;
-	x->resting++;
+	if (!e->rings)
+		x->use[e->slot].resting += e->len;
+	rest_push(x, (uint32_t)(e - x->entries));
 	return (int64_t)e->len;
 }
 
@@ -163,23 +183,42 @@ vine_extents_return_all(struct vine_extents *x, uint32_t serial,
 	return bytes;
 }
 
-void
-vine_extents_sweep(struct vine_extents *x, uint64_t quiet)
+/* Nobody can find it any more: its pages are free. */
+static void
+entry_free(struct vine_extents *x, uint32_t i)
 {
-	for (uint32_t i = 0; i < x->max && x->resting; i++) {
-		struct vine_extent *e = &x->entries[i];
-		uint32_t page;
+	struct vine_extent *e = &x->entries[i];
+	uint32_t page = (uint32_t)((e->off - x->heap_off) / VINE_PAGE);
+	uint32_t pages = (uint32_t)(e->len / VINE_PAGE);
 
-		if (e->state != VINE_EXTENT_RESTING || e->epoch >= quiet ||
-		    atomic_load_explicit(&e->holds, memory_order_acquire))
-			continue;
-		page = (uint32_t)((e->off - x->heap_off) / VINE_PAGE);
-		own_pages(x, page, (uint32_t)(e->len / VINE_PAGE), 0);
-		vine_runs_free(&x->free, page, (uint32_t)(e->len / VINE_PAGE));
-		e->state = VINE_EXTENT_FREE;
-		e->next_free = x->free_entry;
-		x->free_entry = i + 1;
+	own_pages(x, page, pages, 0);
+	vine_runs_free(&x->free, page, pages);
+	if (!e->rings) {
+		x->use[e->slot].held -= e->len;
+		x->use[e->slot].resting -= e->len;
+	}
+	e->state = VINE_EXTENT_FREE;
+	e->next = x->free_entry;
+	x->free_entry = i + 1;
+	publish(x, i, 0, 0);
+}
+
+void
+vine_extents_sweep(struct vine_extents *x, uint64_t quiet, uint32_t most)
+{
+	if (most > x->resting)
+		most = x->resting;
+	for (; most > 0; most--) {
+		uint32_t i = x->rest_first - 1;
+		struct vine_extent *e = &x->entries[i];
+
+		if (e->epoch >= quiet)	/* nor will those behind it be */
+			return;
+		x->rest_first = e->next;
 		x->resting--;
-		publish(x, i, 0, 0);
+		if (atomic_load_explicit(&e->holds, memory_order_acquire))
+			rest_push(x, i);
+		else
+			entry_free(x, i);
 	}
 }

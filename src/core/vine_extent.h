@@ -32,7 +32,15 @@ struct vine_extent {
 	_Atomic uint32_t holds;	/* requests that hold it */
 	uint64_t epoch;		/* RESTING waits for a quiet point after it */
 	uint32_t state;		/* enum vine_extent_state */
-	uint32_t next_free;	/* index of the next FREE entry */
+	uint32_t slot;		/* of the session that it is counted on */
+	uint32_t rings;		/* 1: of a queue, counted on nobody */
+	uint32_t next;		/* entry + 1 of the next FREE or RESTING */
+};
+
+/* Bytes that count as those of a slot's session. */
+struct vine_extents_use {
+	uint64_t held;		/* granted, and not free again */
+	uint64_t resting;	/* of them */
 };
 
 struct vine_extents {
@@ -43,6 +51,9 @@ struct vine_extents {
 	uint32_t max;		/* entries */
 	uint32_t free_entry;	/* first FREE entry, + 1 */
 	uint32_t resting;	/* how many rest */
+	uint32_t rest_first;	/* entry + 1; they rest since ever later */
+	uint32_t rest_last;
+	struct vine_extents_use *use; /* by slot; not of rings */
 	_Atomic uint32_t changes; /* counts returns: see vine_req.c */
 	_Atomic uint32_t *owner; /* per page: entry + 1, 0: none */
 	struct vine_extent *entries;
@@ -81,8 +92,13 @@ int64_t vine_extents_return(struct vine_extents *x, uint32_t serial,
 uint64_t vine_extents_return_all(struct vine_extents *x, uint32_t serial,
 				 uint64_t epoch);
 
-/* vine_extents_sweep frees what rests since before `quiet` and is not held. */
-void vine_extents_sweep(struct vine_extents *x, uint64_t quiet);
+/*
+ * vine_extents_sweep frees what rests since before `quiet` and is not held; it
+ * looks at up to `most` extents, those that rest longest first. Those that are
+ * held still come last then.
+ */
+void vine_extents_sweep(struct vine_extents *x, uint64_t quiet, uint32_t most);
+
 
 /*
  * vine_extents_find returns the extent of a session that has all of

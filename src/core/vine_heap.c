@@ -208,7 +208,7 @@ find_pages(struct vine_heap *heap, enum vine_heap_reach reach, uint32_t want,
 			return vine_runs_take(&heap->runs, want, 0, page);
 	}
 	rc = grant(heap, want);
-	if (rc == -ENOMEM) {
+	if (vine_want_helps(rc)) {
 		empty_caches(heap);
 		if (vine_runs_take(&heap->runs, want, 0, page) == 0)
 			return 0;
@@ -295,7 +295,7 @@ slab_new(struct vine_heap *heap, enum vine_heap_reach reach, uint32_t cls)
 	count = count < 8 ? 8 : count > 512 ? 512 : count;
 	pages = pages_of(count * size);
 	rc = take_pages(heap, reach, pages, &page);
-	if (rc == -ENOMEM) {	/* the last of the memory: one piece will do */
+	if (vine_want_helps(rc)) {	/* the last of it: one piece will do */
 		pages = pages_of(size);
 		rc = take_pages(heap, reach, pages, &page);
 	}
@@ -466,6 +466,19 @@ put_locked(struct vine_heap *heap, struct vine_data_s *item)
 	maybe_give_back(heap, page);
 }
 
+/* Another session found no memory: what we do not use goes back. */
+static void
+heed(struct vine_heap *heap)
+{
+	uint32_t scarce = vine_session_scarce(heap->session);
+
+	if (scarce == heap->scarce)
+		return;
+	heap->scarce = scarce;
+	empty_caches(heap);
+	give_back_all(heap);
+}
+
 void
 vine_heap_put(struct vine_heap *heap, struct vine_data_s **items,
 	      uint32_t count)
@@ -475,5 +488,7 @@ vine_heap_put(struct vine_heap *heap, struct vine_data_s **items,
 		put_locked(heap, items[i]);
 	if (heap->wants)
 		vine_want_serve(heap);
+	else
+		heed(heap);
 	pthread_mutex_unlock(&heap->lock);
 }

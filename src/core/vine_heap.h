@@ -13,7 +13,8 @@
  * are shut and everything goes through the lock.
  *
  * An extent that is free as a whole goes back to the appliance unless little
- * would be left or somebody waits.
+ * would be left or somebody waits; all of them do, and what the caches hold,
+ * when another session finds no memory.
  */
 #ifndef VINE_HEAP_H
 #define VINE_HEAP_H
@@ -65,7 +66,8 @@ struct vine_heap {
 	uint32_t block_room;
 	struct vine_slab *full;	/* slabs without a free piece */
 	struct vine_thread *threads;	/* whose caches may hold memory */
-	uint64_t granted;	/* bytes */
+	_Atomic uint64_t granted;	/* bytes; vine_session_info takes no lock */
+	uint32_t scarce;	/* what vine_session_scarce said last */
 	uint64_t keep;		/* bytes of free extents to keep */
 	struct vine_want *wants; /* who waits for memory, see vine_want.h */
 	uint32_t overtaken;	/* takes of pages since the oldest want is so */

@@ -19,7 +19,6 @@
 
 _Thread_local char vine_lane_mark;
 
-#define DOOR_NS 100000u		/* between two looks at the door */
 #define TICK_LOOKS 1024u	/* looks between two looks at the clock */
 #define WATCH_AHEAD 8		/* queues asked for early */
 #define WATCH_QUEUES 256u	/* queues looked at without a bell in one go */
@@ -33,6 +32,7 @@ vine_lane_init(struct vine_lane *lane, struct vine_pipe_s *pipe,
 	lane->index = index;
 	vine_ready_bind(pipe->seg, index, &lane->ready);
 	vine_sched_init(&lane->sched);
+	utils_list_init(&lane->parked);
 	lane->task_ticks = utils_clock_from_ns(VINE_TASK_NS);
 	lane->all_room = 16;
 	lane->all = malloc(lane->all_room * sizeof(*lane->all));
@@ -49,8 +49,11 @@ vine_lane_fini(struct vine_lane *lane)
 {
 	struct vine_req *req, *next;
 
-	for (uint32_t i = 0; i < lane->all_count; i++)
+	for (uint32_t i = 0; i < lane->all_count; i++) {
+		if (lane->all[i]->job)
+			vine_ctl_drop(lane->all[i]);
 		free(lane->all[i]);
+	}
 	for (req = lane->free_reqs; req; req = next) {
 		next = req->next;
 		free(req->table);
@@ -68,9 +71,31 @@ vine_lane_req_new(struct vine_lane *lane)
 {
 	struct vine_req *req = calloc(1, sizeof(*req));
 
-	if (req)
+	if (req) {
 		req->lane = lane;
+		lane->reqs++;
+	}
 	return req;
+}
+
+void
+vine_lane_req_retire(struct vine_lane *lane, struct vine_req *req)
+{
+	int spare = lane->reqs > atomic_load_explicit(&lane->held_count,
+						      memory_order_relaxed) +
+		VINE_REQS_KEPT;
+
+	if (req->table && (spare || lane->tables > VINE_TABLES_KEPT)) {
+		free(req->table);
+		req->table = NULL;
+		lane->tables--;
+	}
+	if (!spare) {
+		vine_lane_req_free(lane, req);
+		return;
+	}
+	free(req);
+	lane->reqs--;
 }
 
 void
@@ -161,10 +186,13 @@ run(struct vine_lane *lane, struct vine_pq *pq, const struct vine_desc *batch,
 	while (n < count) {
 		if (count == VINE_TAKE_BATCH)
 			vine_ring_expect(&pq->sub, n);
-		if (__builtin_expect(pq->control, 0))
-			vine_ctl_run(lane, pq, &batch[n]);
-		else if (vine_req_run(lane, pq, &batch[n]) != 0)
+		if (__builtin_expect(pq->control, 0)) {
+			lane->partial = !vine_ctl_run(lane, pq, &batch[n]);
+			if (lane->partial)
+				break;
+		} else if (vine_req_run(lane, pq, &batch[n]) != 0) {
 			break;
+		}
 		n++;
 		if (is_over(lane))
 			break;
@@ -181,6 +209,8 @@ visit(struct vine_lane *lane, struct vine_pq *pq)
 	uint32_t took, ran, room, n = 0;
 	int more, stream = 0;
 
+	lane->work = 0;
+	lane->partial = 0;
 	do {
 		room = lane->room - n;
 		took = take(lane, pq, batch, room < VINE_TAKE_BATCH ? room :
@@ -193,8 +223,10 @@ visit(struct vine_lane *lane, struct vine_pq *pq)
 		if (pq->sub.pos - pq->taken > pq->sub.mask / 4)
 			publish_taken(pq);
 	} while (more && ran == took && n < lane->room);
+	if (__builtin_expect(pq->over, 0))
+		publish_taken(pq);
 	if (n == 0)
-		return 0;
+		return lane->partial;
 	pq->looks = 0;
 	if (stream && !more)
 		pq->skip = VINE_STREAM_SKIP;
@@ -228,6 +260,13 @@ unwatch(struct vine_lane *lane, const struct vine_pq *pq)
 	last->at = pq->at;
 }
 
+static void
+file(struct vine_lane *lane, struct vine_pq *pq, int level)
+{
+	vine_sched_add(&lane->sched, &pq->share->turns, &pq->item,
+		       (uint32_t)level);
+}
+
 /* Look at some of the empty queues and file those that have a task now. */
 static void
 look(struct vine_lane *lane)
@@ -254,8 +293,7 @@ look(struct vine_lane *lane)
 			continue;
 		}
 		unwatch(lane, pq);	/* the last one stands here now */
-		vine_sched_add(&lane->sched, pq->share, &pq->item,
-			       (uint32_t)level);
+		file(lane, pq, level);
 	}
 }
 
@@ -268,6 +306,7 @@ pick(struct vine_lane *lane)
 {
 	uint32_t room = lane->share - lane->used;
 	struct vine_sched_item *item;
+	struct vine_pq *pq;
 
 	if (lane->used >= lane->share)
 		return NULL;
@@ -278,13 +317,15 @@ pick(struct vine_lane *lane)
 		room = vine_sched_credit(item);
 	if (room > (uint32_t)item->left)
 		room = (uint32_t)item->left;
-	lane->room = room;
+	pq = utils_list_of(item, struct vine_pq, item);
+	lane->room = pq->control ? 1 : room;	/* each may be long */
 	lane->turn_end = lane->now ? lane->now + room * lane->task_ticks : 0;
 	lane->answered = lane->now;
-	return utils_list_of(item, struct vine_pq, item);
+	return pq;
 }
 
-/* What a visit cost: its tasks, or the time it took if that is more. */
+/* What a visit cost: its tasks, the work that a control task is known to have
+ * been, or the time it took; whichever is most. */
 static uint32_t
 cost_of(struct vine_lane *lane, uint32_t tasks)
 {
@@ -293,6 +334,8 @@ cost_of(struct vine_lane *lane, uint32_t tasks)
 	/* a slot that its peer emptied again costs as well */
 	if (tasks == 0)
 		tasks = 1;
+	if (lane->work > tasks)
+		tasks = lane->work;
 	if (lane->now == 0)
 		return tasks;
 	end = utils_clock_ticks();
@@ -308,7 +351,7 @@ static struct vine_pq *
 settle(struct vine_lane *lane, struct vine_pq *pq, uint32_t tasks)
 {
 	uint32_t cost = cost_of(lane, tasks);
-	int level = next_level(lane, pq);
+	int level = pq->over ? -1 : next_level(lane, pq);
 
 	lane->used += cost;
 	vine_sched_charge(&lane->sched, &pq->item, tasks, cost);
@@ -319,9 +362,10 @@ settle(struct vine_lane *lane, struct vine_pq *pq, uint32_t tasks)
 		if (level < 0)
 			watch(lane, pq);
 		else
-			vine_sched_add(&lane->sched, pq->share, &pq->item,
-				       (uint32_t)level);
+			file(lane, pq, level);
 	}
+	if (pq->over)
+		vine_park_queue(lane, pq);
 	/* where others compete, look who has come after each turn */
 	if (lane->now && lane->sched.current == NULL)
 		return NULL;
@@ -358,29 +402,28 @@ only_one(struct vine_lane *lane)
 		return NULL;
 	}
 	lane->answered = 0;
-	lane->room = VINE_VISIT_BUDGET;
+	lane->room = pq->control ? 1 : VINE_VISIT_BUDGET;
 	return pq;
 }
 
 void
 vine_lane_activate(struct vine_lane *lane, struct vine_pq *pq)
 {
-	if (pq->active)
+	if (pq->active || pq->parked)
 		return;
 	pq->active = 1;
 	pq->looks = 0;
 	watch(lane, pq);
-	vine_sched_enter(&lane->sched, pq->share);
+	vine_sched_enter(&lane->sched, &pq->share->turns);
 	arch_store32(&pq->shm->armed, 0);
 }
 
-/* An empty queue is not looked at any more. */
-static void
-deactivate(struct vine_lane *lane, struct vine_pq *pq)
+void
+vine_lane_deactivate(struct vine_lane *lane, struct vine_pq *pq)
 {
 	pq->active = 0;
 	unwatch(lane, pq);
-	vine_sched_leave(&lane->sched, pq->share);
+	vine_sched_leave(&lane->sched, &pq->share->turns);
 }
 
 struct vine_pq *
@@ -412,17 +455,34 @@ on_ready(void *arg, uint32_t queue)
 		vine_lane_activate(lane, pq);
 }
 
-/* Somebody knocked. Not more often than DOOR_NS: anybody can knock. */
+/* How long until the door may be looked at again. */
+static uint64_t
+door_left(const struct vine_lane *lane, uint64_t now)
+{
+	uint64_t since = now - lane->last_door;
+
+	return since < lane->door_wait ? lane->door_wait - since : 0;
+}
+
+/*
+ * Somebody knocked. Anybody can, and it costs a look at every slot: each time
+ * that it was in vain the next look is put off for twice as long.
+ */
 static uint32_t
 answer_door(struct vine_lane *lane)
 {
+	const uint64_t least = VINE_DOOR_MIN_US * UINT64_C(1000);
 	uint64_t now = utils_clock_ns();
 
-	if (now - lane->last_door < DOOR_NS)
+	if (door_left(lane, now))
 		return 0;
-	lane->last_door = now;
 	lane->knocked = 0;
-	vine_door_answer(lane->pipe);
+	if (vine_door_answer(lane->pipe) || lane->door_wait < least ||
+	    now - lane->last_door > VINE_REAP_MS * UINT64_C(1000000))
+		lane->door_wait = least;
+	else if (lane->door_wait < VINE_DOOR_MAX_US * UINT64_C(1000))
+		lane->door_wait *= 2;
+	lane->last_door = now;
 	return 1;
 }
 
@@ -495,7 +555,7 @@ retire_idle(struct vine_lane *lane)
 			pq->looks = 0;
 			i++;
 		} else {
-			deactivate(lane, pq);
+			vine_lane_deactivate(lane, pq);
 		}
 	}
 }
@@ -538,7 +598,7 @@ find_late(struct vine_lane *lane, uint32_t most)
 			arch_prefetch(at[-2 * WATCH_AHEAD]);
 			arch_prefetch(vine_ring_slot(&at[-WATCH_AHEAD]->sub));
 		}
-		if (!vine_ring_peek(&pq->sub) || pq->active)
+		if (!vine_ring_peek(&pq->sub) || pq->active || pq->parked)
 			continue;
 		/* whose bit is set rang a moment ago */
 		if (!vine_ready_has(&lane->ready, pq->index))
@@ -559,6 +619,7 @@ tick(struct vine_lane *lane)
 	if (now - lane->last_tick < VINE_TICK_MS * UINT64_C(1000000))
 		return;
 	lane->last_tick = now;
+	lane->park_left = lane->parked_count;	/* a place may be lost */
 	vine_lane_run_deferred(lane);
 	if (lane->index == 0)
 		vine_pipe_tick(lane->pipe, now);
@@ -584,6 +645,9 @@ take_in(struct vine_lane *lane)
 		vine_lane_run_deferred(lane);
 	if (atomic_load_explicit(&lane->posts, memory_order_relaxed))
 		n += vine_lane_run_posts(lane);
+	if (atomic_load_explicit(&lane->freed, memory_order_relaxed) |
+	    lane->park_left)
+		n += vine_park_look(lane);
 	if (vine_ready_any(&lane->ready))
 		n += vine_ready_collect(&lane->ready, on_ready, lane);
 	if (__builtin_expect(lane->knocked, 0))
@@ -609,7 +673,9 @@ vine_lane_poll_share(struct vine_lane *lane, uint32_t share)
 			pq = settle(lane, pq, got);
 			continue;
 		}
-		if (got == 0)
+		if (__builtin_expect(pq->over, 0))
+			vine_park_queue(lane, pq);
+		else if (got == 0)
 			found_empty(pq);
 		pq = NULL;
 	}
@@ -627,9 +693,10 @@ vine_lane_poll_share(struct vine_lane *lane, uint32_t share)
 static int
 has_work(struct vine_lane *lane)
 {
-	if (lane->knocked || lane->sched.filled || atomic_load(&lane->posts) ||
-	    atomic_load(&lane->answers) ||
-	    vine_ready_any(&lane->ready))
+	if ((lane->knocked && door_left(lane, utils_clock_ns()) == 0) ||
+	    lane->sched.filled || atomic_load(&lane->posts) ||
+	    atomic_load(&lane->answers) || atomic_load(&lane->freed) ||
+	    lane->park_left || vine_ready_any(&lane->ready))
 		return 1;
 	for (uint32_t i = 0; i < lane->active_count; i++)
 		if (vine_ring_peek(&lane->active[i]->sub))
@@ -665,9 +732,11 @@ vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
 		return 0;
 	while (lane->active_count > 0) {
 		check_sequence(lane, lane->active[0]);
-		deactivate(lane, lane->active[0]);
+		vine_lane_deactivate(lane, lane->active[0]);
 	}
 	*limit_ns = due - now;
+	if (lane->knocked && door_left(lane, now) < *limit_ns)
+		*limit_ns = door_left(lane, now);
 	vine_lane_count(lane, VINE_COUNT_SLEEPS, 1);
 	return 1;
 }
@@ -699,7 +768,11 @@ vine_lane_remove(struct vine_lane *lane, struct vine_pq *pq)
 		watch(lane, pq);
 	}
 	if (pq->active)
-		deactivate(lane, pq);
+		vine_lane_deactivate(lane, pq);
+	vine_park_remove(lane, pq);
+	utils_list_remove(&pq->mate);
+	if (pq->job)
+		vine_ctl_drop(pq);
 	arch_store32(&pq->shm->state, 0);
 	/* the lane's number goes last: until then nobody takes the index */
 	atomic_store(&lane->pipe->queues[pq->index], NULL);

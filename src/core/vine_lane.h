@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "arch/spin/arch_bell.h"
+#include "core/vine_park.h"
 #include "core/vine_ready.h"
 #include "core/vine_req.h"
 #include "core/vine_ring.h"
@@ -25,6 +26,7 @@
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
 
+struct vine_ctl_job;
 struct vine_pipe_s;
 struct vine_rec;
 
@@ -73,11 +75,17 @@ struct vine_pq {
 	uint32_t skip;			/* looks to leave out, see visit() */
 	uint32_t active;
 	uint32_t at;			/* in lane->active, while it is empty */
-	struct vine_sched_session *share; /* of its session in this lane */
+	struct vine_share *share;	/* of its session in this lane */
 	struct vine_sched_item item;
 	struct vine_way way;
+	struct utils_link mate;		/* in share->queues */
+	struct vine_req *held;		/* list */
+	uint32_t over;			/* 1: its next task found no place */
+	uint32_t parked;		/* 1: it waits for one */
+	struct utils_link park;		/* in share->parked */
 	uint32_t added;			/* 1: in the lane's list of all */
 	uint32_t control;		/* 1: the session's control queue */
+	struct vine_ctl_job *job;	/* of it, see vine_ctl.c; or NULL */
 	uint32_t cancels;		/* how many of cancel[] are used */
 	struct vine_cancel cancel[VINE_CANCELS_PENDING];
 	uint32_t place;			/* in the lane's list of all */
@@ -113,11 +121,19 @@ struct vine_lane {
 	uint32_t watch_left;		/* of `all`, in this round */
 	uint64_t last_watch;		/* ns, when the round began */
 	struct vine_req *free_reqs;
-	struct vine_req *held;		/* list */
+	uint32_t reqs;			/* those of the pool, and in use */
+	uint32_t tables;		/* of them */
 	_Atomic uint32_t held_count;
+	uint32_t work;			/* units that this visit's control
+					 * task cost */
+	uint32_t partial;		/* 1: it is to be gone on with */
+	struct utils_list parked;	/* of struct vine_share */
+	uint32_t parked_count;
+	uint32_t park_left;		/* of them, in this round */
 	struct vine_post *deferred;
 	int knocked;			/* lane 0: somebody is at the door */
 	uint64_t last_door;
+	uint64_t door_wait;		/* ns until the next look at it */
 	uint64_t last_tick;
 	uint64_t answered;		/* tick of this visit's last answer */
 	uint32_t looks;			/* since the last at the clock */
@@ -127,6 +143,7 @@ struct vine_lane {
 	_Atomic uint32_t completers;	/* threads in vine_req_complete */
 	_Atomic(struct vine_post *) posts;
 	_Atomic(struct vine_req *) answers;
+	_Atomic uint32_t freed;		/* 1: a place was given back */
 	_Atomic uint64_t quiet;		/* epoch seen at the last quiet point */
 	_Atomic uint32_t asleep;
 	_Atomic uint64_t count[VINE_COUNT_MAX];
@@ -237,14 +254,21 @@ void vine_lane_run_deferred(struct vine_lane *lane);
 /* vine_lane_activate has the lane look at a queue until it is idle again. */
 void vine_lane_activate(struct vine_lane *lane, struct vine_pq *pq);
 
+/* vine_lane_deactivate ends that, for a queue that no scheduler has. */
+void vine_lane_deactivate(struct vine_lane *lane, struct vine_pq *pq);
+
 /* vine_lane_ring wakes the lane if it sleeps. Any thread. */
 void vine_lane_ring(struct vine_lane *lane);
 
 /*
  * vine_lane_req returns a request of the lane's pool, or NULL when there is no
- * memory for one; vine_lane_req_free puts it back. The lane's thread.
+ * memory for one; vine_lane_req_free puts it back. One that was held, or has a
+ * table, goes by vine_lane_req_retire, which frees what the pool does not need:
+ * it keeps VINE_REQS_KEPT requests and VINE_TABLES_KEPT tables beside those
+ * that are held. The lane's thread.
  */
 struct vine_req *vine_lane_req_new(struct vine_lane *lane);
+void vine_lane_req_retire(struct vine_lane *lane, struct vine_req *req);
 
 static inline struct vine_req *
 vine_lane_req(struct vine_lane *lane)

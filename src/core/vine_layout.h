@@ -69,7 +69,8 @@ struct vine_header_shm {
 	le32_t appliance;	/* enum vine_appliance_state */
 	le32_t clock_kind;	/* enum utils_clock_kind of its stamps */
 	le64_t heartbeat;	/* grows while it looks around */
-	le64_t pad2[4];
+	le32_t scarce;		/* changes when a session found no memory */
+	le32_t pad2[7];
 	le8_t  pad3[VINE_PAGE - 128];
 };
 
@@ -116,7 +117,16 @@ struct vine_session_shm {
 	le64_t pad2;
 	/* writer: the appliance (a bell the application sleeps on) */
 	le32_t bell;
-	le32_t pad3[15];
+	le32_t procs;		/* from here on for tools; a quota 0: none */
+	le64_t code;		/* bytes, of these procedures */
+	le64_t quota_memory;
+	le64_t quota_code;
+	le32_t quota_tasks;
+	le32_t quota_queues;
+	le32_t quota_vaccels;
+	le32_t quota_procs;
+	le32_t tasks;		/* in flight; updated every VINE_TICK_MS */
+	le32_t pad3[3];
 };
 
 /* A queue's directory entry. The rings themselves lie in the heap. */
@@ -247,6 +257,7 @@ VINE_ASSERT_AT(vine_header_shm, boot_id, 72);
 VINE_ASSERT_AT(vine_header_shm, appliance, 80);
 VINE_ASSERT_AT(vine_header_shm, clock_kind, 84);
 VINE_ASSERT_AT(vine_header_shm, heartbeat, 88);
+VINE_ASSERT_AT(vine_header_shm, scarce, 96);
 
 VINE_ASSERT_SIZE(vine_session_shm, 256);
 VINE_ASSERT_AT(vine_session_shm, claim, 0);
@@ -267,6 +278,15 @@ VINE_ASSERT_AT(vine_session_shm, mailbox, 168);
 VINE_ASSERT_AT(vine_session_shm, queues, 176);
 VINE_ASSERT_AT(vine_session_shm, vaccels, 180);
 VINE_ASSERT_AT(vine_session_shm, bell, 192);
+VINE_ASSERT_AT(vine_session_shm, procs, 196);
+VINE_ASSERT_AT(vine_session_shm, code, 200);
+VINE_ASSERT_AT(vine_session_shm, quota_memory, 208);
+VINE_ASSERT_AT(vine_session_shm, quota_code, 216);
+VINE_ASSERT_AT(vine_session_shm, quota_tasks, 224);
+VINE_ASSERT_AT(vine_session_shm, quota_queues, 228);
+VINE_ASSERT_AT(vine_session_shm, quota_vaccels, 232);
+VINE_ASSERT_AT(vine_session_shm, quota_procs, 236);
+VINE_ASSERT_AT(vine_session_shm, tasks, 240);
 
 VINE_ASSERT_SIZE(vine_queue_shm, 256);
 VINE_ASSERT_AT(vine_queue_shm, armed, 0);

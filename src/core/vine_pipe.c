@@ -10,6 +10,7 @@
 
 #include "arch/shm/arch_shm.h"
 #include "core/vine_door.h"
+#include "core/vine_park.h"
 #include "core/vine_pipe.h"
 #include "core/vine_program.h"
 #include "utils/utils_clock.h"
@@ -118,15 +119,22 @@ pipe_new(struct vine_seg *seg, uint32_t lanes, int spin,
 		return -EBUSY;
 	}
 	pipe = calloc(1, sizeof(*pipe));
-	if (pipe == NULL)
-		return -ENOMEM;
-	pthread_mutex_init(&pipe->lock, NULL);
-	pipe->seg = seg;
-	pipe->spin = spin;
-	pipe->weight = VINE_WEIGHT_DEFAULT;
-	rc = tables_init(pipe, lanes);
+	rc = -ENOMEM;
+	if (pipe) {
+		pthread_mutex_init(&pipe->lock, NULL);
+		pipe->seg = seg;
+		pipe->spin = spin;
+		pipe->weight = VINE_WEIGHT_DEFAULT;
+		vine_quota_init(&pipe->quotas);
+		rc = tables_init(pipe, lanes);
+		if (rc)
+			pipe_free(pipe);
+	}
 	if (rc) {
-		pipe_free(pipe);
+		/* of an object the lock goes with the descriptor */
+		if (seg->fd < 0)
+			arch_store32(&vine_seg_header(seg)->appliance,
+				     VINE_APPLIANCE_NONE);
 		return rc;
 	}
 	arch_bell_register();
@@ -155,12 +163,22 @@ vine_pipe_start(const struct utils_config *config, uint32_t lanes,
 	if (rc)
 		return rc;
 	rc = pipe_new(seg, lanes, wants_spin(config), pipe);
-	if (rc == 0)
-		(*pipe)->weight = (uint32_t)
-			utils_config_u64(config, UTILS_KEY_segment_weight);
-	else
+	if (rc) {
 		vine_seg_close(seg);
-	return rc;
+		return rc;
+	}
+	(*pipe)->weight = (uint32_t)
+		utils_config_u64(config, UTILS_KEY_segment_weight);
+	vine_pipe_set_quotas(*pipe, config);
+	return 0;
+}
+
+void
+vine_pipe_set_quotas(vine_pipe_s *pipe, const struct utils_config *config)
+{
+	vine_quota_read(&pipe->quotas, config);
+	for (uint32_t i = 0; i < pipe->lane_count; i++)
+		vine_park_free(&pipe->lanes[i]);
 }
 
 void
@@ -254,7 +272,7 @@ vine_pipe_publish(vine_pipe_s *pipe)
 }
 
 void
-vine_pipe_sweep(vine_pipe_s *pipe)
+vine_pipe_sweep(vine_pipe_s *pipe, uint32_t most)
 {
 	uint64_t quiet = UINT64_MAX;
 
@@ -271,8 +289,19 @@ vine_pipe_sweep(vine_pipe_s *pipe)
 		if (!atomic_load(&lane->asleep) && seen < quiet)
 			quiet = seen;
 	}
-	vine_extents_sweep(&pipe->extents, quiet);
+	vine_extents_sweep(&pipe->extents, quiet, most);
 	vine_registry_sweep(&pipe->registry, quiet);
+}
+
+/* Who has memory and does not need it is told so, now and then. */
+static void
+call_for_memory(struct vine_pipe_s *pipe)
+{
+	struct vine_header_shm *h = vine_seg_header(pipe->seg);
+
+	if (pipe->scarce)
+		arch_store32(&h->scarce, arch_load32(&h->scarce) + 1);
+	pipe->scarce = 0;
 }
 
 void
@@ -281,7 +310,11 @@ vine_pipe_tick(vine_pipe_s *pipe, uint64_t now_ns)
 	arch_store64(&vine_seg_header(pipe->seg)->heartbeat, ++pipe->heartbeat);
 	if (pthread_mutex_trylock(&pipe->lock) == 0) {
 		publish_locked(pipe);
-		vine_pipe_sweep(pipe);
+		call_for_memory(pipe);
+		for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++)
+			if (pipe->recs[i].state == VINE_REC_OPEN)
+				vine_door_tell(pipe, &pipe->recs[i]);
+		vine_pipe_sweep(pipe, VINE_SWEEP_TICK);
 		pthread_mutex_unlock(&pipe->lock);
 	}
 	if (now_ns - pipe->last_reap >= VINE_REAP_MS * UINT64_C(1000000)) {
@@ -320,6 +353,19 @@ vine_pipe_add_proc_of(vine_pipe_s *pipe, vine_accel_type_e type,
 	return rc;
 }
 
+static void
+abandon_held(struct vine_pipe_s *pipe, struct vine_pq *pq)
+{
+	struct vine_req *req = pq->held, *next;
+
+	for (; req; req = next) {
+		next = req->held_next;
+		if (req->accel->owner == &pipe->program)
+			vine_req_answer(req, VINE_STATUS_APPLIANCE_LOST,
+					ESHUTDOWN, 0);
+	}
+}
+
 /* Requests of the program's own accelerators will not be answered any more. */
 static uint32_t
 abandon(struct vine_pipe_s *pipe)
@@ -328,16 +374,10 @@ abandon(struct vine_pipe_s *pipe)
 
 	for (uint32_t i = 0; i < pipe->lane_count; i++) {
 		struct vine_lane *lane = &pipe->lanes[i];
-		struct vine_req *req, *next;
 
 		vine_lane_poll(lane);
-		for (req = lane->held; req; req = next) {
-			next = req->held_next;
-			if (req->accel->owner == &pipe->program)
-				vine_req_answer(req,
-						VINE_STATUS_APPLIANCE_LOST,
-						ESHUTDOWN, 0);
-		}
+		for (uint32_t q = 0; q < lane->all_count; q++)
+			abandon_held(pipe, lane->all[q]);
 		while (atomic_load(&lane->completers))
 			sched_yield();
 		left += lane->held_count;

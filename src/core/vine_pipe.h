@@ -19,6 +19,7 @@
 #include "arch/spin/arch_ladder.h"
 #include "core/vine_extent.h"
 #include "core/vine_lane.h"
+#include "core/vine_quota.h"
 #include "core/vine_registry.h"
 
 enum vine_rec_state {
@@ -37,10 +38,11 @@ struct vine_rec {
 	uint32_t fence;
 	struct arch_bell bell;	/* at which its threads wait */
 	uint64_t nonce;
-	uint64_t granted;	/* bytes */
 	uint32_t queues;
 	uint32_t vaccels;
 	uint32_t procs;		/* held by it, of applications */
+	uint64_t code;		/* bytes of these */
+	struct vine_places places; /* of its tasks in flight */
 	uint32_t control;	/* index of its control queue */
 	uint32_t weight;	/* as it says: vine_sched makes it one */
 	uint32_t strikes;	/* how often its claim looked abandoned */
@@ -50,7 +52,7 @@ struct vine_rec {
 	uint8_t *proc_refs;	/* bitmap by procedure index */
 	_Atomic uint32_t lanes_open; /* lanes that still have queues of it */
 	/* its share in each lane that has queues of it; only that lane's */
-	struct vine_sched_session *shares[VINE_BELLS_MAX];
+	struct vine_share *shares[VINE_BELLS_MAX];
 };
 
 /* Extents of rings belong to this serial, which no descriptor can name. */
@@ -74,8 +76,12 @@ struct vine_pipe_s {
 	uint32_t next_lane;
 	uint32_t next_queue;
 	struct utils_log_rate door_rate;
+	struct utils_log_rate quota_rate;
+	struct vine_quotas quotas;
+	struct vine_places places;	/* of its tasks in flight */
 	uint64_t last_reap;
 	uint64_t heartbeat;
+	uint32_t scarce;		/* 1: no memory for one, lately */
 	_Atomic int serving;		/* sessions are admitted */
 	_Atomic int draining;		/* no new sessions */
 	_Atomic int fenced;		/* those that come are refused */
@@ -121,6 +127,12 @@ void vine_pipe_drain(vine_pipe_s *pipe);
  */
 int vine_pipe_end(vine_pipe_s *pipe, int *last);
 
+/*
+ * vine_pipe_set_quotas takes over the quotas of a config. One thread at a time;
+ * the pipe may be served meanwhile.
+ */
+void vine_pipe_set_quotas(vine_pipe_s *pipe, const struct utils_config *config);
+
 /* vine_pipe_busy counts the tasks that were taken and not answered. */
 uint32_t vine_pipe_busy(vine_pipe_s *pipe);
 
@@ -131,8 +143,11 @@ vine_pipe_rest(vine_pipe_s *pipe)
 	return atomic_fetch_add(&pipe->epoch, 1) + 1;
 }
 
-/* vine_pipe_sweep frees what has rested long enough. Under the lock. */
-void vine_pipe_sweep(vine_pipe_s *pipe);
+/*
+ * vine_pipe_sweep frees what has rested long enough, having looked at up to
+ * `most` extents. Under the lock.
+ */
+void vine_pipe_sweep(vine_pipe_s *pipe, uint32_t most);
 
 /* vine_pipe_publish writes the counters, unless another lane is at it. */
 void vine_pipe_publish(vine_pipe_s *pipe);

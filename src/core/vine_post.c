@@ -100,6 +100,7 @@ add_here(struct vine_lane *lane, struct vine_post *post)
 
 	pq->place = lane->all_count;
 	pq->added = 1;
+	utils_list_push_back(&pq->share->queues, &pq->mate);
 	lane->all[lane->all_count++] = pq;
 	/* armed from the start; what came before this is found by this look */
 	if (vine_ring_peek(&pq->sub))

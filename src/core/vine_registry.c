@@ -239,61 +239,116 @@ vine_registry_close_all(struct vine_registry *r, uint32_t serial)
 	}
 }
 
-int
-vine_registry_add_proc(struct vine_registry *r, vine_accel_type_e type,
-		       const char *name, const void *code, size_t size,
-		       const struct vine_owner *owner, void *ctx,
-		       struct vine_proc_s **out)
+void *
+vine_registry_code(struct vine_registry *r, size_t size)
 {
-	struct vine_proc_shm *shm;
-	struct vine_proc_slot *s;
-	struct vine_proc_s *p;
+	void *code;
+
+	if (size > r->seg->layout.heap_size - r->code_bytes)
+		return NULL;
+	code = malloc(size ? size : 1);
+	if (code)
+		r->code_bytes += size;
+	return code;
+}
+
+void
+vine_registry_code_drop(struct vine_registry *r, void *code, size_t size)
+{
+	r->code_bytes -= size;
+	free(code);
+}
+
+/* Is the name free, and a place? */
+static int
+proc_slot(const struct vine_registry *r, vine_accel_type_e type,
+	  const char *name, uint32_t *index)
+{
 	uint32_t i = 1;
 
-	if (!good_name(name, sizeof(p->name)) || type >= VINE_ACCEL_TYPES)
+	if (!good_name(name, sizeof(((struct vine_proc_s *)0)->name)) ||
+	    type >= VINE_ACCEL_TYPES)
 		return -EINVAL;
 	for (uint32_t j = 1; j < r->proc_count; j++) {
-		p = atomic_load(&r->procs[j].proc);
+		struct vine_proc_s *p = atomic_load(&r->procs[j].proc);
+
 		if (p && p->type == type && strcmp(p->name, name) == 0)
 			return -EEXIST;
 	}
 	while (i < r->proc_count && atomic_load(&r->procs[i].proc))
 		i++;
-	if (i == r->proc_count ||
-	    (code && size > r->seg->layout.heap_size - r->code_bytes))
-		return -ENOSPC;
+	*index = i;
+	return i == r->proc_count ? -ENOSPC : 0;
+}
+
+/* Make it known, in our table and in the directory. */
+static void
+proc_set(struct vine_registry *r, uint32_t i, struct vine_proc_s *p)
+{
+	struct vine_proc_slot *s = &r->procs[i];
+	struct vine_proc_shm *shm = vine_seg_proc(r->seg, i);
+
+	p->handle = i | (uint32_t)++s->generation << 16;
+	atomic_store_explicit(&s->proc, p, memory_order_relaxed);
+	/* REG-R2: pairs with REG-A2 in vine_registry_proc(). */
+	atomic_store_explicit(&s->word, p->handle, memory_order_release);
+	arch_store32(&shm->type, p->type);
+	arch_store32(&shm->users, 0);
+	arch_store64(&shm->code_size, p->code_size);
+	put_name(shm->name, p->name, sizeof(shm->name));
+	arch_store_release32(&shm->handle, p->handle);
+}
+
+int
+vine_registry_adopt_proc(struct vine_registry *r, vine_accel_type_e type,
+			 const char *name, void *code, size_t size,
+			 const struct vine_owner *owner, void *ctx,
+			 struct vine_proc_s **out)
+{
+	struct vine_proc_s *p;
+	uint32_t i;
+	int rc = proc_slot(r, type, name, &i);
+
+	if (rc)
+		return rc;
 	p = calloc(1, sizeof(*p));
 	if (p == NULL)
 		return -ENOMEM;
-	if (code) {
-		p->code = malloc(size ? size : 1);
-		if (p->code == NULL) {
-			free(p);
-			return -ENOMEM;
-		}
-		memcpy(p->code, code, size);
-		p->code_size = size;
-		r->code_bytes += size;
-	}
-	s = &r->procs[i];
-	p->handle = i | (uint32_t)++s->generation << 16;
+	p->code = code;
+	p->code_size = code ? size : 0;
 	p->type = type;
 	/* code of an application has no owner, but one who made it runnable */
 	p->owner = code ? NULL : owner;
 	p->builder = code ? owner : NULL;
 	p->ctx = ctx;
 	strcpy(p->name, name);
-	atomic_store_explicit(&s->proc, p, memory_order_relaxed);
-	/* REG-R2: pairs with REG-A2 in vine_registry_proc(). */
-	atomic_store_explicit(&s->word, p->handle, memory_order_release);
-	shm = vine_seg_proc(r->seg, i);
-	arch_store32(&shm->type, type);
-	arch_store32(&shm->users, 0);
-	arch_store64(&shm->code_size, size);
-	put_name(shm->name, name, sizeof(shm->name));
-	arch_store_release32(&shm->handle, p->handle);
+	proc_set(r, i, p);
 	*out = p;
 	return 0;
+}
+
+int
+vine_registry_add_proc(struct vine_registry *r, vine_accel_type_e type,
+		       const char *name, const void *code, size_t size,
+		       const struct vine_owner *owner, void *ctx,
+		       struct vine_proc_s **out)
+{
+	uint32_t i;
+	void *copy = NULL;
+	int rc = proc_slot(r, type, name, &i);
+
+	if (rc == 0 && code) {
+		copy = vine_registry_code(r, size);
+		if (copy == NULL)
+			return -ENOSPC;
+		memcpy(copy, code, size);
+	}
+	if (rc == 0)
+		rc = vine_registry_adopt_proc(r, type, name, copy, size, owner,
+					      ctx, out);
+	if (rc && copy)
+		vine_registry_code_drop(r, copy, size);
+	return rc;
 }
 
 struct vine_proc_s *

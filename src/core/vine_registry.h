@@ -90,6 +90,19 @@ int vine_registry_add_proc(struct vine_registry *r, vine_accel_type_e type,
 			   const struct vine_owner *owner, void *ctx,
 			   struct vine_proc_s **proc);
 
+/*
+ * vine_registry_code makes private memory for an application's code, which
+ * counts as all code does: NULL where that would be too much. It is given back
+ * by vine_registry_code_drop, or goes to vine_registry_adopt_proc, which is
+ * vine_registry_add_proc without the copy; if that fails the caller keeps it.
+ */
+void *vine_registry_code(struct vine_registry *r, size_t size);
+void vine_registry_code_drop(struct vine_registry *r, void *code, size_t size);
+int vine_registry_adopt_proc(struct vine_registry *r, vine_accel_type_e type,
+			     const char *name, void *code, size_t size,
+			     const struct vine_owner *owner, void *ctx,
+			     struct vine_proc_s **proc);
+
 struct vine_proc_s *vine_registry_find_proc(const struct vine_registry *r,
 					    vine_accel_type_e type,
 					    const char *name);

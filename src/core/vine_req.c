@@ -68,8 +68,10 @@ refuse_data(struct vine_lane *lane, const struct vine_pq *pq,
 static struct vine_req_table *
 table_room(struct vine_req *req)
 {
-	if (req->table == NULL)
+	if (req->table == NULL) {
 		req->table = malloc(sizeof(*req->table));
+		req->lane->tables += req->table != NULL;
+	}
 	return req->table;
 }
 
@@ -298,6 +300,12 @@ vine_req_run(struct vine_lane *lane, struct vine_pq *pq,
 
 	if (__builtin_expect(req == NULL, 0))
 		return -ENOMEM;
+	if (__builtin_expect(atomic_load_explicit(
+			&lane->pipe->quotas.on_tasks, memory_order_relaxed), 0)
+	    && vine_park_take(req, pq) != 0) {
+		vine_lane_req_free(lane, req);
+		return -EDQUOT;
+	}
 	req->pq = pq;
 	req->cookie = vine_desc_cookie(desc);
 	req->handle = vine_desc_accel(desc);
@@ -367,15 +375,17 @@ void
 vine_req_hold(struct vine_req *req)
 {
 	struct vine_lane *lane = req->lane;
+	struct vine_pq *pq = req->pq;
 
 	hold_all(req, 1);
+	vine_park_count(req);
 	req->held = 1;
 	req->canceled = 0;
-	req->held_next = lane->held;
-	req->held_at = &lane->held;
-	if (lane->held)
-		lane->held->held_at = &req->held_next;
-	lane->held = req;
+	req->held_next = pq->held;
+	req->held_at = &pq->held;
+	if (pq->held)
+		pq->held->held_at = &req->held_next;
+	pq->held = req;
 	lane->held_count++;
 }
 
@@ -440,9 +450,12 @@ vine_req_answer(struct vine_req *req, enum vine_status status, int error,
 	struct vine_pq *pq = req->pq;
 	struct vine_comp comp = { .cookie = req->cookie, .value = value };
 	uint32_t take = 0;
+	int big = req->held || req->table;
 
 	if (req->held)
 		unhold(req);
+	if (__builtin_expect(req->placed, 0))
+		vine_park_give(req);
 	if (!(req->flags & VINE_DESC_NOSTAMP)) {
 		if (req->complete == 0) {
 			req->complete = utils_clock_ticks();
@@ -465,7 +478,10 @@ vine_req_answer(struct vine_req *req, enum vine_status status, int error,
 	count(req, status);
 	if (req->accel)
 		count_accel(req, status);
-	vine_lane_req_free(req->lane, req);
+	if (__builtin_expect(big, 0))
+		vine_lane_req_retire(req->lane, req);
+	else
+		vine_lane_req_free(req->lane, req);
 	vine_lane_wake_peer(pq);
 }
 

@@ -55,6 +55,7 @@ struct vine_req {
 	/* held ones */
 	int held;
 	int canceled;			/* the service was told */
+	uint32_t placed;	/* not 0: it has a place, see vine_park.c */
 	struct vine_req *next;		/* free list, mailbox, taken list */
 	struct vine_req *held_next;
 	struct vine_req **held_at;	/* what points to us */
@@ -66,7 +67,8 @@ struct vine_req {
 /*
  * vine_req_run judges a copied descriptor, fills a request with checked views
  * and hands it to the owner of its accelerator; or refuses it with a status.
- * The lane's thread. Returns 0, or -ENOMEM: nothing was done.
+ * The lane's thread. Returns 0, or -ENOMEM, or -EDQUOT where the session has as
+ * many tasks in flight as it may: nothing was done then.
  */
 int vine_req_run(struct vine_lane *lane, struct vine_pq *pq,
 		 const struct vine_desc *desc);

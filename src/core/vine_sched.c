@@ -176,8 +176,8 @@ vine_sched_charge(struct vine_sched *sched, struct vine_sched_item *item,
 {
 	struct vine_sched_flow *flow = &item->session->flow[item->level];
 	struct utils_list *flows = &sched->level[item->level];
-	int32_t n = units < VINE_DEBT_MAX ? (int32_t)units :
-		(int32_t)VINE_DEBT_MAX;
+	int32_t n = units < VINE_DEBT_WORK_MAX ? (int32_t)units :
+		(int32_t)VINE_DEBT_WORK_MAX;
 
 	level_charge(sched, item->level, n);
 	item->left -= (int32_t)tasks;

@@ -216,17 +216,14 @@ may_reform(int fd, const struct want *w, uint64_t bytes)
 	return vine_seg_check(&h, bytes - w->off, w->file, &l);
 }
 
-/* Give the object its size and form it. Alone, under the attach byte. */
+/* Give the object its size and form it. */
 static int
-form_new(struct vine_seg *seg, const struct want *w, uint64_t bytes)
+form_sized(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 {
 	void *base;
 	int rc;
 
 	if (w->trunc) {
-		rc = may_reform(seg->fd, w, bytes);
-		if (rc)
-			return rc;
 		bytes = w->off + w->size;
 		/* without it first: what was there is gone, and given back;
 		 * what lies before our place is not ours */
@@ -259,6 +256,21 @@ form_new(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 	form(seg->base, &seg->layout);
 	seg->formed = 1;
 	return 0;
+}
+
+/* The object is nobody's or left over. Alone, under the attach byte. */
+static int
+form_new(struct vine_seg *seg, const struct want *w, uint64_t bytes)
+{
+	int rc = w->trunc ? may_reform(seg->fd, w, bytes) : 0;
+
+	if (rc)
+		return rc;
+	rc = form_sized(seg, w, bytes);
+	/* nobody is left who would remove it */
+	if (rc && w->trunc)
+		seg->mapper->remove(w->file);
+	return rc;
 }
 
 /* Map an object that is formed already; its size rules, not the config's. */

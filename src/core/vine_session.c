@@ -188,6 +188,14 @@ refusal(const struct vine_session *s)
 	return error > 0 && error < 4096 ? -(int)error : -EPROTO;
 }
 
+/* Leave without waiting: an answer that is late finds a slot that asks to. */
+static void
+give_up(struct vine_session *s)
+{
+	knock(s, VINE_REQUEST_DETACH);
+	unclaim(s);
+}
+
 static int
 attach(struct vine_session *s)
 {
@@ -209,9 +217,7 @@ attach(struct vine_session *s)
 	if (rc) {
 		log_error("segment %s session %u was not admitted: %s",
 			  s->seg->name, s->slot, strerror(-rc));
-		/* an answer that is late finds a slot that asks to leave */
-		knock(s, VINE_REQUEST_DETACH);
-		unclaim(s);
+		give_up(s);
 		return rc == -EDQUOT || rc == -ENOMEM ? -EUSERS : rc;
 	}
 	s->generation = arch_load64(&s->shm->generation);
@@ -224,6 +230,8 @@ attach(struct vine_session *s)
 	s->mailbox = vine_seg_at(s->seg, mailbox, VINE_CTL_NAME, 8);
 	rc = s->mailbox ? vine_queue_bind(s, arch_load32(&s->shm->queue),
 					  &s->control) : -EPROTO;
+	if (rc)
+		give_up(s);
 	return rc;
 }
 
@@ -285,6 +293,7 @@ session_new(const struct vine_session_opts *o, const struct utils_config *c)
 	s->weight = o && o->weight ? o->weight :
 		(uint32_t)utils_config_u64(c, UTILS_KEY_session_weight);
 	s->recycle = utils_config_u64(c, UTILS_KEY_recycle_size);
+	s->throttle = (int64_t)utils_config_u64(c, UTILS_KEY_throttle);
 	s->attach_timeout = o && o->attach_timeout ? o->attach_timeout :
 		(int64_t)utils_config_u64(c, UTILS_KEY_attach_timeout);
 	s->glanced = utils_clock_ns();
@@ -632,6 +641,41 @@ vine_session_fd(struct vine_session *session, int *fd)
 	return rc;
 }
 
+uint32_t
+vine_session_scarce(const struct vine_session *session)
+{
+	return arch_load32(&vine_seg_header(session->seg)->scarce);
+}
+
+uint64_t
+vine_session_memory(const struct vine_session *session)
+{
+	uint64_t quota = arch_load64(&session->shm->quota_memory);
+
+	return quota ? quota - quota % VINE_PAGE : UINT64_MAX;
+}
+
+/* What the appliance says of quotas. It trusts nobody with them: these are
+ * copies for us. */
+static void
+info_quotas(const struct vine_session_shm *s, struct vine_session_info *info)
+{
+	uint32_t queues = arch_load32(&s->queues);
+
+	info->memory.used = arch_load64(&s->granted);
+	info->memory.quota = arch_load64(&s->quota_memory);
+	info->tasks.used = arch_load32(&s->tasks);
+	info->tasks.quota = arch_load32(&s->quota_tasks);
+	info->thread_queues.used = queues ? queues - 1 : 0; /* control */
+	info->thread_queues.quota = arch_load32(&s->quota_queues);
+	info->vaccels.used = arch_load32(&s->vaccels);
+	info->vaccels.quota = arch_load32(&s->quota_vaccels);
+	info->procs.used = arch_load32(&s->procs);
+	info->procs.quota = arch_load32(&s->quota_procs);
+	info->code.used = arch_load64(&s->code);
+	info->code.quota = arch_load64(&s->quota_code);
+}
+
 int
 vine_session_info(struct vine_session *session, struct vine_session_info *info)
 {
@@ -644,5 +688,6 @@ vine_session_info(struct vine_session *session, struct vine_session_info *info)
 	info->generation = session->generation;
 	info->session_id = session->slot;
 	info->queues = session->queue_count;
+	info_quotas(session->shm, info);
 	return 0;
 }

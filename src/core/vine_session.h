@@ -41,6 +41,7 @@ struct vine_session {
 	uint64_t forks;		/* vine_fork_count when opened */
 	int64_t attach_timeout;
 	uint32_t weight;
+	int64_t throttle;	/* ns that VineTalk's API waits for memory */
 	uint64_t recycle;	/* bytes of a class that a thread keeps */
 	_Atomic uint32_t lost;	/* enum vine_status once the session is lost */
 	_Atomic uint64_t glanced; /* ns: when vine_session_glance last looked */
@@ -50,7 +51,7 @@ struct vine_session {
 	pthread_mutex_t lock;
 	struct vine_queue *queues;	/* all but the control queue */
 	struct vine_queue *idle;	/* those that no thread has */
-	uint32_t queue_count;
+	_Atomic uint32_t queue_count;	/* vine_session_info takes no lock */
 	struct vine_accel_s *phys;
 	struct vine_accel_s *virt;
 	struct vine_proc_s *procs;
@@ -99,6 +100,14 @@ vine_session_usable(const struct vine_session *session)
 						     memory_order_relaxed) != 0,
 				0) ? -ECONNRESET : 0;
 }
+
+/* vine_session_memory returns how many bytes of data the session may ever have,
+ * as the appliance says. */
+uint64_t vine_session_memory(const struct vine_session *session);
+
+/* vine_session_scarce returns a number that changes, now and then, while some
+ * session finds no memory. */
+uint32_t vine_session_scarce(const struct vine_session *session);
 
 /* vine_session_is_gone only looks whether the appliance still has the session.
  * If not, the next glance sees it too. */

@@ -259,7 +259,7 @@ vine_data_alloc(size_t size, vine_data_alloc_place_e place)
 	if (place < HostOnly || place > Both)
 		rc = -EINVAL;
 	if (s && rc == 0)
-		rc = vine_data_make(s, size, VINE_DATA_ALIGN, &d);
+		rc = vine_data_make_wait(s, size, s->throttle, &d);
 	if (d)
 		atomic_store_explicit(&d->place, (uint8_t)place,
 				      memory_order_relaxed);

@@ -129,6 +129,8 @@ vine_want_wait(struct vine_heap *heap, uint32_t cls, size_t size,
 
 	if (size > heap->session->seg->layout.heap_size)
 		return -ENOMEM;
+	if (size > vine_session_memory(heap->session))
+		return -EDQUOT;
 	if (wait_ns != VINE_FOREVER && (uint64_t)wait_ns < NEVER - now)
 		end = now + (uint64_t)wait_ns;
 	want_init(&want, cls, size);

@@ -38,6 +38,7 @@ struct vine_want {
  * as soon as there is one, at most wait_ns ns from now, or VINE_FOREVER. Sleeps
  * meanwhile, without the lock. Returns 0, or
  *   -ENOMEM      it is more than the whole heap
+ *   -EDQUOT      it is more than the session may ever have
  *   -ETIMEDOUT   there was none in time; or the appliance does not answer
  *   -ECONNRESET  the session was lost
  */

@@ -47,7 +47,8 @@ rt_wait_new(enum rt_wait_engine engine, struct rt_wait **out)
 	if (engine == RT_WAIT_EPOLL ||
 	    (engine == RT_WAIT_AUTO && rt_engine_uring.probe() != 0))
 		ops = &rt_engine_epoll;
-	if (ops->probe() != 0)
+	/* once: a second probe may fail where there is little left */
+	if (engine == RT_WAIT_URING && ops->probe() != 0)
 		return -ENOSYS;
 	w = calloc(1, sizeof(*w));
 	if (w == NULL)

@@ -136,6 +136,80 @@ START_TEST(refusals_are_logged_at_most_once_a_second)
 }
 END_TEST
 
+static void
+just_knock(void)
+{
+	struct vine_ready door;
+
+	vine_ready_bind(rig.pipe->seg, 0, &door);
+	vine_ready_ring(&door, VINE_READY_DOOR);
+}
+
+/* Each look goes through all slots, 4096 of them in a large segment. */
+START_TEST(who_knocks_in_vain_is_looked_at_less_and_less_often)
+{
+	struct vine_lane *lane;
+	uint64_t from, seen, looks = 0;
+	struct vine_session *s;
+
+	rig_open(&rig, 4 * RIG_MIB, NULL);
+	s = rig_attach(&rig);
+	rig_stop(&rig);
+	lane = &rig.pipe->lanes[0];
+	from = rig_ns();
+	seen = lane->last_door;
+	while (rig_ns() - from < SECOND / 5) {
+		just_knock();
+		vine_lane_poll(lane);
+		looks += lane->last_door != seen;
+		seen = lane->last_door;
+	}
+	/* 8 until it is 25.6 ms, then one each, and one a second anyway */
+	ck_assert_msg(looks <= 20, "%llu looks in 200 ms",
+		      (unsigned long long)looks);
+	ck_assert_uint_ge(looks, 3);
+	/* somebody who comes in is heard, and the next one at once again */
+	rig_start(&rig);
+	vine_session_close(s);
+	s = rig_attach(&rig);
+	rig_stop(&rig);
+	ck_assert_uint_le(lane->door_wait, 1000000);
+	rig_start(&rig);
+	vine_session_close(s);
+	rig_close(&rig);
+}
+END_TEST
+
+/* A knock that has to wait for its look is no reason to stay awake. */
+START_TEST(a_lane_sleeps_until_the_door_may_be_looked_at)
+{
+	struct arch_bell_seen bell;
+	struct vine_lane *lane;
+	uint64_t limit = 0;
+
+	rig_open(&rig, 4 * RIG_MIB, NULL);
+	rig_stop(&rig);
+	lane = &rig.pipe->lanes[0];
+	for (int i = 0; i < 2000 && lane->door_wait < 25600000; i++) {
+		just_knock();
+		vine_lane_poll(lane);
+		rig_nap(100000);
+	}
+	ck_assert_uint_ge(lane->door_wait, 25600000);
+	just_knock();
+	vine_lane_poll(lane);
+	ck_assert_int_eq(lane->knocked, 1);
+	/* once a round is due it looks at its queues first */
+	rig_await(vine_lane_arm(lane, &bell, &limit) == 1 ||
+		  (vine_lane_awake(lane, 0), vine_lane_poll(lane),
+		   just_knock(), vine_lane_poll(lane), 0));
+	ck_assert_uint_le(limit, 25600000);
+	vine_lane_awake(lane, 1);
+	rig_start(&rig);
+	rig_close(&rig);
+}
+END_TEST
+
 /*
  * What follows is the appliance's part step by step: its thread has stopped,
  * and the test does lane 0's work. `guest` is a session of the same program
@@ -552,6 +626,8 @@ START_TEST(a_fenced_segment_refuses_until_it_is_fenced_no_more)
 END_TEST
 
 static const struct rig_case cases[] = {
+	RIG_CASE(who_knocks_in_vain_is_looked_at_less_and_less_often),
+	RIG_CASE(a_lane_sleeps_until_the_door_may_be_looked_at),
 #if STEP_CAN
 	RIG_CASE(the_echo_is_the_last_word_of_an_answer),
 	RIG_CASE(a_request_is_not_taken_for_the_next_applicants),

@@ -108,9 +108,9 @@ START_TEST(a_returned_extent_rests_until_the_quiet_point)
 	ck_assert_int_eq(vine_extents_return(&x, 1, a, 10),
 			 (int64_t)x.heap_size);
 	ck_assert_ptr_null(vine_extents_find(&x, 1, a, 1));
-	vine_extents_sweep(&x, 10);
+	vine_extents_sweep(&x, 10, UINT32_MAX);
 	ck_assert_int_eq(vine_extents_grant(&x, 2, 0, 0, 1, &a), -ENOMEM);
-	vine_extents_sweep(&x, 11);
+	vine_extents_sweep(&x, 11, UINT32_MAX);
 	ck_assert_uint_eq(grant(2, x.heap_size), x.heap_off);
 	vine_extents_fini(&x);
 }
@@ -126,10 +126,10 @@ START_TEST(an_extent_that_a_request_holds_is_not_free)
 	e = vine_extents_find(&x, 1, a, 4096);
 	atomic_fetch_add(&e->holds, 1);
 	ck_assert_uint_eq(vine_extents_return_all(&x, 1, 1), 4096);
-	vine_extents_sweep(&x, UINT64_MAX);
+	vine_extents_sweep(&x, UINT64_MAX, UINT32_MAX);
 	ck_assert_int_eq(vine_extents_claim(&x, 2, 0, a, 4096), -EBUSY);
 	atomic_fetch_sub(&e->holds, 1);
-	vine_extents_sweep(&x, UINT64_MAX);
+	vine_extents_sweep(&x, UINT64_MAX, UINT32_MAX);
 	ck_assert_int_eq(vine_extents_claim(&x, 2, 0, a, 4096), 0);
 	ck_assert_ptr_nonnull(vine_extents_find(&x, 2, a, 4096));
 	vine_extents_fini(&x);
@@ -168,7 +168,7 @@ START_TEST(the_directory_tells_tools_what_is_granted)
 	}
 	ck_assert_int_eq(found, 1);
 	vine_extents_return_all(&x, 9, 1);
-	vine_extents_sweep(&x, 2);
+	vine_extents_sweep(&x, 2, UINT32_MAX);
 	for (uint32_t i = 0; i < x.max; i++)
 		ck_assert_uint_eq(arch_load64(&vine_seg_extent(&seg, i)->len),
 				  0);
@@ -186,7 +186,7 @@ START_TEST(entries_run_out_before_pages_and_come_back)
 		n++;
 	ck_assert_uint_eq(n, x.max);
 	vine_extents_return_all(&x, 1, 1);
-	vine_extents_sweep(&x, 2);
+	vine_extents_sweep(&x, 2, UINT32_MAX);
 	ck_assert_uint_eq(grant(2, x.heap_size), x.heap_off);
 	vine_extents_fini(&x);
 }
@@ -234,19 +234,54 @@ START_TEST(random_steps_keep_sessions_apart_and_lose_no_page)
 			memset(&owner[p], 0, held[i].len / 4096 *
 			       sizeof(*owner));
 			held[i] = held[--n];
-			vine_extents_sweep(&x, epoch + 1);
+			vine_extents_sweep(&x, epoch + 1, UINT32_MAX);
 		}
 	}
 	for (uint32_t s = 1; s <= 4; s++)
 		vine_extents_return_all(&x, s, ++epoch);
-	vine_extents_sweep(&x, epoch + 1);
+	vine_extents_sweep(&x, epoch + 1, UINT32_MAX);
 	ck_assert_uint_eq(x.resting, 0);
 	ck_assert_uint_eq(grant(1, x.heap_size), x.heap_off);
 	vine_extents_fini(&x);
 }
 END_TEST
 
+/* Control tasks sweep: a guest must not make that long. */
+START_TEST(a_sweep_looks_at_no_more_than_it_is_told)
+{
+	struct vine_extent *e[30];
+	vine_off_t off[30];
+	uint32_t rounds = 0;
+
+	setup_of(RIG_MIB);
+	for (int i = 0; i < 30; i++) {
+		off[i] = grant(1, 4096);
+		e[i] = vine_extents_find(&x, 1, off[i], 1);
+		if (i < 20)	/* a slow task works on it */
+			atomic_fetch_add(&e[i]->holds, 1);
+	}
+	ck_assert_uint_eq(x.use[0].held, 30 * 4096);
+	for (int i = 0; i < 30; i++)
+		vine_extents_return(&x, 1, off[i], 1);
+	vine_extents_sweep(&x, 2, 8);
+	ck_assert_uint_eq(x.resting, 30);	/* those that it saw are held */
+	while (x.resting > 20 && rounds++ < 10)
+		vine_extents_sweep(&x, 2, 8);
+	ck_assert_uint_eq(rounds, 3);
+	ck_assert_uint_eq(x.use[0].held, 20 * 4096);
+	ck_assert_uint_eq(x.use[0].resting, 20 * 4096);
+	for (int i = 0; i < 20; i++)
+		atomic_fetch_sub(&e[i]->holds, 1);
+	vine_extents_sweep(&x, 2, UINT32_MAX);
+	ck_assert_uint_eq(x.resting, 0);
+	ck_assert_uint_eq(x.use[0].held, 0);
+	ck_assert_uint_eq(x.use[0].resting, 0);
+	vine_extents_fini(&x);
+}
+END_TEST
+
 static const struct rig_case cases[] = {
+	RIG_CASE(a_sweep_looks_at_no_more_than_it_is_told),
 	RIG_CASE(a_session_finds_its_own_bytes_and_no_others),
 	RIG_CASE(two_extents_side_by_side_do_not_join_for_a_reference),
 	RIG_CASE(bad_grants_claims_and_returns_are_refused),

@@ -322,7 +322,7 @@ weight_of(struct vine_session *s)
 
 	ck_assert_int_eq(vine_session_info(s, &info), 0);
 	pthread_mutex_lock(&rig.pipe->lock);
-	weight = rig.pipe->recs[info.session_id].shares[0]->weight;
+	weight = rig.pipe->recs[info.session_id].shares[0]->turns.weight;
 	pthread_mutex_unlock(&rig.pipe->lock);
 	return weight;
 }

@@ -527,7 +527,49 @@ START_TEST(a_deleted_accelerator_refuses_and_answers_what_it_has)
 }
 END_TEST
 
+/* Each table is 3 KiB: a guest could leave them behind for good. */
+START_TEST(a_lane_keeps_no_more_requests_than_it_needs)
+{
+	enum { EACH = 3000, REFS = 3 };
+	struct vine_session *s;
+	static vine_task *task[EACH];
+	struct vine_lane *lane;
+	struct vine_slice slice[REFS];
+	struct vine_task_opts o;
+	vine_data *d;
+
+	rig_open(&rig, 16 * RIG_MIB, "queue_slots 2048\n");
+	lane = &rig.pipe->lanes[0];
+	s = rig_attach(&rig);
+	o = rig_opts(s, "keep");
+	ck_assert_int_eq(vine_data_alloc_in(s, 64, 0, &d), 0);
+	for (int i = 0; i < REFS; i++)
+		slice[i] = vine_slice_all(d);
+	o.in = slice;
+	o.in_count = REFS;
+	for (int i = 0; i < EACH; i++)
+		ck_assert_int_eq(vine_task_issue_opts(&o, &task[i]), 0);
+	rig_await(rig.kept_count == EACH);
+	rig_stop(&rig);
+	ck_assert_uint_eq(lane->tables, EACH);
+	rig_start(&rig);
+	for (int i = 0; i < EACH; i++)
+		rig_release(&rig, 0, 0);
+	for (int i = 0; i < EACH; i++) {
+		ck_assert_int_eq(vine_task_wait_for(task[i], 60 * SECOND), 0);
+		vine_task_free(task[i]);
+	}
+	rig_stop(&rig);
+	ck_assert_uint_le(lane->tables, VINE_TABLES_KEPT);
+	ck_assert_uint_le(lane->reqs, VINE_REQS_KEPT);
+	rig_start(&rig);
+	vine_session_close(s);
+	rig_close(&rig);
+}
+END_TEST
+
 static const struct rig_case cases[] = {
+	RIG_CASE(a_lane_keeps_no_more_requests_than_it_needs),
 	RIG_CASE(raw_memory_becomes_a_segment_with_a_pipe),
 	RIG_CASE(bad_memory_is_refused),
 	RIG_CASE(a_second_appliance_on_an_object_is_ebusy),

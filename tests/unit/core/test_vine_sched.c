@@ -205,9 +205,9 @@ START_TEST(a_turn_that_was_overdrawn_is_paid_for_and_no_more_than_the_most)
 	while (vine_sched_next(&sched) != &queues[0].item) {
 		others = queues[1].served;
 		visit(UINT32_MAX, 1);
-		ck_assert_uint_le(queues[1].served, VINE_DEBT_MAX + 20);
+		ck_assert_uint_le(queues[1].served, VINE_DEBT_WORK_MAX + 20);
 	}
-	ck_assert_uint_ge(others + 20, VINE_DEBT_MAX);
+	ck_assert_uint_ge(others + 20, VINE_DEBT_WORK_MAX);
 }
 END_TEST
 

@@ -554,7 +554,52 @@ START_TEST(a_crowd_gets_through)
 }
 END_TEST
 
+struct other {
+	struct vine_session *s;
+	vine_data *d;
+	_Atomic int rc;		/* 1: not yet */
+};
+
+static void *
+want_of_another(void *arg)
+{
+	struct other *o = arg;
+
+	o->rc = get(o->s, 2 * RIG_MIB, VINE_FOREVER, &o->d);
+	return NULL;
+}
+
+/* It keeps one free extent, however large, and its thread's cache. */
+START_TEST(a_session_at_work_gives_back_what_another_waits_for)
+{
+	struct other o = { .rc = 1 };
+	vine_data *d, *small[8];
+	pthread_t thread;
+
+	begin();
+	o.s = rig_attach(&rig);
+	for (int i = 0; i < 8; i++)
+		ck_assert_int_eq(get(s, 100000, 0, &small[i]), 0);
+	ck_assert_int_eq(get(s, 2 * RIG_MIB, 0, &d), 0);
+	vine_data_free(d);
+	for (int i = 1; i < 8; i++)
+		vine_data_free(small[i]);
+	pthread_create(&thread, NULL, want_of_another, &o);
+	rig_nap(20 * MS);
+	ck_assert_int_eq(o.rc, 1);
+	/* what it works on is too large for a cache, and for nobody else */
+	rig_await(get(s, VINE_HEAP_CLASS_MAX / 64, 0, &d) == 0 &&
+		  (vine_heap_put(&s->heap, &d, 1), o.rc != 1));
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(o.rc, 0);
+	vine_session_close(o.s);
+	vine_data_free(small[0]);
+	end();
+}
+END_TEST
+
 static const struct rig_case cases[] = {
+	RIG_CASE(a_session_at_work_gives_back_what_another_waits_for),
 	RIG_CASE(bad_options_are_einval),
 	RIG_CASE(who_does_not_wait_gets_enomem_and_who_waits_a_timeout),
 	RIG_CASE(more_than_the_heap_is_enomem_at_once),

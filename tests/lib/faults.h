@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Faults: calls that fail when a test says so, and what is left of those that
+ * did not.
+ *
+ * The linker leads the calls of libvine and of the test named below to here
+ * (--wrap; tests/CMakeLists.txt does it for test_faults*.c). While armed, the
+ * nth of them fails as it does where memory, descriptors or threads have run
+ * out: those of one thread, or of the whole process. What was allocated, mapped
+ * or opened and not given back is counted; not so what a thread with
+ * faults_others allocates, which lives as long as it likes. Calls from inside the C library, and
+ * from other libraries, are not touched.
+ */
+#ifndef FAULTS_H
+#define FAULTS_H
+
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#define FAULTS_UNUSED __attribute__((unused))
+#define FAULTS_MANY 100000u	/* more calls than anything makes */
+#define FAULTS_LIVE (1u << 16)	/* pointers that can be kept, a power of two */
+
+/* What can fail: the call's type, name, parameters, arguments, error. */
+#define FAULTS_POINTERS(X) \
+	X(malloc, (size_t size), (size)) \
+	X(calloc, (size_t n, size_t size), (n, size)) \
+	X(aligned_alloc, (size_t align, size_t size), (align, size)) \
+	X(strdup, (const char *text), (text))
+#define FAULTS_DESCRIPTORS(X) \
+	X(shm_open, (const char *name, int flags, mode_t mode), \
+	  (name, flags, mode)) \
+	X(eventfd, (unsigned int value, int flags), (value, flags)) \
+	X(socket, (int domain, int type, int protocol), \
+	  (domain, type, protocol)) \
+	X(memfd_create, (const char *name, unsigned int flags), \
+	  (name, flags)) \
+	X(epoll_create1, (int flags), (flags)) \
+	X(signalfd, (int fd, const void *mask, int flags), (fd, mask, flags)) \
+	X(ftruncate, (int fd, off_t length), (fd, length))
+
+static _Atomic int faults_all;		/* armed, for the whole process */
+static _Thread_local int faults_mine;	/* armed, for this thread */
+static _Thread_local int faults_others;	/* its memory is not counted */
+static _Atomic int64_t faults_left;	/* calls until one fails */
+static _Atomic uint32_t faults_done;	/* calls that failed */
+static const char *_Atomic faults_name;	/* of the last one that did */
+
+/* faults_arm has the nth call from here on fail: of all threads, or this. */
+static FAULTS_UNUSED void
+faults_arm(uint32_t n, int all)
+{
+	atomic_store(&faults_done, 0);
+	atomic_store(&faults_left, n);
+	atomic_store(&faults_all, all);
+	faults_mine = !all;
+}
+
+/* faults_disarm ends that. Returns how many calls failed: 1 or 0. */
+static FAULTS_UNUSED uint32_t
+faults_disarm(void)
+{
+	atomic_store(&faults_all, 0);
+	faults_mine = 0;
+	return atomic_load(&faults_done);
+}
+
+/* faults_spare lets no call fail from here on; any thread. */
+static FAULTS_UNUSED void
+faults_spare(void)
+{
+	atomic_store(&faults_left, 0);
+}
+
+static int
+faults_strike(const char *name)
+{
+	if (!faults_mine && !atomic_load(&faults_all))
+		return 0;
+	if (atomic_fetch_sub(&faults_left, 1) != 1)
+		return 0;
+	atomic_store(&faults_name, name);
+	atomic_fetch_add(&faults_done, 1);
+	return 1;
+}
+
+/* --- what is left --- */
+
+static pthread_mutex_t faults_lock = PTHREAD_MUTEX_INITIALIZER;
+static const void *faults_live[FAULTS_LIVE];	/* a set, by hash */
+static int64_t faults_live_count;
+static _Atomic int64_t faults_maps;
+
+static uint32_t
+faults_place(const void *p)
+{
+	uint64_t hash = (uintptr_t)p * UINT64_C(0x9e3779b97f4a7c15);
+
+	return (uint32_t)(hash >> 40) & (FAULTS_LIVE - 1);
+}
+
+static void
+faults_keep(const void *p)
+{
+	uint32_t i = faults_place(p);
+
+	if (p == NULL || faults_others)
+		return;
+	pthread_mutex_lock(&faults_lock);
+	while (faults_live[i])
+		i = (i + 1) & (FAULTS_LIVE - 1);
+	faults_live[i] = p;
+	if (++faults_live_count > FAULTS_LIVE / 2)
+		abort();
+	pthread_mutex_unlock(&faults_lock);
+}
+
+static void
+faults_forget(const void *p)
+{
+	uint32_t i = faults_place(p), hole, home;
+
+	pthread_mutex_lock(&faults_lock);
+	while (faults_live[i] && faults_live[i] != p)
+		i = (i + 1) & (FAULTS_LIVE - 1);
+	if (p && faults_live[i]) {
+		faults_live_count--;
+		/* those behind it move up, unless they are at home there */
+		for (hole = i; faults_live[i = (i + 1) & (FAULTS_LIVE - 1)];) {
+			home = faults_place(faults_live[i]);
+			if (((i - home) & (FAULTS_LIVE - 1)) <
+			    ((i - hole) & (FAULTS_LIVE - 1)))
+				continue;
+			faults_live[hole] = faults_live[i];
+			hole = i;
+		}
+		faults_live[hole] = NULL;
+	}
+	pthread_mutex_unlock(&faults_lock);
+}
+
+/* What there is: pieces of memory, mappings, open descriptors. */
+struct faults_left {
+	int64_t pieces;
+	int64_t maps;
+	int64_t fds;
+};
+
+static FAULTS_UNUSED struct faults_left
+faults_count(void)
+{
+	struct faults_left left = { .maps = atomic_load(&faults_maps) };
+	DIR *dir = opendir("/proc/self/fd");
+
+	while (dir && readdir(dir))
+		left.fds++;
+	if (dir)
+		closedir(dir);
+	pthread_mutex_lock(&faults_lock);
+	left.pieces = faults_live_count;
+	pthread_mutex_unlock(&faults_lock);
+	return left;
+}
+
+/* faults_same tells whether nothing more is left, and says what is. */
+static FAULTS_UNUSED int
+faults_same(const struct faults_left *a, const struct faults_left *b)
+{
+	if (a->pieces == b->pieces && a->maps == b->maps && a->fds == b->fds)
+		return 1;
+	fprintf(stderr, "left after %s failed: %lld pieces of memory, %lld "
+		"mappings, %lld descriptors\n", atomic_load(&faults_name),
+		(long long)(b->pieces - a->pieces),
+		(long long)(b->maps - a->maps), (long long)(b->fds - a->fds));
+	return 0;
+}
+
+/* --- the calls --- */
+
+#define FAULTS_POINTER(name, parameters, arguments) \
+	void *__real_##name parameters; \
+	void *__wrap_##name parameters; \
+	void * \
+	__wrap_##name parameters \
+	{ \
+		void *p; \
+		if (faults_strike(#name)) { \
+			errno = ENOMEM; \
+			return NULL; \
+		} \
+		p = __real_##name arguments; \
+		faults_keep(p); \
+		return p; \
+	}
+FAULTS_POINTERS(FAULTS_POINTER)
+
+#define FAULTS_DESCRIPTOR(name, parameters, arguments) \
+	int __real_##name parameters; \
+	int __wrap_##name parameters; \
+	int \
+	__wrap_##name parameters \
+	{ \
+		if (!faults_strike(#name)) \
+			return __real_##name arguments; \
+		errno = EMFILE; \
+		return -1; \
+	}
+FAULTS_DESCRIPTORS(FAULTS_DESCRIPTOR)
+
+#ifdef FAULTS_URING	/* for programs that have liburing */
+int __real_io_uring_queue_init(unsigned int n, void *ring, unsigned int flags);
+int __wrap_io_uring_queue_init(unsigned int n, void *ring, unsigned int flags);
+
+int
+__wrap_io_uring_queue_init(unsigned int n, void *ring, unsigned int flags)
+{
+	return faults_strike("io_uring_queue_init") ? -ENOMEM :
+		__real_io_uring_queue_init(n, ring, flags);
+}
+#endif
+
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+void *
+__wrap_realloc(void *old, size_t size)
+{
+	void *p;
+
+	if (faults_strike("realloc")) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	/* first: another thread may get the place at once */
+	faults_forget(old);
+	p = __real_realloc(old, size);
+	faults_keep(p ? p : old);
+	return p;
+}
+
+void __real_free(void *p);
+void __wrap_free(void *p);
+
+void
+__wrap_free(void *p)
+{
+	faults_forget(p);
+	__real_free(p);
+}
+
+void *__real_mmap(void *at, size_t size, int prot, int flags, int fd,
+		  off_t off);
+void *__wrap_mmap(void *at, size_t size, int prot, int flags, int fd,
+		  off_t off);
+
+void *
+__wrap_mmap(void *at, size_t size, int prot, int flags, int fd, off_t off)
+{
+	void *p = (void *)(uintptr_t)-1;
+
+	errno = ENOMEM;
+	if (!faults_strike("mmap"))
+		p = __real_mmap(at, size, prot, flags, fd, off);
+	atomic_fetch_add(&faults_maps, p != (void *)(uintptr_t)-1);
+	return p;
+}
+
+int __real_munmap(void *at, size_t size);
+int __wrap_munmap(void *at, size_t size);
+
+int
+__wrap_munmap(void *at, size_t size)
+{
+	atomic_fetch_sub(&faults_maps, 1);
+	return __real_munmap(at, size);
+}
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+
+int
+__wrap_open(const char *path, int flags, ...)
+{
+	mode_t mode;
+	va_list args;
+
+	va_start(args, flags);
+	mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+	va_end(args);
+	if (!faults_strike("open"))
+		return __real_open(path, flags, mode);
+	errno = EMFILE;
+	return -1;
+}
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			  void *(*run)(void *arg), void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			  void *(*run)(void *arg), void *arg);
+
+int
+__wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+		      void *(*run)(void *arg), void *arg)
+{
+	if (faults_strike("pthread_create"))
+		return EAGAIN;
+	return __real_pthread_create(thread, attr, run, arg);
+}
+
+/* --- a sweep --- */
+
+/* What is swept: returns 0 or the first -errno. */
+typedef int (*faults_life)(void);
+
+struct faults_turn {
+	faults_life life;
+	uint32_t n;		/* 0: no call fails */
+	uint32_t failed;	/* calls that did */
+	int rc;
+};
+
+/*
+ * In a thread of its own, which leaves nothing behind when it has ended. A
+ * life says nothing to Check while all is well: Check allocates.
+ */
+static void *
+faults_live_through(void *arg)
+{
+	struct faults_turn *t = arg;
+
+	if (t->n)
+		faults_arm(t->n, 0);
+	t->rc = t->life();
+	t->failed = faults_disarm();
+	return NULL;
+}
+
+static FAULTS_UNUSED struct faults_turn
+faults_turn(faults_life life, uint32_t n)
+{
+	struct faults_turn t = { .life = life, .n = n };
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL,
+					faults_live_through, &t), 0);
+	pthread_join(thread, NULL);
+	return t;
+}
+
+/* No call of a segment's users fails with what means something else. */
+static int
+faults_clear(int rc)
+{
+	return rc == -ENOMEM || rc == -EMFILE || rc == -EAGAIN;
+}
+
+/*
+ * faults_sweep has each call of a life fail, one a life, and checks that it
+ * succeeds or is refused with a clear error, that nothing is left, and that the
+ * next life is well. Returns how many calls there were.
+ */
+static FAULTS_UNUSED uint32_t
+faults_sweep(const char *what, faults_life life)
+{
+	struct faults_left before, after;
+	uint32_t n;
+
+	/* what is made once for the process is made now */
+	ck_assert_int_eq(faults_turn(life, 0).rc, 0);
+	before = faults_count();
+	for (n = 1; n < FAULTS_MANY; n++) {
+		struct faults_turn t = faults_turn(life, n);
+
+		after = faults_count();
+		ck_assert_msg(faults_same(&before, &after), "%s, call %u, %s",
+			      what, n, atomic_load(&faults_name));
+		if (t.failed == 0) {
+			ck_assert_int_eq(t.rc, 0);
+			break;
+		}
+		ck_assert_msg(t.rc == 0 || faults_clear(t.rc),
+			      "%s, call %u, %s: %s", what, n,
+			      atomic_load(&faults_name), strerror(-t.rc));
+		t = faults_turn(life, 0);
+		ck_assert_msg(t.rc == 0, "%s after call %u, %s: %s", what, n,
+			      atomic_load(&faults_name), strerror(-t.rc));
+		after = faults_count();
+		ck_assert(faults_same(&before, &after));
+	}
+	printf("%s: %u calls\n", what, n - 1);
+	fflush(stdout);
+	return n - 1;
+}
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Faults of the daemon: vined's own main starts on a config of a real segment
+ * with its services and workers, serves, and stops by a signal, while the nth
+ * call for memory, a mapping, a descriptor or a thread fails, for every n there
+ * is. Each time it ends by itself with a status of vined(8), leaves no segment
+ * and nothing allocated, and the next one starts.
+ *
+ * ctest: timeout=400
+ */
+#include <check.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FAULTS_URING 1
+#include "tests/lib/faults.h"
+
+/* vined is its main: in a child each, as it would be. */
+int vined_main(int argc, char **argv);
+#define main vined_main
+#include "appliance/vined.c"
+#undef main
+
+#define LEAKED 64		/* exit statuses of a child */
+
+static char name[96];
+static char file[4096];
+static _Atomic uint32_t *struck;	/* shared: a call failed */
+
+static void
+write_config(void)
+{
+	FILE *f;
+
+	snprintf(name, sizeof(name), "vine-faults-%d", (int)getpid());
+	snprintf(file, sizeof(file), "%s/vined-faults-%d.conf", getenv("HOME"),
+		 (int)getpid());
+	f = fopen(file, "w");
+	ck_assert_ptr_nonnull(f);
+	fprintf(f, "shm_file %s\nshm_size 1M\ntrace 0\nworkers 2\n"
+		"cpu_threads 2\n", name);
+	fclose(f);
+}
+
+/* The signal that stops it is there before it starts. */
+static void
+be_vined(uint32_t n)
+{
+	char *argv[] = { "vined", "--config", file, "--log-level", "error",
+			 NULL };
+	struct faults_left before, after;
+	sigset_t term;
+	int status;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
+	raise(SIGTERM);
+	before = faults_count();
+	if (n)
+		faults_arm(n, 1);
+	status = vined_main(5, argv);
+	atomic_store(struck, faults_disarm());
+	after = faults_count();
+	/* what other libraries keep open is theirs */
+	after.fds = before.fds;
+	if (!faults_same(&before, &after))
+		status = LEAKED;
+	fflush(stderr);
+	exit(status);
+}
+
+/* Returns vined's exit status. */
+static int
+run_vined(uint32_t n)
+{
+	int status = 0;
+	pid_t pid;
+
+	fflush(stdout);
+	atomic_store(struck, 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		be_vined(n);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status), "call %u: signal %d", n,
+		      WTERMSIG(status));
+	/* the last user has removed it */
+	ck_assert_msg(shm_unlink(name) == -1 && errno == ENOENT,
+		      "call %u: the segment is left over", n);
+	return WEXITSTATUS(status);
+}
+
+START_TEST(vined_bears_each_fault_of_its_start_and_stop)
+{
+	uint32_t n, borne = 0;
+
+	struck = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	write_config();
+	ck_assert_int_eq(run_vined(0), VINED_EXIT_OK);
+	for (n = 1; n < FAULTS_MANY; n++) {
+		int status = run_vined(n);
+
+		ck_assert_msg(status == VINED_EXIT_OK ||
+			      status == VINED_EXIT_FAILED ||
+			      status == VINED_EXIT_CONFIG, "call %u: status %d",
+			      n, status);
+		if (!atomic_load(struck))
+			break;
+		borne += status == VINED_EXIT_OK;
+	}
+	ck_assert_int_eq(run_vined(0), VINED_EXIT_OK);
+	unlink(file);
+	printf("vined: %u calls, %u of them borne\n", n - 1, borne);
+	ck_assert_uint_gt(n, 30);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("vined faults");
+	TCase *tc = tcase_create("start and stop");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(tc, 300);
+	tcase_add_test(tc, vined_bears_each_fault_of_its_start_and_stop);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
