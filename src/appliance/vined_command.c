@@ -16,6 +16,7 @@
 #include "core/vine_door.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
+#include "utils/utils_text.h"
 
 #define DRAIN_POLL_MS 5u
 
@@ -29,24 +30,62 @@ struct vined_command {
 	void (*drop)(struct vined_call *call);		/* NULL: nothing */
 };
 
+json_t *
+vined_command_text(const char *text)
+{
+	char printable[512];
+
+	return json_string(utils_text_printable(printable, sizeof(printable),
+						text));
+}
+
+json_int_t
+vined_command_int(uint64_t n)
+{
+	return n < INT64_MAX ? (json_int_t)n : INT64_MAX;
+}
+
+uint32_t
+vined_command_answer(struct vined_call *call, json_t *answer)
+{
+	if (answer && call->left_out &&
+	    json_object_set_new(answer, "left_out",
+				json_integer(call->left_out)) != 0) {
+		json_decref(answer);
+		answer = NULL;
+	}
+	json_decref(call->answer);
+	call->answer = answer;
+	return 0;
+}
+
 uint32_t
 vined_command_refuse(struct vined_call *call, const char *format, ...)
 {
-	char text[256];
+	char text[512];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	utils_json_drop(&call->json);
-	utils_json_object(&call->json, NULL);
-	utils_json_text(&call->json, "error", text);
-	utils_json_close_object(&call->json);
-	return 0;
+	return vined_command_answer(call, json_pack("{s:o}", "error",
+						    vined_command_text(text)));
 }
 
-static vine_pipe_s *
-pipe_of(const struct vined_admin *a, const char *name)
+void
+vined_command_row(struct vined_call *call, json_t *list, json_t *row)
+{
+	if (json_array_size(list) < VINE_CONTROL_ROWS) {
+		if (json_array_append_new(list, row) == 0)
+			return;
+	} else {
+		json_decref(row);
+	}
+	call->left_out++;
+}
+
+vine_pipe_s *
+vined_command_pipe(const struct vined_admin *a, const char *name)
 {
 	for (uint32_t i = 0; i < a->pipe_count; i++)
 		if (strcmp(a->pipes[i]->seg->name, name) == 0)
@@ -59,21 +98,16 @@ pipe_of(const struct vined_admin *a, const char *name)
 static uint32_t
 say_fenced(struct vined_call *call, const vine_pipe_s *pipe, int ended)
 {
-	struct utils_json *j = &call->json;
-
-	utils_json_object(j, NULL);
-	utils_json_text(j, "segment", pipe->seg->name);
-	utils_json_bool(j, "fenced", pipe->fenced);
-	utils_json_i64(j, "sessions_ended", ended);
-	utils_json_close_object(j);
-	return 0;
+	return vined_command_answer(call, json_pack("{s:o, s:b, s:i}",
+		"segment", vined_command_text(pipe->seg->name),
+		"fenced", pipe->fenced, "sessions_ended", ended));
 }
 
 /* One session by its id, or the whole segment. */
 static uint32_t
 fence(struct vined_call *call)
 {
-	vine_pipe_s *pipe = pipe_of(call->admin, call->words[1]);
+	vine_pipe_s *pipe = vined_command_pipe(call->admin, call->words[1]);
 	unsigned long id = 0;
 	char *end = NULL;
 	int rc;
@@ -106,7 +140,7 @@ fence(struct vined_call *call)
 static uint32_t
 unfence(struct vined_call *call)
 {
-	vine_pipe_s *pipe = pipe_of(call->admin, call->words[1]);
+	vine_pipe_s *pipe = vined_command_pipe(call->admin, call->words[1]);
 
 	if (pipe == NULL)
 		return vined_command_refuse(call, "there is no segment %s",
@@ -134,18 +168,14 @@ static uint32_t
 drain_again(struct vined_call *call)
 {
 	uint32_t *quiet = call->state, left = in_flight(call->admin);
-	struct utils_json *j = &call->json;
 	uint64_t ms = (utils_clock_ns() - call->begun) / 1000000;
 
 	*quiet = left ? 0 : *quiet + 1;
 	if (*quiet < 2 && ms < VINE_CONTROL_DRAIN_MS)
 		return DRAIN_POLL_MS;
-	utils_json_object(j, NULL);
-	utils_json_bool(j, "drained", left == 0);
-	utils_json_u64(j, "tasks_left", left);
-	utils_json_bool(j, "stopping", call->stop);
-	utils_json_close_object(j);
-	return 0;
+	return vined_command_answer(call, json_pack("{s:b, s:I, s:b}",
+		"drained", left == 0, "tasks_left", vined_command_int(left),
+		"stopping", call->stop));
 }
 
 static uint32_t
@@ -185,10 +215,7 @@ undrain(struct vined_call *call)
 	log_info("serving again as the operator asks");
 	for (uint32_t i = 0; i < a->pipe_count; i++)
 		vine_pipe_serve(a->pipes[i]);
-	utils_json_object(&call->json, NULL);
-	utils_json_bool(&call->json, "serving", 1);
-	utils_json_close_object(&call->json);
-	return 0;
+	return vined_command_answer(call, json_pack("{s:b}", "serving", 1));
 }
 
 /* --- the table ----------------------------------------------------------- */
@@ -196,7 +223,7 @@ undrain(struct vined_call *call)
 static const struct vined_command commands[] = {
 	{ "status", "", 0, 0, vined_show_status, vined_show_status_again,
 	  vined_show_status_drop },
-	{ "list", "", 0, 0, vined_show_list, NULL, NULL },
+	{ "list", " [SEGMENT]", 0, 1, vined_show_list, NULL, NULL },
 	{ "dump", "", 0, 0, vined_dump_begin, vined_dump_again,
 	  vined_dump_drop },
 	{ "drain", " [exit]", 0, 1, drain, drain_again, drain_drop },
@@ -224,7 +251,6 @@ vined_command_begin(struct vined_call *call, const struct vined_admin *admin,
 	memset(call, 0, sizeof(*call));
 	call->admin = admin;
 	call->begun = utils_clock_ns();
-	call->json.max = VINE_CONTROL_REPLY;
 	for (; word && call->count < VINED_WORDS_MAX;
 	     word = strtok_r(NULL, " \t\r", &save))
 		call->words[call->count++] = word;
@@ -253,5 +279,6 @@ vined_command_drop(struct vined_call *call)
 	if (call->command && call->command->drop)
 		call->command->drop(call);
 	call->command = NULL;
-	utils_json_drop(&call->json);
+	json_decref(call->answer);
+	call->answer = NULL;
 }

@@ -9,10 +9,10 @@
 #ifndef VINED_COMMAND_H
 #define VINED_COMMAND_H
 
-#include "core/vine_pipe.h"
-#include "utils/utils_json.h"
+#include <jansson.h>
 
-struct rt_wait;
+#include "core/vine_pipe.h"
+
 struct vined_command;
 struct vined_workers;
 
@@ -36,7 +36,8 @@ struct vined_call {
 	const char *words[VINED_WORDS_MAX];
 	uint32_t count;
 	uint64_t begun;			/* ns */
-	struct utils_json json;		/* the answer */
+	json_t *answer;			/* NULL: not yet, or no memory */
+	uint32_t left_out;		/* rows that it should have */
 	void *state;			/* the command's, while it goes on */
 	int stop;			/* 1: vined ends after the answer */
 };
@@ -51,14 +52,34 @@ uint32_t vined_command_begin(struct vined_call *call,
 			     const struct vined_admin *admin, char *line);
 uint32_t vined_command_again(struct vined_call *call);
 
-/*
- * vined_command_drop ends a call, answered or not. What the answer's text is
- * stays with whoever took it (utils_json_end).
- */
+/* vined_command_drop ends a call, answered or not. */
 void vined_command_drop(struct vined_call *call);
 
-/* vined_command_refuse makes the answer an error. For commands. Returns 0. */
+/*
+ * For commands. vined_command_refuse makes the answer an error.
+ * vined_command_answer makes it an object, which it takes; where that is NULL
+ * there was no memory for it. Both return 0.
+ */
 uint32_t vined_command_refuse(struct vined_call *call, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+uint32_t vined_command_answer(struct vined_call *call, json_t *answer);
+
+/*
+ * vined_command_row adds a row to a list of the answer and takes it; NULL where
+ * there was no memory for it. One that has no place among VINE_CONTROL_ROWS, or
+ * no memory, is left out, and the answer says how many.
+ */
+void vined_command_row(struct vined_call *call, json_t *list, json_t *row);
+
+/* vined_command_pipe returns the segment of that name, or NULL. */
+vine_pipe_s *vined_command_pipe(const struct vined_admin *admin,
+				const char *name);
+
+/*
+ * Values for json_pack: a text, of which others may have written any byte, for
+ * "o"; a number, for "I". NULL becomes null.
+ */
+json_t *vined_command_text(const char *text);
+json_int_t vined_command_int(uint64_t n);
 
 #endif

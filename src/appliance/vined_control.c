@@ -136,23 +136,21 @@ write_reply(struct rt_watch *watch, uint32_t events)
 static void
 answer_or_wait(struct client *cl, uint32_t ms)
 {
-	int rc;
-
 	if (ms) {
 		set_timer(cl, run_again, ms);
 		return;
 	}
-	rc = utils_json_end(&cl->call.json, &cl->reply, &cl->reply_len);
-	if (rc) {
-		vined_command_refuse(&cl->call, "the answer: %s",
-				     strerror(-rc));
-		rc = utils_json_end(&cl->call.json, &cl->reply,
-				    &cl->reply_len);
-	}
-	if (rc) {
+	if (cl->call.answer == NULL)
+		vined_command_refuse(&cl->call, "out of memory");
+	cl->reply = json_dumps(cl->call.answer,
+			       JSON_COMPACT | JSON_ENSURE_ASCII);
+	if (cl->reply == NULL) {
+		log_error("no memory for an answer to the operator");
 		hang_up(cl);
 		return;
 	}
+	cl->reply_len = strlen(cl->reply);
+	cl->reply[cl->reply_len++] = '\n';	/* in the place of its NUL */
 	set_timer(cl, stalled, VINE_CONTROL_STALL_MS);
 	cl->watch.user = cl;
 	write_reply(&cl->watch, POLLOUT);
@@ -238,7 +236,6 @@ welcome(struct vined_control *c, struct client *cl, int fd)
 	cl->watch.fd = fd;
 	set_timer(cl, stalled, VINE_CONTROL_STALL_MS);
 	memset(&cl->call, 0, sizeof(cl->call));
-	cl->call.json.max = VINE_CONTROL_REPLY;
 	if (may_ask(c, fd))
 		watch_for(cl, POLLIN, read_line);
 	else

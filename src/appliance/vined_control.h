@@ -12,6 +12,7 @@
 
 #include "appliance/vined_command.h"
 
+struct rt_wait;
 struct utils_config;
 struct vined_control;
 

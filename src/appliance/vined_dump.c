@@ -117,102 +117,90 @@ vined_dump_begin(struct vined_call *call)
 	return POLL_MS;
 }
 
-static void
-write_lane(struct vined_call *call, uint32_t i, const struct look *look)
+static json_t *
+number_or_null(int known, uint64_t n)
 {
-	const struct vined_admin *a = call->admin;
+	return known ? json_integer(vined_command_int(n)) : json_null();
+}
+
+static json_t *
+lane_row(const struct vined_admin *a, uint32_t i, const struct look *look)
+{
 	const vine_pipe_s *pipe = a->pipes[i / a->worker_count];
 	const struct vine_lane *lane = &pipe->lanes[i % a->worker_count];
-	struct utils_json *j = &call->json;
+	static const struct look none;
+	int known = look != NULL;
 
-	utils_json_object(j, NULL);
-	utils_json_u64(j, "worker", i % a->worker_count);
-	utils_json_text(j, "segment", pipe->seg->name);
-	utils_json_bool(j, "answers", look != NULL);
-	utils_json_bool(j, "asleep", atomic_load(&lane->asleep) != 0);
-	if (look) {
-		utils_json_u64(j, "queues", look->queues);
-		utils_json_u64(j, "active", look->active);
-		utils_json_u64(j, "filled", look->filled);
-		utils_json_u64(j, "parked", look->parked);
-		utils_json_u64(j, "armed", look->queues - look->active -
-			       look->filled - look->parked);
-		utils_json_u64(j, "deferred", look->deferred);
-	} else {
-		utils_json_null(j, "queues");
-		utils_json_null(j, "active");
-		utils_json_null(j, "filled");
-		utils_json_null(j, "parked");
-		utils_json_null(j, "armed");
-		utils_json_null(j, "deferred");
-	}
-	utils_json_u64(j, "held", look ? look->held_count :
-		       atomic_load(&lane->held_count));
-	utils_json_close_object(j);
+	if (look == NULL)
+		look = &none;
+	return json_pack("{s:I, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, "
+			 "s:I}",
+		"worker", vined_command_int(i % a->worker_count),
+		"segment", vined_command_text(pipe->seg->name),
+		"answers", known,
+		"asleep", atomic_load(&lane->asleep) != 0,
+		"queues", number_or_null(known, look->queues),
+		"active", number_or_null(known, look->active),
+		"filled", number_or_null(known, look->filled),
+		"parked", number_or_null(known, look->parked),
+		"armed", number_or_null(known, look->queues - look->active -
+					look->filled - look->parked),
+		"deferred", number_or_null(known, look->deferred),
+		"held", vined_command_int(known ? look->held_count :
+					  atomic_load(&lane->held_count)));
 }
 
-static void
-put_age(struct utils_json *j, const char *key, uint64_t from, uint64_t now)
+/* How long ago `from` was; null where it never was. */
+static json_t *
+age(uint64_t from, uint64_t now)
 {
-	if (from)
-		utils_json_u64(j, key, now > from ?
-			       utils_clock_span_ns(now - from) : 0);
-	else
-		utils_json_null(j, key);
+	return number_or_null(from != 0, now > from ?
+			      utils_clock_span_ns(now - from) : 0);
 }
 
-static void
-write_held(struct vined_call *call, uint32_t i, const struct look *look)
+static json_t *
+held_row(const struct vined_admin *a, uint32_t i, const struct look *look,
+	 const struct held *h)
 {
-	const struct vined_admin *a = call->admin;
-	struct utils_json *j = &call->json;
+	const vine_pipe_s *pipe = a->pipes[i / a->worker_count];
 
-	for (uint32_t k = 0; k < look->shown; k++) {
-		const struct held *h = &look->held[k];
-
-		utils_json_object(j, NULL);
-		utils_json_u64(j, "worker", i % a->worker_count);
-		utils_json_text(j, "segment",
-				a->pipes[i / a->worker_count]->seg->name);
-		utils_json_u64(j, "session", h->session);
-		utils_json_u64(j, "queue", h->queue);
-		utils_json_u64(j, "cookie", h->cookie);
-		utils_json_text(j, "accelerator", h->accel);
-		utils_json_text(j, "procedure", h->proc);
-		utils_json_text(j, "state", h->execute ? "running" :
-				"waiting");
-		utils_json_bool(j, "cancelled", (int)h->canceled);
-		put_age(j, "age_ns", h->take, look->now);
-		put_age(j, "running_ns", h->execute, look->now);
-		utils_json_close_object(j);
-	}
+	return json_pack("{s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:s, s:b, s:o, "
+			 "s:o}",
+		"worker", vined_command_int(i % a->worker_count),
+		"segment", vined_command_text(pipe->seg->name),
+		"session", vined_command_int(h->session),
+		"queue", vined_command_int(h->queue),
+		"cookie", vined_command_int(h->cookie),
+		"accelerator", vined_command_text(h->accel),
+		"procedure", vined_command_text(h->proc),
+		"state", h->execute ? "running" : "waiting",
+		"cancelled", (int)h->canceled,
+		"age_ns", age(h->take, look->now),
+		"running_ns", age(h->execute, look->now));
 }
 
 static uint32_t
 write_all(struct vined_call *call)
 {
 	struct dump *d = call->state;
-	struct utils_json *j = &call->json;
+	json_t *lanes = json_array(), *held = json_array();
 
-	utils_json_object(j, NULL);
-	utils_json_list(j, "lanes");
 	for (uint32_t i = 0; i < d->count; i++) {
+		struct look *look = d->looks[i];
+
 		/* what is not done by now is the lane's to free */
-		if (!is_last(d->looks[i]))
-			d->looks[i] = NULL;
-		write_lane(call, i, d->looks[i]);
+		if (!is_last(look))
+			look = NULL;
+		vined_command_row(call, lanes, lane_row(call->admin, i, look));
+		for (uint32_t k = 0; look && k < look->shown; k++)
+			vined_command_row(call, held, held_row(call->admin, i,
+				look, &look->held[k]));
+		free(look);
 	}
-	utils_json_close_list(j);
-	utils_json_list(j, "held");
-	for (uint32_t i = 0; i < d->count; i++)
-		if (d->looks[i])
-			write_held(call, i, d->looks[i]);
-	utils_json_close_list(j);
-	utils_json_close_object(j);
-	for (uint32_t i = 0; i < d->count; i++)
-		free(d->looks[i]);
 	d->count = 0;
-	return 0;
+	return vined_command_answer(call, json_pack("{s:o, s:o}",
+						    "lanes", lanes,
+						    "held", held));
 }
 
 uint32_t

@@ -66,10 +66,10 @@ sample_at(const struct vined_call *call, uint32_t pipe, uint32_t lane)
 	return &s->samples[pipe * call->admin->worker_count + lane];
 }
 
-static uint64_t
+static json_int_t
 per_second(uint64_t n, uint64_t ns)
 {
-	return ns ? (uint64_t)((double)n * 1e9 / (double)ns + 0.5) : 0;
+	return ns ? (json_int_t)((double)n * 1e9 / (double)ns + 0.5) : 0;
 }
 
 static const char *
@@ -80,21 +80,20 @@ state_of(const vine_pipe_s *pipe)
 	return pipe->fenced ? "fenced" : "serving";
 }
 
-static uint64_t
+static json_int_t
 pipe_count(const vine_pipe_s *pipe, enum vine_count what)
 {
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < pipe->lane_count; i++)
 		sum += count_of(&pipe->lanes[i], what);
-	return sum;
+	return vined_command_int(sum);
 }
 
-static void
-write_segment(struct vined_call *call, uint32_t i, uint64_t ns)
+static json_t *
+segment_row(const struct vined_call *call, uint32_t i, uint64_t ns)
 {
 	vine_pipe_s *pipe = call->admin->pipes[i];
-	struct utils_json *j = &call->json;
 	struct sample sum = { 0 };
 	uint64_t heap_free;
 	uint32_t sessions;
@@ -105,27 +104,26 @@ write_segment(struct vined_call *call, uint32_t i, uint64_t ns)
 	sessions = pipe->recs_open;
 	heap_free = pipe->extents.free.free_pages * VINE_PAGE;
 	pthread_mutex_unlock(&pipe->lock);
-	utils_json_object(j, NULL);
-	utils_json_text(j, "segment", pipe->seg->name);
-	utils_json_text(j, "state", state_of(pipe));
-	utils_json_u64(j, "generation", pipe->generation);
-	utils_json_u64(j, "size_bytes", pipe->seg->layout.size);
-	utils_json_u64(j, "free_bytes", heap_free);
-	utils_json_u64(j, "weight", pipe->weight);
-	utils_json_u64(j, "sessions", sessions);
-	utils_json_u64(j, "held", vine_pipe_busy(pipe));
-	utils_json_u64(j, "tasks_per_s", per_second(sum.taken, ns));
-	utils_json_u64(j, "failed_per_s", per_second(sum.failed, ns));
-	utils_json_u64(j, "tasks", pipe_count(pipe, VINE_COUNT_TAKEN));
-	utils_json_u64(j, "failed", pipe_count(pipe, VINE_COUNT_FAILED));
-	utils_json_close_object(j);
+	return json_pack("{s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+			 "s:I, s:I}",
+		"segment", vined_command_text(pipe->seg->name),
+		"state", state_of(pipe),
+		"generation", vined_command_int(pipe->generation),
+		"size_bytes", vined_command_int(pipe->seg->layout.size),
+		"free_bytes", vined_command_int(heap_free),
+		"weight", vined_command_int(pipe->weight),
+		"sessions", vined_command_int(sessions),
+		"held", vined_command_int(vine_pipe_busy(pipe)),
+		"tasks_per_s", per_second(sum.taken, ns),
+		"failed_per_s", per_second(sum.failed, ns),
+		"tasks", pipe_count(pipe, VINE_COUNT_TAKEN),
+		"failed", pipe_count(pipe, VINE_COUNT_FAILED));
 }
 
-static void
-write_worker(struct vined_call *call, uint32_t worker, uint64_t ns)
+static json_t *
+worker_row(const struct vined_call *call, uint32_t worker, uint64_t ns)
 {
 	const struct vined_admin *a = call->admin;
-	struct utils_json *j = &call->json;
 	struct sample sum = { 0 };
 	uint32_t held = 0;
 	int asleep = 1;
@@ -137,13 +135,12 @@ write_worker(struct vined_call *call, uint32_t worker, uint64_t ns)
 		held += atomic_load(&lane->held_count);
 		asleep &= atomic_load(&lane->asleep) != 0;
 	}
-	utils_json_object(j, NULL);
-	utils_json_u64(j, "worker", worker);
-	utils_json_bool(j, "asleep", asleep);
-	utils_json_u64(j, "held", held);
-	utils_json_u64(j, "tasks_per_s", per_second(sum.taken, ns));
-	utils_json_u64(j, "sleeps_per_s", per_second(sum.sleeps, ns));
-	utils_json_close_object(j);
+	return json_pack("{s:I, s:b, s:I, s:I, s:I}",
+		"worker", vined_command_int(worker),
+		"asleep", asleep,
+		"held", vined_command_int(held),
+		"tasks_per_s", per_second(sum.taken, ns),
+		"sleeps_per_s", per_second(sum.sleeps, ns));
 }
 
 uint32_t
@@ -171,23 +168,21 @@ vined_show_status_again(struct vined_call *call)
 	const struct vined_admin *a = call->admin;
 	const struct status *s = call->state;
 	uint64_t now = utils_clock_ns();
-	struct utils_json *j = &call->json;
+	json_t *segments = json_array(), *workers = json_array();
 
-	utils_json_object(j, NULL);
-	utils_json_format(j, "version", "%d.%d.%d", VINE_VERSION_MAJOR,
-			  VINE_VERSION_MINOR, VINE_VERSION_PATCH);
-	utils_json_i64(j, "pid", getpid());
-	utils_json_u64(j, "up_ns", now - a->started);
-	utils_json_list(j, "segments");
 	for (uint32_t i = 0; i < a->pipe_count; i++)
-		write_segment(call, i, now - s->when);
-	utils_json_close_list(j);
-	utils_json_list(j, "workers");
+		vined_command_row(call, segments,
+				  segment_row(call, i, now - s->when));
 	for (uint32_t i = 0; i < a->worker_count; i++)
-		write_worker(call, i, now - s->when);
-	utils_json_close_list(j);
-	utils_json_close_object(j);
-	return 0;
+		vined_command_row(call, workers,
+				  worker_row(call, i, now - s->when));
+	return vined_command_answer(call, json_pack("{s:o, s:i, s:I, s:o, s:o}",
+		"version", json_sprintf("%d.%d.%d", VINE_VERSION_MAJOR,
+					VINE_VERSION_MINOR,
+					VINE_VERSION_PATCH),
+		"pid", (int)getpid(),
+		"up_ns", vined_command_int(now - a->started),
+		"segments", segments, "workers", workers));
 }
 
 void
@@ -209,6 +204,7 @@ struct session {
 	uint32_t queues;
 	uint32_t vaccels;
 	uint32_t procs;
+	uint32_t tasks;
 	uint64_t granted;
 };
 
@@ -259,6 +255,7 @@ copy_sessions(vine_pipe_s *pipe, struct session *to)
 			.serial = rec->serial, .slot = rec->slot,
 			.weight = rec->weight, .queues = rec->queues,
 			.vaccels = rec->vaccels, .procs = rec->procs,
+			.tasks = atomic_load(&rec->places.used),
 			.granted = pipe->extents.use[i].held -
 				pipe->extents.use[i].resting,
 		};
@@ -319,86 +316,95 @@ copy_procs(vine_pipe_s *pipe, struct proc *to)
 	return n;
 }
 
-static void
-write_session(struct utils_json *j, const char *segment,
-	      const struct session *s)
+static json_t *
+session_row(const char *segment, const struct session *s)
 {
 	static const char *const names[] = { "none", "open", "closing",
 		"closed", "lost" };
 
-	utils_json_object(j, NULL);
-	utils_json_text(j, "segment", segment);
-	utils_json_u64(j, "id", s->serial);
-	utils_json_u64(j, "slot", s->slot);
-	utils_json_text(j, "label", s->label);
-	utils_json_text(j, "state", s->fenced ? "fenced" : names[s->state]);
-	utils_json_u64(j, "weight", s->weight);
-	utils_json_u64(j, "granted_bytes", s->granted);
-	utils_json_u64(j, "queues", s->queues);
-	utils_json_u64(j, "vaccels", s->vaccels);
-	utils_json_u64(j, "own_procedures", s->procs);
-	utils_json_close_object(j);
+	return json_pack("{s:o, s:I, s:I, s:o, s:s, s:I, s:I, s:I, s:I, s:I, "
+			 "s:I}",
+		"segment", vined_command_text(segment),
+		"id", vined_command_int(s->serial),
+		"slot", vined_command_int(s->slot),
+		"label", vined_command_text(s->label),
+		"state", s->fenced ? "fenced" : names[s->state],
+		"weight", vined_command_int(s->weight),
+		"granted_bytes", vined_command_int(s->granted),
+		"queues", vined_command_int(s->queues),
+		"vaccels", vined_command_int(s->vaccels),
+		"own_procedures", vined_command_int(s->procs),
+		"tasks", vined_command_int(s->tasks));
 }
 
-static void
-write_accel(struct utils_json *j, const char *segment, const struct accel *a)
+static json_t *
+accel_row(const char *segment, const struct accel *a)
 {
 	uint64_t done = a->completed + a->failed;
 
-	utils_json_object(j, NULL);
-	utils_json_text(j, "segment", segment);
-	utils_json_text(j, "name", a->name);
-	utils_json_text(j, "type", type_name(a->type));
-	utils_json_u64(j, "units", a->units);
-	utils_json_u64(j, "vaccels", a->vaccels);
-	utils_json_u64(j, "in_flight", a->taken > done ? a->taken - done : 0);
-	utils_json_u64(j, "completed", a->completed);
-	utils_json_u64(j, "failed", a->failed);
-	utils_json_u64(j, "busy_ns", utils_clock_span_ns(a->busy_ticks));
-	utils_json_close_object(j);
+	return json_pack("{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"segment", vined_command_text(segment),
+		"name", vined_command_text(a->name),
+		"type", type_name(a->type),
+		"units", vined_command_int(a->units),
+		"vaccels", vined_command_int(a->vaccels),
+		"in_flight", vined_command_int(a->taken > done ?
+					       a->taken - done : 0),
+		"completed", vined_command_int(a->completed),
+		"failed", vined_command_int(a->failed),
+		"busy_ns", vined_command_int(
+			utils_clock_span_ns(a->busy_ticks)));
 }
 
-static void
-write_proc(struct utils_json *j, const char *segment, const struct proc *p)
+static json_t *
+proc_row(const char *segment, const struct proc *p)
 {
-	utils_json_object(j, NULL);
-	utils_json_text(j, "segment", segment);
-	utils_json_text(j, "name", p->name);
-	utils_json_text(j, "type", type_name(p->type));
-	utils_json_text(j, "of", p->of_application ? "application" :
-			"appliance");
-	utils_json_u64(j, "users", p->users);
-	utils_json_u64(j, "held", p->holds);
-	utils_json_u64(j, "code_bytes", p->code_size);
-	utils_json_close_object(j);
+	return json_pack("{s:o, s:o, s:s, s:s, s:I, s:I, s:I}",
+		"segment", vined_command_text(segment),
+		"name", vined_command_text(p->name),
+		"type", type_name(p->type),
+		"of", p->of_application ? "application" : "appliance",
+		"users", vined_command_int(p->users),
+		"held", vined_command_int(p->holds),
+		"code_bytes", vined_command_int(p->code_size));
 }
 
-/* A list of each kind, over all segments. */
-#define WRITE_ALL(call, key, kind, most) \
+/* One segment's things of a kind; `most` are there. */
+#define ADD_ROWS(call, pipe, list, kind, most) \
 	do { \
-		const struct vined_admin *a_ = (call)->admin; \
-		utils_json_list(&(call)->json, key); \
-		for (uint32_t i_ = 0; i_ < a_->pipe_count; i_++) { \
-			vine_pipe_s *p_ = a_->pipes[i_]; \
-			struct kind *all_ = calloc(p_->most, sizeof(*all_)); \
-			uint32_t n_ = all_ ? copy_##kind##s(p_, all_) : 0; \
-			if (all_ == NULL) \
-				(call)->json.error = -ENOMEM; \
-			for (uint32_t k_ = 0; k_ < n_; k_++) \
-				write_##kind(&(call)->json, p_->seg->name, \
-					     &all_[k_]); \
-			free(all_); \
-		} \
-		utils_json_close_list(&(call)->json); \
+		struct kind *all_ = calloc(most, sizeof(*all_)); \
+		uint32_t n_ = all_ ? copy_##kind##s(pipe, all_) : 0; \
+		if (all_ == NULL) \
+			(call)->left_out++; \
+		for (uint32_t i_ = 0; i_ < n_; i_++) \
+			vined_command_row(call, list, \
+				kind##_row((pipe)->seg->name, &all_[i_])); \
+		free(all_); \
 	} while (0)
 
 uint32_t
 vined_show_list(struct vined_call *call)
 {
-	utils_json_object(&call->json, NULL);
-	WRITE_ALL(call, "sessions", session, seg->layout.sessions);
-	WRITE_ALL(call, "accelerators", accel, registry.accel_count);
-	WRITE_ALL(call, "procedures", proc, registry.proc_count);
-	utils_json_close_object(&call->json);
-	return 0;
+	const struct vined_admin *a = call->admin;
+	json_t *sessions, *accels, *procs;
+
+	if (call->count > 1 &&
+	    vined_command_pipe(a, call->words[1]) == NULL)
+		return vined_command_refuse(call, "there is no segment %s",
+					    call->words[1]);
+	sessions = json_array();
+	accels = json_array();
+	procs = json_array();
+	for (uint32_t i = 0; i < a->pipe_count; i++) {
+		vine_pipe_s *p = a->pipes[i];
+
+		if (call->count > 1 && strcmp(p->seg->name, call->words[1]))
+			continue;
+		ADD_ROWS(call, p, sessions, session, p->seg->layout.sessions);
+		ADD_ROWS(call, p, accels, accel, p->registry.accel_count);
+		ADD_ROWS(call, p, procs, proc, p->registry.proc_count);
+	}
+	return vined_command_answer(call, json_pack("{s:o, s:o, s:o}",
+		"sessions", sessions, "accelerators", accels,
+		"procedures", procs));
 }
