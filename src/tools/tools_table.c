@@ -5,13 +5,20 @@
  * not have is not shown.
  */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tools/tools_table.h"
+#include "utils/utils_text.h"
 
 #define COLUMNS_MAX 32u
-#define CELL_MAX 64u
+#define CELL_MAX 256u	/* longer texts are cut */
+
+/* Has it values of its own? */
+static int
+is_inside(const json_t *v)
+{
+	return json_is_array(v) || json_is_object(v);
+}
 
 static int
 ends_in(const char *key, const char *suffix)
@@ -52,28 +59,35 @@ ns_cell(uint64_t n, char cell[CELL_MAX])
 		snprintf(cell, CELL_MAX, "%" PRIu64 "s", n / 1000000000);
 }
 
+/* A number, with the unit that the key says. */
+static void
+number_cell(json_int_t n, const char *key, char cell[CELL_MAX])
+{
+	if (n >= 0 && key && ends_in(key, "_ns"))
+		ns_cell((uint64_t)n, cell);
+	else if (n >= 0 && key && ends_in(key, "_bytes"))
+		bytes_cell((uint64_t)n, cell);
+	else
+		snprintf(cell, CELL_MAX, "%" JSON_INTEGER_FORMAT, n);
+}
+
 /* A value of a key as it is shown. */
 static const char *
-cell_of(const struct tools_json *v, const char *key, char cell[CELL_MAX])
+cell_of(const json_t *v, const char *key, char cell[CELL_MAX])
 {
-	uint64_t n;
-
-	if (v == NULL || v->type == TOOLS_JSON_NULL)
+	if (v == NULL || json_is_null(v))
 		return "-";
-	if (v->type == TOOLS_JSON_BOOL)
-		return v->text[0] == 't' ? "yes" : "no";
-	if (v->type == TOOLS_JSON_LIST || v->type == TOOLS_JSON_OBJECT)
+	if (json_is_boolean(v))
+		return json_is_true(v) ? "yes" : "no";
+	if (is_inside(v))
 		return "...";
-	if (v->type == TOOLS_JSON_NUMBER && v->text[0] != '-' && key &&
-	    (ends_in(key, "_bytes") || ends_in(key, "_ns"))) {
-		n = strtoull(v->text, NULL, 10);
-		if (ends_in(key, "_ns"))
-			ns_cell(n, cell);
-		else
-			bytes_cell(n, cell);
-		return cell;
-	}
-	return v->text[0] ? v->text : "-";
+	if (json_is_integer(v))
+		number_cell(json_integer_value(v), key, cell);
+	else if (json_is_real(v))
+		snprintf(cell, CELL_MAX, "%g", json_real_value(v));
+	else
+		utils_text_printable(cell, CELL_MAX, json_string_value(v));
+	return cell[0] ? cell : "-";
 }
 
 /* A key as it is shown, in a buffer of CELL_MAX bytes. */
@@ -82,7 +96,7 @@ name_of(const char *key, char *name)
 {
 	size_t n;
 
-	snprintf(name, CELL_MAX, "%s", key);
+	utils_text_printable(name, CELL_MAX, key);
 	n = strlen(name);
 	if (ends_in(name, "_bytes"))
 		n -= strlen("_bytes");
@@ -104,15 +118,15 @@ struct column {
 };
 
 static void
-measure(const struct tools_json *row, struct column *c)
+measure(const json_t *row, struct column *c)
 {
-	const struct tools_json *v = tools_json_member(row, c->key);
+	const json_t *v = json_object_get(row, c->key);
 	char cell[CELL_MAX];
 	int n = (int)strlen(cell_of(v, c->key, cell));
 
 	if (n > c->width)
 		c->width = n;
-	if (v && v->type == TOOLS_JSON_TEXT)
+	if (json_is_string(v))
 		c->left = 1;
 }
 
@@ -126,28 +140,29 @@ print_cell(const struct column *c, const char *text, int last, FILE *out)
 }
 
 static void
-print_rows(const struct tools_json *list, FILE *out)
+print_rows(const json_t *list, FILE *out)
 {
 	struct column columns[COLUMNS_MAX];
 	char cell[CELL_MAX];
-	size_t count = 0;
+	size_t count = 0, i, k;
+	const char *key;
+	json_t *v;
 
-	for (const struct tools_json *m = list->first->first;
-	     m && count < COLUMNS_MAX; m = m->next)
-		columns[count++] = (struct column){ .key = m->key,
-			.width = (int)strlen(name_of(m->key, cell)) };
-	for (const struct tools_json *row = list->first; row; row = row->next)
-		for (size_t i = 0; i < count; i++)
-			measure(row, &columns[i]);
-	for (size_t i = 0; i < count; i++)
+	json_object_foreach(json_array_get(list, 0), key, v)
+		if (count < COLUMNS_MAX)
+			columns[count++] = (struct column){ .key = key,
+				.width = (int)strlen(name_of(key, cell)) };
+	json_array_foreach(list, k, v)
+		for (i = 0; i < count; i++)
+			measure(v, &columns[i]);
+	for (i = 0; i < count; i++)
 		print_cell(&columns[i], name_of(columns[i].key, cell),
 			   i + 1 == count, out);
 	fputc('\n', out);
-	for (const struct tools_json *row = list->first; row; row = row->next) {
-		for (size_t i = 0; i < count; i++)
+	json_array_foreach(list, k, v) {
+		for (i = 0; i < count; i++)
 			print_cell(&columns[i],
-				   cell_of(tools_json_member(row,
-							     columns[i].key),
+				   cell_of(json_object_get(v, columns[i].key),
 					   columns[i].key, cell),
 				   i + 1 == count, out);
 		fputc('\n', out);
@@ -156,62 +171,62 @@ print_rows(const struct tools_json *list, FILE *out)
 
 /* --- lines --------------------------------------------------------------- */
 
+/* Returns whether there were any. */
 static int
-is_line(const struct tools_json *v)
-{
-	return v->type != TOOLS_JSON_LIST && v->type != TOOLS_JSON_OBJECT;
-}
-
-static void
-print_lines(const struct tools_json *object, const char *indent, FILE *out)
+print_lines(json_t *object, const char *indent, FILE *out)
 {
 	char name[CELL_MAX], cell[CELL_MAX];
 	int width = 0;
+	const char *key;
+	json_t *v;
 
-	for (const struct tools_json *m = object->first; m; m = m->next) {
-		int n = is_line(m) ? (int)strlen(name_of(m->key, name)) : 0;
+	json_object_foreach(object, key, v) {
+		int n = is_inside(v) ? 0 : (int)strlen(name_of(key, name));
 
 		if (n > width)
 			width = n;
 	}
-	for (const struct tools_json *m = object->first; m; m = m->next)
-		if (is_line(m))
+	json_object_foreach(object, key, v)
+		if (!is_inside(v))
 			fprintf(out, "%s%-*s  %s\n", indent, width,
-				name_of(m->key, name),
-				cell_of(m, m->key, cell));
+				name_of(key, name), cell_of(v, key, cell));
+	return width > 0;
 }
 
 static void
-print_list(const struct tools_json *list, FILE *out)
+print_list(const json_t *list, FILE *out)
 {
 	char cell[CELL_MAX];
+	size_t i;
+	json_t *v;
 
-	if (list->first->type == TOOLS_JSON_OBJECT) {
+	if (json_is_object(json_array_get(list, 0))) {
 		print_rows(list, out);
 		return;
 	}
-	for (const struct tools_json *v = list->first; v; v = v->next)
+	json_array_foreach(list, i, v)
 		fprintf(out, "  %s\n", cell_of(v, NULL, cell));
 }
 
 void
-tools_table_print(const struct tools_json *object, FILE *out)
+tools_table_print(json_t *object, FILE *out)
 {
+	int before = print_lines(object, "", out);
 	char name[CELL_MAX];
-	int lines = 0;
+	const char *key;
+	json_t *v;
 
-	for (const struct tools_json *m = object->first; m; m = m->next)
-		lines |= is_line(m);
-	print_lines(object, "", out);
-	for (const struct tools_json *m = object->first; m; m = m->next) {
-		if (is_line(m))
+	json_object_foreach(object, key, v) {
+		int empty = json_array_size(v) == 0 && json_object_size(v) == 0;
+
+		if (!is_inside(v))
 			continue;
-		fprintf(out, "%s%s%s\n", lines ? "\n" : "",
-			name_of(m->key, name), m->first ? "" : ": none");
-		lines = 1;
-		if (m->first && m->type == TOOLS_JSON_OBJECT)
-			print_lines(m, "  ", out);
-		else if (m->first)
-			print_list(m, out);
+		fprintf(out, "%s%s%s\n", before ? "\n" : "",
+			name_of(key, name), empty ? ": none" : "");
+		before = 1;
+		if (json_is_object(v))
+			print_lines(v, "  ", out);
+		else
+			print_list(v, out);
 	}
 }

@@ -12,9 +12,12 @@
 
 #include <stdio.h>
 
-#include "tools/tools_json.h"
+#include <jansson.h>
 
-/* tools_table_print prints an object. What failed, ferror(out) tells. */
-void tools_table_print(const struct tools_json *object, FILE *out);
+/*
+ * tools_table_print prints an object that anybody may have written: of texts it
+ * shows what is printable ASCII. What failed, ferror(out) tells.
+ */
+void tools_table_print(json_t *object, FILE *out);
 
 #endif

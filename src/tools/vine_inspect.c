@@ -13,7 +13,6 @@
 
 #include <vine/version.h>
 
-#include "tools/tools_json.h"
 #include "tools/tools_table.h"
 #include "tools/vine_inspect_report.h"
 #include "utils/utils_config.h"
@@ -21,7 +20,6 @@
 /* Exit codes; they stand in vine-inspect(1). */
 enum { EXIT_READ = 0, EXIT_UNREAD = 1, EXIT_USAGE = 2, EXIT_FAULTS = 3 };
 
-#define TEXT_MAX (UINT64_C(1) << 30)	/* 65536 queues are 15 MiB */
 #define WATCH_MAX 86400.0		/* seconds */
 
 struct options {
@@ -48,9 +46,9 @@ static const char usage_text[] =
 	"  -o, --offset BYTES   where in the object SEGMENT begins\n"
 	"  -s, --section NAME   only this one; may be given more than once: "
 	"segment,\n"
-	"                       sessions, queues, extents, accelerators, "
-	"procedures,\n"
-	"                       counters\n"
+	"                       sessions, quotas, queues, extents, "
+	"accelerators,\n"
+	"                       procedures, counters\n"
 	"  -j, --json           print JSON, in one line\n"
 	"  -w, --watch SEC      again every SEC seconds\n"
 	"  -h, --help           print this and exit\n"
@@ -86,44 +84,26 @@ read_config(struct options *o)
 	return EXIT_READ;
 }
 
-static int
-print(const struct options *o, const char *text, size_t len)
-{
-	struct tools_json *root;
-	int rc = 0;
-
-	if (o->json) {
-		fwrite(text, 1, len, stdout);
-	} else {
-		rc = tools_json_parse(text, len, &root);
-		if (rc == 0)
-			tools_table_print(root, stdout);
-		if (rc == 0)
-			tools_json_free(root);
-	}
-	if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout)))
-		rc = -EIO;
-	return rc;
-}
-
 /* Report on what was read. */
 static int
 show(const struct options *o, const struct vine_inspect_snap *snap)
 {
-	struct utils_json json = { .max = TEXT_MAX };
-	uint32_t faults = vine_inspect_report(snap, o->name, o->sections,
-					      &json);
-	char *text;
-	size_t len;
-	int rc = utils_json_end(&json, &text, &len);
+	uint32_t faults = 0;
+	json_t *report = vine_inspect_report(snap, o->name, o->sections,
+					     &faults);
+	int made = report != NULL;
 
-	if (rc == 0) {
-		rc = print(o, text, len);
-		free(text);
+	if (made && o->json) {
+		json_dumpf(report, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+		putchar('\n');
+	} else if (made) {
+		tools_table_print(report, stdout);
 	}
-	if (rc) {
+	json_decref(report);
+	if (!made || fflush(stdout) != 0 || ferror(stdout)) {
 		fprintf(stderr, "vine-inspect: the report on %s cannot be "
-			"written: %s\n", o->name, strerror(-rc));
+			"written: %s\n", o->name,
+			strerror(made ? EIO : ENOMEM));
 		return EXIT_UNREAD;
 	}
 	if (snap->head == NULL) {

@@ -17,57 +17,83 @@
 #include "core/vine_seg.h"
 #include "tools/vine_inspect_report.h"
 #include "tools/vine_inspect_stops.h"
+#include "utils/utils_text.h"
 
 #define FAULTS_MAX 64u
 
 struct report {
 	const struct vine_inspect_snap *snap;
 	const char *name;
-	struct utils_json *json;
+	int failed;			/* 1: there was no memory */
 	uint64_t ring_bytes;		/* that may still be read */
 	struct vine_desc_shm *sub;	/* room for the largest rings */
 	struct vine_comp_shm *comp;
 	uint32_t fault_count;
-	char faults[FAULTS_MAX][128];
+	json_t *faults;
 };
+
+/* Add a row, or anything, to a list; NULL: there was no memory for it. */
+static void
+add(struct report *r, json_t *list, json_t *row)
+{
+	if (json_array_append_new(list, row) != 0)
+		r->failed = 1;
+}
 
 static void __attribute__((format(printf, 2, 3)))
 fault(struct report *r, const char *format, ...)
 {
+	char text[160];
 	va_list args;
 
-	if (r->fault_count < FAULTS_MAX) {
-		va_start(args, format);
-		vsnprintf(r->faults[r->fault_count], sizeof(r->faults[0]),
-			  format, args);
-		va_end(args);
-	}
-	r->fault_count++;
+	if (r->fault_count++ >= FAULTS_MAX)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	add(r, r->faults, json_string(text));
+}
+
+/* A number that is a name: 64 bits are more than many readers of JSON keep. */
+static json_t *
+hex(uint64_t n)
+{
+	return json_sprintf("0x%" PRIx64, n);
+}
+
+/* A count. JSON's are of 63 bits; what has more cannot be one. */
+static json_t *
+count(uint64_t n)
+{
+	return n > INT64_MAX ? hex(n) : json_integer((json_int_t)n);
+}
+
+static json_t *
+count_or_null(int known, uint64_t n)
+{
+	return known ? count(n) : json_null();
 }
 
 /* A number that stands for a name; any other is shown as it is. */
-static void
-put_name(struct report *r, const char *key, const char *const *names,
-	 uint32_t count, uint32_t number)
+static json_t *
+name_of(const char *const *names, size_t n, uint32_t number)
 {
-	if (number < count)
-		utils_json_text(r->json, key, names[number]);
-	else
-		utils_json_format(r->json, key, "unknown %u", number);
+	return number < n ? json_string(names[number]) :
+		json_sprintf("unknown %u", number);
 }
 
-#define PUT_NAME(r, key, names, number) \
-	put_name(r, key, names, sizeof(names) / sizeof((names)[0]), number)
+#define NAME_OF(names, number) \
+	name_of(names, sizeof(names) / sizeof((names)[0]), number)
 
 /* A text of the segment: up to its NUL or its end. */
-static void
-put_bytes(struct report *r, const char *key, const le8_t *bytes, size_t size)
+static json_t *
+text_of(const le8_t *bytes, size_t size)
 {
-	char text[128] = "";
+	char text[128] = "", shown[128];
 
 	for (size_t i = 0; i < size && i < sizeof(text) - 1; i++)
 		text[i] = (char)arch_load8(&bytes[i]);
-	utils_json_text(r->json, key, text);
+	return json_string(utils_text_printable(shown, sizeof(shown), text));
 }
 
 static int
@@ -91,102 +117,145 @@ appliance_of(const struct report *r)
 	return state < 3 ? names[state] : "unknown";
 }
 
-static void
-write_segment(struct report *r)
+static json_t *
+make_segment(struct report *r)
 {
 	static const char *const states[] = { "blank", "forming", "ready" };
 	static const char *const clocks[] = { "none", "monotonic", "tsc",
 		"cntvct" };
 	const struct vine_header_shm *h = &r->snap->header;
-	struct utils_json *j = r->json;
+	const struct vine_layout *l = &r->snap->layout;
+	int known = r->snap->head != NULL;
+	char name[512];
 
-	utils_json_object(j, "segment");
-	utils_json_text(j, "name", r->name);
-	utils_json_u64(j, "object_bytes", r->snap->object_bytes);
-	utils_json_u64(j, "offset", r->snap->off);
-	utils_json_hex(j, "magic", arch_load64(&h->magic));
-	PUT_NAME(r, "state", states, arch_load32(&h->state));
-	utils_json_format(j, "version", "%u.%u", h->abi_major.v,
-			  h->abi_minor.v);
-	utils_json_hex(j, "layout_id", arch_load32(&h->layout_id));
-	utils_json_hex(j, "compat", arch_load32(&h->compat));
-	utils_json_hex(j, "incompat", arch_load32(&h->incompat));
-	utils_json_hex(j, "ro_compat", arch_load32(&h->ro_compat));
-	utils_json_u64(j, "size_bytes", arch_load64(&h->size));
-	utils_json_hex(j, "incarnation", arch_load64(&h->incarnation));
-	utils_json_u64(j, "queue_slots", arch_load32(&h->queue_slots));
-	utils_json_u64(j, "generation", arch_load64(&h->generation));
-	utils_json_text(j, "appliance", appliance_of(r));
-	utils_json_u64(j, "heartbeat", arch_load64(&h->heartbeat));
-	utils_json_text(j, "kernel", arch_load64(&h->boot_id) ==
-			vine_seg_boot_id() ? "this one" : "another");
-	PUT_NAME(r, "clock", clocks, arch_load32(&h->clock_kind));
-	if (r->snap->head) {
-		const struct vine_layout *l = &r->snap->layout;
-
-		utils_json_u64(j, "heap_bytes", l->heap_size);
-		utils_json_u64(j, "session_slots", l->sessions);
-		utils_json_u64(j, "queue_entries", l->queues);
-		utils_json_u64(j, "extent_entries", l->extents);
-	}
-	utils_json_close_object(j);
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+			 "s:o, s:o, s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o, "
+			 "s:o, s:o}",
+		"name", utils_text_printable(name, sizeof(name), r->name),
+		"object_bytes", count(r->snap->object_bytes),
+		"offset", count(r->snap->off),
+		"magic", hex(arch_load64(&h->magic)),
+		"state", NAME_OF(states, arch_load32(&h->state)),
+		"version", json_sprintf("%u.%u", h->abi_major.v,
+					h->abi_minor.v),
+		"layout_id", hex(arch_load32(&h->layout_id)),
+		"compat", hex(arch_load32(&h->compat)),
+		"incompat", hex(arch_load32(&h->incompat)),
+		"ro_compat", hex(arch_load32(&h->ro_compat)),
+		"size_bytes", count(arch_load64(&h->size)),
+		"incarnation", hex(arch_load64(&h->incarnation)),
+		"queue_slots", count(arch_load32(&h->queue_slots)),
+		"generation", count(arch_load64(&h->generation)),
+		"appliance", appliance_of(r),
+		"heartbeat", count(arch_load64(&h->heartbeat)),
+		"kernel", arch_load64(&h->boot_id) == vine_seg_boot_id() ?
+			"this one" : "another",
+		"clock", NAME_OF(clocks, arch_load32(&h->clock_kind)),
+		"heap_bytes", count_or_null(known, l->heap_size),
+		"session_slots", count_or_null(known, l->sessions),
+		"queue_entries", count_or_null(known, l->queues),
+		"extent_entries", count_or_null(known, l->extents));
 }
 
 /* --- sessions ------------------------------------------------------------ */
 
-static void
-write_session(struct report *r, uint32_t slot,
-	      const struct vine_session_shm *s, int alive)
+static json_t *
+session_row(struct report *r, uint32_t slot, const struct vine_session_shm *s)
 {
 	static const char *const states[] = { "free", "open", "refused",
 		"closed", "lost" };
 	static const char *const requests[] = { "none", "attach", "detach" };
-	struct utils_json *j = r->json;
 	uint64_t nonce = arch_load64(&s->nonce);
 
-	utils_json_object(j, NULL);
-	utils_json_u64(j, "slot", slot);
-	put_bytes(r, "label", s->label, sizeof(s->label));
-	PUT_NAME(r, "state", states, arch_load32(&s->state));
-	utils_json_bool(j, "alive", alive);
-	PUT_NAME(r, "request", requests, arch_load32(&s->request));
-	utils_json_hex(j, "nonce", nonce);
-	/* else the state is that of an earlier session in this slot */
-	utils_json_bool(j, "answered", arch_load64(&s->echo) == nonce);
-	/* how many appliances have come since the one that answered */
-	utils_json_i64(j, "generations_ago",
-		       (int64_t)(arch_load64(&r->snap->header.generation) -
-				 arch_load64(&s->generation)));
-	utils_json_u64(j, "error", arch_load32(&s->error));
-	utils_json_u64(j, "weight", arch_load32(&s->weight));
-	utils_json_u64(j, "granted_bytes", arch_load64(&s->granted));
-	utils_json_u64(j, "queues", arch_load32(&s->queues));
-	utils_json_u64(j, "vaccels", arch_load32(&s->vaccels));
-	utils_json_bool(j, "fences", arch_load32(&s->fence) != 0);
-	utils_json_close_object(j);
+	return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:b, s:I, s:o, s:o, "
+			 "s:o, s:o, s:o, s:o, s:o, s:b}",
+		"slot", count(slot),
+		"label", text_of(s->label, sizeof(s->label)),
+		"state", NAME_OF(states, arch_load32(&s->state)),
+		"alive", is_locked(r, ARCH_SHM_BYTE_SESSION + slot),
+		"request", NAME_OF(requests, arch_load32(&s->request)),
+		"nonce", hex(nonce),
+		/* else the state is that of an earlier session in this slot */
+		"answered", arch_load64(&s->echo) == nonce,
+		/* how many appliances have come since the one that answered */
+		"generations_ago", (json_int_t)
+			(arch_load64(&r->snap->header.generation) -
+			 arch_load64(&s->generation)),
+		"error", count(arch_load32(&s->error)),
+		"weight", count(arch_load32(&s->weight)),
+		"granted_bytes", count(arch_load64(&s->granted)),
+		"queues", count(arch_load32(&s->queues)),
+		"vaccels", count(arch_load32(&s->vaccels)),
+		"procedures", count(arch_load32(&s->procs)),
+		"tasks", count(arch_load32(&s->tasks)),
+		"fences", arch_load32(&s->fence) != 0);
 }
 
-static void
-write_sessions(struct report *r)
+static json_t *
+make_sessions(struct report *r)
 {
 	uint32_t n = r->snap->layout.sessions;
+	json_t *list = json_array();
 
-	utils_json_list(r->json, "sessions");
 	for (uint32_t i = 0; i < n; i++) {
 		const struct vine_session_shm *s =
 			VINE_INSPECT_AT(r->snap, session, i);
 
 		if (arch_load32(&s->claim) == 0)
 			continue;
-		write_session(r, i, s,
-			      is_locked(r, ARCH_SHM_BYTE_SESSION + i));
+		add(r, list, session_row(r, i, s));
 		if (arch_load32(&s->state) == VINE_SESSION_OPEN &&
 		    arch_load64(&s->granted) > r->snap->layout.heap_size)
 			fault(r, "session %u has %" PRIu64 " bytes, the heap "
 			      "%" PRIu64, i, arch_load64(&s->granted),
 			      r->snap->layout.heap_size);
 	}
-	utils_json_close_list(r->json);
+	return list;
+}
+
+/* --- quotas -------------------------------------------------------------- */
+
+/* What a session has of each, and may have; null: as much as there is. */
+static json_t *
+quota_row(uint32_t slot, const struct vine_session_shm *s)
+{
+	uint64_t memory = arch_load64(&s->quota_memory);
+	uint64_t code = arch_load64(&s->quota_code);
+	uint32_t tasks = arch_load32(&s->quota_tasks);
+	uint32_t queues = arch_load32(&s->quota_queues);
+	uint32_t vaccels = arch_load32(&s->quota_vaccels);
+	uint32_t procs = arch_load32(&s->quota_procs);
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+			 "s:o, s:o, s:o}",
+		"slot", count(slot),
+		"memory_bytes", count(arch_load64(&s->granted)),
+		"quota_memory_bytes", count_or_null(memory != 0, memory),
+		"tasks", count(arch_load32(&s->tasks)),
+		"quota_tasks", count_or_null(tasks != 0, tasks),
+		"queues", count(arch_load32(&s->queues)),
+		"quota_queues", count_or_null(queues != 0, queues),
+		"vaccels", count(arch_load32(&s->vaccels)),
+		"quota_vaccels", count_or_null(vaccels != 0, vaccels),
+		"procs", count(arch_load32(&s->procs)),
+		"quota_procs", count_or_null(procs != 0, procs),
+		"code_bytes", count(arch_load64(&s->code)),
+		"quota_code_bytes", count_or_null(code != 0, code));
+}
+
+static json_t *
+make_quotas(struct report *r)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < r->snap->layout.sessions; i++) {
+		const struct vine_session_shm *s =
+			VINE_INSPECT_AT(r->snap, session, i);
+
+		if (arch_load32(&s->claim) != 0)
+			add(r, list, quota_row(i, s));
+	}
+	return list;
 }
 
 /* --- queues -------------------------------------------------------------- */
@@ -243,66 +312,47 @@ read_rings(struct report *r, uint32_t index, const struct vine_queue_shm *q,
 	return 0;
 }
 
-static void
-write_stops(struct report *r, const struct vine_inspect_stops *stops)
-{
-	struct utils_json *j = r->json;
-
-	if (stops == NULL) {	/* the same columns for all rows */
-		utils_json_null(j, "published");
-		utils_json_null(j, "taken");
-		utils_json_null(j, "unreaped_most");
-		utils_json_null(j, "completed");
-		return;
-	}
-	utils_json_u64(j, "published", stops->published);
-	utils_json_u64(j, "taken", stops->taken);
-	utils_json_u64(j, "unreaped_most", stops->unreaped);
-	utils_json_u64(j, "completed", stops->completed);
-}
-
-static void
-write_queue(struct report *r, uint32_t index, const struct vine_queue_shm *q)
+static json_t *
+queue_row(struct report *r, uint32_t index, const struct vine_queue_shm *q)
 {
 	struct vine_inspect_rings rings;
-	struct vine_inspect_stops stops;
-	struct utils_json *j = r->json;
+	struct vine_inspect_stops stops = { 0 };
 	int known = read_rings(r, index, q, &rings) == 0;
 
 	if (known)
 		vine_inspect_stops_of(&rings, &stops);
-	utils_json_object(j, NULL);
-	utils_json_u64(j, "queue", index);
-	utils_json_u64(j, "session", arch_load32(&q->session));
-	utils_json_text(j, "for", is_control(r, index, q) ? "control" :
-			"tasks");
-	utils_json_u64(j, "worker", arch_load32(&q->bell));
-	utils_json_u64(j, "slots", arch_load32(&q->sub_slots));
-	utils_json_bool(j, "armed", arch_load32(&q->armed) != 0);
-	utils_json_bool(j, "waiting", arch_load32(&q->waiting) != 0);
-	write_stops(r, known ? &stops : NULL);
-	utils_json_close_object(j);
+	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:b, s:b, s:o, s:o, s:o, "
+			 "s:o}",
+		"queue", count(index),
+		"session", count(arch_load32(&q->session)),
+		"for", is_control(r, index, q) ? "control" : "tasks",
+		"worker", count(arch_load32(&q->bell)),
+		"slots", count(arch_load32(&q->sub_slots)),
+		"armed", arch_load32(&q->armed) != 0,
+		"waiting", arch_load32(&q->waiting) != 0,
+		"published", count_or_null(known, stops.published),
+		"taken", count_or_null(known, stops.taken),
+		"unreaped_most", count_or_null(known, stops.unreaped),
+		"completed", count_or_null(known, stops.completed));
 }
 
-static void
-write_queues(struct report *r)
+static json_t *
+make_queues(struct report *r)
 {
 	uint32_t n = r->snap->layout.queues;
+	json_t *list = json_array();
 
-	utils_json_list(r->json, "queues");
 	r->sub = malloc(VINE_SLOTS_MAX * sizeof(*r->sub));
 	r->comp = malloc(2 * VINE_SLOTS_MAX * sizeof(*r->comp));
-	for (uint32_t i = 1; i < n; i++) {
+	if (r->sub == NULL || r->comp == NULL)
+		r->failed = 1;
+	for (uint32_t i = 1; i < n && !r->failed; i++) {
 		const struct vine_queue_shm *q =
 			VINE_INSPECT_AT(r->snap, queue, i);
 
 		if (arch_load32(&q->state) == 0)
 			continue;
-		if (r->sub == NULL || r->comp == NULL) {
-			r->json->error = -ENOMEM;
-			break;
-		}
-		write_queue(r, i, q);
+		add(r, list, queue_row(r, i, q));
 		if (arch_load32(&q->session) >= r->snap->layout.sessions)
 			fault(r, "queue %u is of session %u, there are %u", i,
 			      arch_load32(&q->session),
@@ -313,82 +363,73 @@ write_queues(struct report *r)
 	}
 	free(r->sub);
 	free(r->comp);
-	utils_json_close_list(r->json);
+	return list;
 }
 
 /* --- extents ------------------------------------------------------------- */
 
-static void
-write_extents(struct report *r)
+static json_t *
+make_extents(struct report *r)
 {
 	const struct vine_layout *l = &r->snap->layout;
+	json_t *list = json_array();
 
-	utils_json_list(r->json, "extents");
 	for (uint32_t i = 0; i < l->extents; i++) {
 		const struct vine_extent_shm *e =
 			VINE_INSPECT_AT(r->snap, extent, i);
 		uint64_t off = arch_load64(&e->off), len = arch_load64(&e->len);
+		uint32_t queue = arch_load32(&e->queue);
 
 		if (len == 0)
 			continue;
-		utils_json_object(r->json, NULL);
-		utils_json_u64(r->json, "extent", i);
-		utils_json_u64(r->json, "offset", off);
-		utils_json_u64(r->json, "length_bytes", len);
-		utils_json_u64(r->json, "session", arch_load32(&e->session));
-		if (arch_load32(&e->queue))
-			utils_json_u64(r->json, "rings_of_queue",
-				       arch_load32(&e->queue));
-		else
-			utils_json_null(r->json, "rings_of_queue");
-		utils_json_close_object(r->json);
+		add(r, list, json_pack("{s:o, s:o, s:o, s:o, s:o}",
+			"extent", count(i),
+			"offset", count(off),
+			"length_bytes", count(len),
+			"session", count(arch_load32(&e->session)),
+			"rings_of_queue", count_or_null(queue != 0, queue)));
 		if (off < l->heap_off || len > l->heap_size ||
 		    off - l->heap_off > l->heap_size - len)
 			fault(r, "extent %u, %" PRIu64 " bytes at %" PRIu64
 			      ", is not in the heap", i, len, off);
 	}
-	utils_json_close_list(r->json);
+	return list;
 }
 
 /* --- accelerators and procedures ----------------------------------------- */
 
 static const char *const types[] = { "ANY", "GPU", "GPU_SOFT", "CPU", "FPGA" };
 
-static void
-write_accel(struct report *r, const struct vine_accel_shm *a)
+static json_t *
+accel_row(const struct vine_accel_shm *a)
 {
 	uint32_t phys = arch_load32(&a->phys);
-	struct utils_json *j = r->json;
-
-	utils_json_object(j, NULL);
-	utils_json_hex(j, "handle", arch_load32(&a->handle));
-	put_bytes(r, "name", a->name, sizeof(a->name));
-	PUT_NAME(r, "type", types, arch_load32(&a->type));
-	utils_json_bool(j, "in_service", arch_load32(&a->state) == 1);
-	if (phys == 0) {
-		utils_json_null(j, "virtual_of");
-		utils_json_null(j, "session");
-		utils_json_null(j, "priority");
-	} else {
-		utils_json_hex(j, "virtual_of", phys);
-		utils_json_u64(j, "session", arch_load32(&a->session));
-		utils_json_i64(j, "priority",
-			       (int32_t)arch_load32(&a->priority));
-	}
-	utils_json_u64(j, "units", arch_load32(&a->units));
-	utils_json_u64(j, "vaccels", phys ? 0 : arch_load32(&a->vaccels));
 	/* only physical ones are counted */
-	utils_json_u64(j, "in_flight", phys ? 0 : arch_load64(&a->in_flight));
-	utils_json_u64(j, "completed", phys ? 0 : arch_load64(&a->completed));
-	utils_json_u64(j, "failed", phys ? 0 : arch_load64(&a->failed));
-	utils_json_u64(j, "busy_ns", phys ? 0 : arch_load64(&a->busy_ns));
-	utils_json_close_object(j);
+	uint64_t counted = phys ? 0 : UINT64_MAX;
+
+	return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, "
+			 "s:o, s:o, s:o}",
+		"handle", hex(arch_load32(&a->handle)),
+		"name", text_of(a->name, sizeof(a->name)),
+		"type", NAME_OF(types, arch_load32(&a->type)),
+		"in_service", arch_load32(&a->state) == 1,
+		"virtual_of", phys ? hex(phys) : json_null(),
+		"session", count_or_null(phys != 0, arch_load32(&a->session)),
+		"priority", phys ? json_integer((int32_t)
+				arch_load32(&a->priority)) : json_null(),
+		"units", count(arch_load32(&a->units)),
+		"vaccels", count(arch_load32(&a->vaccels) & counted),
+		"in_flight", count(arch_load64(&a->in_flight) & counted),
+		"completed", count(arch_load64(&a->completed) & counted),
+		"failed", count(arch_load64(&a->failed) & counted),
+		"busy_ns", count(arch_load64(&a->busy_ns) & counted));
 }
 
-static void
-write_accelerators(struct report *r)
+static json_t *
+make_accelerators(struct report *r)
 {
-	utils_json_list(r->json, "accelerators");
+	json_t *list = json_array();
+
 	for (uint32_t i = 1; i < r->snap->layout.accels; i++) {
 		const struct vine_accel_shm *a =
 			VINE_INSPECT_AT(r->snap, accel, i);
@@ -396,20 +437,19 @@ write_accelerators(struct report *r)
 
 		if (handle == 0)
 			continue;
-		write_accel(r, a);
+		add(r, list, accel_row(a));
 		if ((handle & 0xffff) != i)
 			fault(r, "accelerator %u has the handle %#x", i,
 			      handle);
 	}
-	utils_json_close_list(r->json);
+	return list;
 }
 
-static void
-write_procedures(struct report *r)
+static json_t *
+make_procedures(struct report *r)
 {
-	struct utils_json *j = r->json;
+	json_t *list = json_array();
 
-	utils_json_list(j, "procedures");
 	for (uint32_t i = 1; i < r->snap->layout.procs; i++) {
 		const struct vine_proc_shm *p =
 			VINE_INSPECT_AT(r->snap, proc, i);
@@ -417,44 +457,43 @@ write_procedures(struct report *r)
 
 		if (handle == 0)
 			continue;
-		utils_json_object(j, NULL);
-		utils_json_hex(j, "handle", handle);
-		put_bytes(r, "name", p->name, sizeof(p->name));
-		PUT_NAME(r, "type", types, arch_load32(&p->type));
-		utils_json_u64(j, "users", arch_load32(&p->users));
-		utils_json_u64(j, "code_bytes", arch_load64(&p->code_size));
-		utils_json_close_object(j);
+		add(r, list, json_pack("{s:o, s:o, s:o, s:o, s:o}",
+			"handle", hex(handle),
+			"name", text_of(p->name, sizeof(p->name)),
+			"type", NAME_OF(types, arch_load32(&p->type)),
+			"users", count(arch_load32(&p->users)),
+			"code_bytes", count(arch_load64(&p->code_size))));
 		if ((handle & 0xffff) != i)
 			fault(r, "procedure %u has the handle %#x", i, handle);
 	}
-	utils_json_close_list(j);
+	return list;
 }
 
-static void
-write_counters(struct report *r)
+static json_t *
+make_counters(struct report *r)
 {
-	utils_json_list(r->json, "counters");
+	json_t *list = json_array();
+
 	for (uint32_t i = 0; i < VINE_COUNTERS_MAX; i++) {
 		const struct vine_counter_shm *c =
 			VINE_INSPECT_AT(r->snap, counter, i);
 
 		if (arch_load8(&c->label[0]) == 0)
 			continue;
-		utils_json_object(r->json, NULL);
-		put_bytes(r, "counter", c->label, sizeof(c->label));
-		utils_json_u64(r->json, "value", arch_load64(&c->value));
-		utils_json_close_object(r->json);
+		add(r, list, json_pack("{s:o, s:o}",
+			"counter", text_of(c->label, sizeof(c->label)),
+			"value", count(arch_load64(&c->value))));
 	}
-	utils_json_close_list(r->json);
+	return list;
 }
 
 /* --- all of it ----------------------------------------------------------- */
 
 static const struct {
 	const char *name;
-	void (*write)(struct report *r);
+	json_t *(*make)(struct report *r);
 } sections_table[] = {
-#define X(name) { #name, write_##name },
+#define X(name) { #name, make_##name },
 	VINE_INSPECT_SECTIONS(X)
 #undef X
 };
@@ -468,24 +507,34 @@ vine_inspect_section_of(const char *name)
 	return -EINVAL;
 }
 
-uint32_t
-vine_inspect_report(const struct vine_inspect_snap *snap, const char *name,
-		    uint32_t sections, struct utils_json *json)
+static void
+set(struct report *r, json_t *root, const char *key, json_t *value)
 {
-	struct report r = { .snap = snap, .name = name, .json = json,
-		.ring_bytes = snap->head ? snap->layout.heap_size : 0 };
+	if (json_object_set_new(root, key, value) != 0)
+		r->failed = 1;
+}
+
+json_t *
+vine_inspect_report(const struct vine_inspect_snap *snap, const char *name,
+		    uint32_t sections, uint32_t *faults)
+{
+	struct report r = { .snap = snap, .name = name,
+		.ring_bytes = snap->head ? snap->layout.heap_size : 0,
+		.faults = json_array() };
+	json_t *root = json_object();
 
 	if (snap->fault[0])
 		fault(&r, "%s", snap->fault);
-	utils_json_object(json, NULL);
 	for (uint32_t i = 0; i < VINE_INSPECT_SECTION_COUNT; i++)
 		if (sections >> i & 1 &&
 		    (i == VINE_INSPECT_segment || snap->head))
-			sections_table[i].write(&r);
-	utils_json_list(json, "faults");
-	for (uint32_t i = 0; i < r.fault_count && i < FAULTS_MAX; i++)
-		utils_json_text(json, NULL, r.faults[i]);
-	utils_json_close_list(json);
-	utils_json_close_object(json);
-	return r.fault_count;
+			set(&r, root, sections_table[i].name,
+			    sections_table[i].make(&r));
+	set(&r, root, "faults", r.faults);
+	if (r.failed) {
+		json_decref(root);
+		return NULL;
+	}
+	*faults = r.fault_count;
+	return root;
 }

@@ -7,12 +7,13 @@
 
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "tools/vine_inspect_snap.h"
-#include "utils/utils_json.h"
 
 /* VINE_INSPECT_SECTION(name): in their order. */
 #define VINE_INSPECT_SECTIONS(X) \
-	X(segment) X(sessions) X(queues) X(extents) X(accelerators) \
+	X(segment) X(sessions) X(quotas) X(queues) X(extents) X(accelerators) \
 	X(procedures) X(counters)
 
 enum vine_inspect_section {
@@ -26,12 +27,13 @@ enum vine_inspect_section {
 int vine_inspect_section_of(const char *name);
 
 /*
- * vine_inspect_report writes an object with the sections of the set (bit n:
+ * vine_inspect_report makes an object with the sections of the set (bit n:
  * section n) and "faults": what no honest peer would have written, a text each.
- * Returns how many faults there are; the text names the first 64.
+ * The caller owns it. *faults becomes how many there are; the first 64 are
+ * named. Returns NULL where there is no memory.
  */
-uint32_t vine_inspect_report(const struct vine_inspect_snap *snap,
-			     const char *name, uint32_t sections,
-			     struct utils_json *json);
+json_t *vine_inspect_report(const struct vine_inspect_snap *snap,
+			    const char *name, uint32_t sections,
+			    uint32_t *faults);
 
 #endif

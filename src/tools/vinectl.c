@@ -11,11 +11,11 @@
 #include <vine/version.h>
 
 #include "core/vine_limits.h"
-#include "tools/tools_json.h"
 #include "tools/tools_table.h"
 #include "tools/vinectl_call.h"
 #include "utils/utils_config.h"
 #include "utils/utils_control.h"
+#include "utils/utils_text.h"
 
 /* Exit codes; they stand in vinectl(1). */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -89,29 +89,42 @@ find_socket(struct options *o)
 	return rc ? EXIT_FAILED : EXIT_DONE;
 }
 
+/*
+ * The answer is read and written anew, also as JSON: whoever it is that
+ * listens there, what comes out is one line of ASCII.
+ */
 static int
 print(const struct options *o, const char *text, size_t len)
 {
-	struct tools_json *root;
-	const char *error;
-	int rc = tools_json_parse(text, len, &root);
+	json_error_t fault;
+	json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &fault);
+	char error[512];
+	int rc = EXIT_DONE;
 
-	if (rc || root->type != TOOLS_JSON_OBJECT) {
-		fprintf(stderr, "vinectl: the answer of %s is no JSON object\n",
-			o->socket);
-		if (rc == 0)
-			tools_json_free(root);
+	if (!json_is_object(root)) {
+		fprintf(stderr, "vinectl: the answer of %s is no JSON object: "
+			"%s\n", o->socket, root ? "it is another value" :
+			utils_text_printable(error, sizeof(error),
+					     fault.text));
+		json_decref(root);
 		return EXIT_FAILED;
 	}
-	error = tools_json_text(root, "error");
-	if (error)
-		fprintf(stderr, "vinectl: %s\n", error);
-	rc = error ? EXIT_FAILED : EXIT_DONE;
-	if (o->json)
-		fwrite(text, 1, len, stdout);
-	else if (!error)
+	if (json_object_get(root, "error")) {
+		const char *why = json_string_value(json_object_get(root,
+								    "error"));
+
+		fprintf(stderr, "vinectl: %s\n",
+			utils_text_printable(error, sizeof(error),
+					     why ? why : "an error"));
+		rc = EXIT_FAILED;
+	}
+	if (o->json) {
+		json_dumpf(root, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+		putchar('\n');
+	} else if (rc == EXIT_DONE) {
 		tools_table_print(root, stdout);
-	tools_json_free(root);
+	}
+	json_decref(root);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fprintf(stderr, "vinectl: stdout: %s\n", strerror(errno));
 		return EXIT_FAILED;

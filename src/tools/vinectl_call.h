@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VINECTL_ANSWER_MAX (UINT64_C(64) << 20)
+#define VINECTL_ANSWER_MAX (UINT64_C(32) << 20)
 
 /*
  * vinectl_call sends a line to the socket at `path` and reads until vined hangs

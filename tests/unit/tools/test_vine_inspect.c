@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "tools/tools_json.h"
 #include "tools/tools_table.h"
 #include "tools/vine_inspect_report.h"
 #include "tools/vine_inspect_stops.h"
@@ -171,21 +170,20 @@ forget(void)
 static uint32_t
 report(char **text)
 {
-	struct utils_json json = { .max = 64 * MIB };
 	struct vine_inspect_snap snap;
-	struct tools_json *root;
 	uint32_t faults;
+	json_t *root;
 	FILE *out = fopen("/dev/null", "w");
-	size_t len;
 
 	ck_assert_int_eq(vine_inspect_snap_read(fd, 0, &snap), 0);
-	faults = vine_inspect_report(&snap, "x", ~0u, &json);
+	root = vine_inspect_report(&snap, "x", ~0u, &faults);
 	vine_inspect_snap_drop(&snap);
-	ck_assert_int_eq(utils_json_end(&json, text, &len), 0);
-	ck_assert_int_eq(tools_json_parse(*text, len, &root), 0);
+	ck_assert_ptr_nonnull(root);
+	*text = json_dumps(root, JSON_COMPACT | JSON_ENSURE_ASCII);
+	ck_assert_ptr_nonnull(*text);
 	tools_table_print(root, out);
 	fclose(out);
-	tools_json_free(root);
+	json_decref(root);
 	return faults;
 }
 
@@ -303,6 +301,85 @@ START_TEST(rings_that_overlap_are_read_no_more_often_than_the_heap_is_long)
 }
 END_TEST
 
+START_TEST(a_count_that_no_json_number_holds_is_a_text)
+{
+	struct vine_layout l;
+	struct vine_session_shm *s;
+	char *text;
+
+	form();
+	ck_assert_int_eq(vine_layout_plan(MIB, 128, &l), 0);
+	s = (struct vine_session_shm *)(base + l.session_off) + 2;
+	arch_store32(&s->claim, 1);
+	arch_store64(&s->granted, INT64_MAX);
+	arch_store64(&s->code, UINT64_MAX);
+	arch_store32(&s->quota_procs, 12);
+	ck_assert_uint_eq(report(&text), 0);
+	ck_assert_ptr_nonnull(strstr(text, "\"quotas\":[{\"slot\":2,"
+		"\"memory_bytes\":9223372036854775807,"
+		"\"quota_memory_bytes\":null,"));
+	ck_assert_ptr_nonnull(strstr(text, "\"procs\":0,\"quota_procs\":12,"
+		"\"code_bytes\":\"0xffffffffffffffff\","
+		"\"quota_code_bytes\":null}"));
+	free(text);
+	forget();
+}
+END_TEST
+
+/* --- no memory ----------------------------------------------------------- */
+
+static long allocs_left, allocs_live;
+
+static void *
+scarce_malloc(size_t n)
+{
+	if (allocs_left-- <= 0)
+		return NULL;
+	allocs_live++;
+	return malloc(n);
+}
+
+static void
+scarce_free(void *p)
+{
+	allocs_live -= p != NULL;
+	free(p);
+}
+
+START_TEST(without_memory_there_is_no_report_and_nothing_is_left)
+{
+	struct vine_inspect_snap snap;
+	struct vine_layout l;
+	struct vine_session_shm *s;
+	uint32_t faults = 77;
+	json_t *root = NULL;
+	long n;
+
+	form();
+	ck_assert_int_eq(vine_layout_plan(MIB, 128, &l), 0);
+	s = (struct vine_session_shm *)(base + l.session_off);
+	arch_store32(&s->claim, 1);
+	arch_store32(&s->state, 9);
+	ck_assert_int_eq(vine_inspect_snap_read(fd, 0, &snap), 0);
+	json_set_alloc_funcs(scarce_malloc, scarce_free);
+	for (n = 0; root == NULL && n < 100000; n++) {
+		allocs_left = n;
+		root = vine_inspect_report(&snap, "x", ~0u, &faults);
+		if (root == NULL) {
+			ck_assert_int_eq(allocs_live, 0);
+			ck_assert_uint_eq(faults, 77);
+		}
+	}
+	ck_assert_int_gt(n, 100);
+	ck_assert_ptr_nonnull(root);
+	json_decref(root);
+	ck_assert_int_eq(allocs_live, 0);
+	json_set_alloc_funcs(malloc, free);
+	vine_inspect_snap_drop(&snap);
+	forget();
+}
+END_TEST
+
 START_TEST(an_object_that_is_too_short_is_an_error)
 {
 	struct vine_inspect_snap snap;
@@ -334,8 +411,7 @@ START_TEST(a_label_cannot_steer_a_terminal)
 	arch_store32(&s->claim, 1);
 	memcpy(s->label, label, sizeof(label));
 	ck_assert_uint_eq(report(&text), 0);
-	ck_assert_ptr_nonnull(strstr(text, "\"label\":\"\\u001b]0;owned\\u0007"
-				     "\\u00ff\""));
+	ck_assert_ptr_nonnull(strstr(text, "\"label\":\"?]0;owned??\""));
 	for (char *c = text; *c; c++)
 		ck_assert(*c == '\n' || (*c >= ' ' && *c <= '~'));
 	free(text);
@@ -362,6 +438,9 @@ main(void)
 	tcase_add_test(tcase, what_cannot_be_right_is_named);
 	tcase_add_test(tcase,
 		rings_that_overlap_are_read_no_more_often_than_the_heap_is_long);
+	tcase_add_test(tcase, a_count_that_no_json_number_holds_is_a_text);
+	tcase_add_test(tcase,
+		without_memory_there_is_no_report_and_nothing_is_left);
 	tcase_add_test(tcase, an_object_that_is_too_short_is_an_error);
 	tcase_add_test(tcase, a_label_cannot_steer_a_terminal);
 	suite_add_tcase(suite, tcase);
