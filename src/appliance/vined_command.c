@@ -11,6 +11,7 @@
 
 #include "appliance/vined_command.h"
 #include "appliance/vined_dump.h"
+#include "appliance/vined_quota.h"
 #include "appliance/vined_show.h"
 #include "appliance/vined_worker.h"
 #include "core/vine_door.h"
@@ -230,6 +231,7 @@ static const struct vined_command commands[] = {
 	{ "undrain", "", 0, 0, undrain, NULL, NULL },
 	{ "fence", " SEGMENT [ID]", 1, 2, fence, NULL, NULL },
 	{ "unfence", " SEGMENT", 1, 1, unfence, NULL, NULL },
+	{ "quota", " [SEGMENT [KEY VALUE]]", 0, 3, vined_quota, NULL, NULL },
 };
 
 static const struct vined_command *

@@ -16,7 +16,7 @@
 struct vined_command;
 struct vined_workers;
 
-#define VINED_WORDS_MAX 4u
+#define VINED_WORDS_MAX 5u	/* one more than any command takes */
 
 /* What commands act upon. */
 struct vined_admin {

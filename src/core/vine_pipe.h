@@ -128,10 +128,12 @@ void vine_pipe_drain(vine_pipe_s *pipe);
 int vine_pipe_end(vine_pipe_s *pipe, int *last);
 
 /*
- * vine_pipe_set_quotas takes over the quotas of a config. One thread at a time;
- * the pipe may be served meanwhile.
+ * vine_pipe_set_quotas takes over the quotas of a config; vine_pipe_set_quota
+ * sets that of one config key and returns 0, or -ENOENT where the key is that
+ * of no quota. One thread at a time; the pipe may be served meanwhile.
  */
 void vine_pipe_set_quotas(vine_pipe_s *pipe, const struct utils_config *config);
+int vine_pipe_set_quota(vine_pipe_s *pipe, int key, uint64_t value);
 
 /* vine_pipe_busy counts the tasks that were taken and not answered. */
 uint32_t vine_pipe_busy(vine_pipe_s *pipe);

@@ -89,7 +89,8 @@ void vine_bench_report_print(const struct vine_bench_report *report, FILE *out);
 
 /*
  * vine_bench_report_json writes everything, every repetition too, in one line.
- * Returns 0, -ENOMEM and nothing was written, or -EIO where `out` takes no more.
+ * Returns 0, -ENOMEM where nothing was written, or -EIO where `out` takes no
+ * more.
  */
 int vine_bench_report_json(const struct vine_bench_report *report, FILE *out);
 

@@ -215,7 +215,8 @@ make_sessions(struct report *r)
 
 /* --- quotas -------------------------------------------------------------- */
 
-/* What a session has of each, and may have; null: as much as there is. */
+/* What a session has of each, and may have; null: as much as there is. The
+ * queue of its control tasks does not count. */
 static json_t *
 quota_row(uint32_t slot, const struct vine_session_shm *s)
 {
@@ -223,6 +224,7 @@ quota_row(uint32_t slot, const struct vine_session_shm *s)
 	uint64_t code = arch_load64(&s->quota_code);
 	uint32_t tasks = arch_load32(&s->quota_tasks);
 	uint32_t queues = arch_load32(&s->quota_queues);
+	uint32_t has = arch_load32(&s->queues);
 	uint32_t vaccels = arch_load32(&s->quota_vaccels);
 	uint32_t procs = arch_load32(&s->quota_procs);
 
@@ -233,7 +235,7 @@ quota_row(uint32_t slot, const struct vine_session_shm *s)
 		"quota_memory_bytes", count_or_null(memory != 0, memory),
 		"tasks", count(arch_load32(&s->tasks)),
 		"quota_tasks", count_or_null(tasks != 0, tasks),
-		"queues", count(arch_load32(&s->queues)),
+		"queues", count(has ? has - 1 : 0),
 		"quota_queues", count_or_null(queues != 0, queues),
 		"vaccels", count(arch_load32(&s->vaccels)),
 		"quota_vaccels", count_or_null(vaccels != 0, vaccels),

@@ -177,6 +177,10 @@ START_TEST(status_and_list_tell_what_runs)
 	ck_assert(tool_says("\"label\":\"tested\",\"state\":\"open\""));
 	ck_assert(tool_says("\"name\":\"cpu0\""));
 	ck_assert(tool_says("\"name\":\"slow\",\"type\":\"CPU\""));
+	ck_assert_int_eq(tool_run("vinectl -S %s -j list %s", sock,
+				  appliance.name), 0);
+	ck_assert(tool_says("\"label\":\"tested\""));
+	ck_assert_int_eq(CTL("list nobody"), 1);
 	ck_assert_int_eq(tool_run("vinectl -c %s status", appliance.config),
 			 0);
 	ck_assert(tool_says("tasks per s"));
@@ -270,6 +274,116 @@ START_TEST(a_fenced_segment_refuses_sessions_until_unfence)
 	vine_session_close(s);
 	ck_assert_int_eq(CTL("fence nobody"), 1);
 	ck_assert(tool_says("there is no segment nobody"));
+	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
+}
+END_TEST
+
+/* What quota says of a key, from its limit on. */
+static const char *
+quota_of(const char *key)
+{
+	static char row[256];
+	char text[64], *at;
+
+	ck_assert_int_eq(CTL("quota"), 0);
+	snprintf(text, sizeof(text), "\"key\":\"%s\",", key);
+	at = strstr(tool_out, text);
+	ck_assert_ptr_nonnull(at);
+	at = strstr(at, "\"limit\"");
+	snprintf(row, sizeof(row), "%.*s", (int)strcspn(at, "}"), at);
+	return row;
+}
+
+static int
+set_quota(const char *key, const char *value)
+{
+	return tool_run("vinectl -S %s -j quota %s %s %s", sock,
+			appliance.name, key, value);
+}
+
+START_TEST(a_quota_is_set_shown_and_forgotten_with_the_config)
+{
+	struct vine_session *s;
+	vine_data *d, *e;
+	long from;
+
+	start("quota", 1);
+	ck_assert_str_eq(quota_of("quota_memory"),
+			 "\"limit\":null,\"used\":0,\"refused\":0");
+	ck_assert_str_eq(quota_of("quota_procs"),
+			 "\"limit\":256,\"used\":0,\"refused\":0");
+	s = attach();
+	ck_assert_int_eq(vine_data_alloc_in(s, 1 << 20, 0, &d), 0);
+	ck_assert_int_eq(set_quota("quota_memory", "2M"), 0);
+	ck_assert_int_eq(vine_data_alloc_in(s, 2 << 20, 0, &e), -EDQUOT);
+	ck_assert_ptr_nonnull(strstr(quota_of("quota_memory"),
+				     "\"limit\":2097152,\"used\":1"));
+	ck_assert_ptr_null(strstr(quota_of("quota_memory"), "\"refused\":0"));
+	ck_assert_str_eq(quota_of("segment_sessions"),
+			 "\"limit\":null,\"used\":1,\"refused\":null");
+	ck_assert(appliance_logged(&appliance, 0,
+				   "quota_memory is 2097152 as the operator"));
+	/* the session sees it, and so does whoever looks at the segment */
+	tool_await("\"quota_memory_bytes\":2097152",
+		   "vine-inspect -j -s quotas %s", appliance.name);
+	ck_assert_int_eq(set_quota("quota_memory", "8M"), 0);
+	ck_assert_int_eq(vine_data_alloc_in(s, 2 << 20, 0, &e), 0);
+	vine_data_free(e);
+	ck_assert_int_eq(set_quota("segment_sessions", "1"), 0);
+	from = appliance_log_size(&appliance);
+	ck_assert_int_eq(kill(appliance.pid, SIGHUP), 0);
+	appliance_await(&appliance, from, "was read again");
+	ck_assert_ptr_nonnull(strstr(quota_of("quota_memory"),
+				     "\"limit\":null"));
+	ck_assert_ptr_nonnull(strstr(quota_of("segment_sessions"),
+				     "\"limit\":null"));
+	vine_data_free(d);
+	vine_session_close(s);
+	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
+}
+END_TEST
+
+START_TEST(a_quota_of_tasks_parks_queues_and_frees_them_when_it_is_lifted)
+{
+	struct vine_session *s;
+	vine_task *tasks[4];
+
+	start("park", 400);
+	s = attach();
+	ck_assert_int_eq(set_quota("quota_tasks", "1"), 0);
+	for (int i = 0; i < 4; i++)
+		tasks[i] = issue(s, "slow");
+	tool_await("\"parked\":1", "vinectl -S %s -j dump", sock);
+	ck_assert_int_eq(set_quota("quota_tasks", "0"), 0);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(status_of(tasks[i]), VINE_STATUS_OK);
+	ck_assert_int_eq(CTL("dump"), 0);
+	ck_assert(!tool_says("\"parked\":1"));
+	vine_session_close(s);
+	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
+}
+END_TEST
+
+START_TEST(what_is_no_quota_is_refused_and_says_what_was_expected)
+{
+	start("noquota", 1);
+	ck_assert_int_eq(CTL("quota nobody"), 1);
+	ck_assert(tool_says("there is no segment nobody"));
+	ck_assert_int_eq(set_quota("shm_size", "2M"), 1);
+	ck_assert(tool_says("shm_size is the key of no quota"));
+	ck_assert_int_eq(set_quota("memory", "2M"), 1);
+	ck_assert(tool_says("memory is the key of no quota"));
+	ck_assert_int_eq(set_quota("quota_memory", "17T"), 1);
+	ck_assert(tool_says("quota_memory is 17T, expected a size from 0 to "
+			    "16T"));
+	ck_assert_int_eq(set_quota("quota_tasks", "1k2"), 1);
+	ck_assert(tool_says("quota_tasks is 1k2, expected a number"));
+	ck_assert_int_eq(set_quota("quota_tasks", ""), 1);
+	ck_assert(tool_says("quota_tasks has no value"));
+	ck_assert_int_eq(set_quota("quota_tasks", "1 2"), 1);
+	ck_assert(tool_says("usage: quota [SEGMENT [KEY VALUE]]"));
+	ck_assert_ptr_nonnull(strstr(quota_of("quota_tasks"),
+				     "\"limit\":null"));
 	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
 }
 END_TEST
@@ -490,6 +604,91 @@ START_TEST(a_socket_of_the_dead_is_replaced_and_one_of_the_living_is_not)
 }
 END_TEST
 
+/* --- whoever answers ----------------------------------------------------- */
+
+/* A process at the socket that answers one request with these bytes, `times`
+ * times over. */
+static pid_t
+liar(const char *bytes, size_t times)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), one;
+	char line[256];
+	pid_t pid;
+
+	snprintf(sock, sizeof(sock), "%s/liar.sock", appliance_folder);
+	unlink(sock);
+	strcpy(a.sun_path, sock);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		one = accept(fd, NULL, NULL);
+		if (recv(one, line, sizeof(line), 0) <= 0)
+			_exit(1);
+		for (size_t i = 0; i < times; i++)
+			if (send(one, bytes, strlen(bytes), MSG_NOSIGNAL) < 0)
+				_exit(0);
+		_exit(0);
+	}
+	close(fd);
+	return pid;
+}
+
+static void
+answered(const char *bytes, size_t times, int status, const char *says)
+{
+	pid_t pid = liar(bytes, times);
+
+	ck_assert_msg(CTL("status") == status && tool_says(says),
+		      "%.40s: %.200s", bytes, tool_out);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+
+START_TEST(an_answer_of_any_bytes_is_shown_or_refused)
+{
+	static char many[1 << 16];
+
+	appliance_plan(&appliance, "liar", "");
+	answered("", 0, 1, "Protocol error");
+	answered("{}", 1, 1, "Protocol error");
+	answered("{\n", 1, 1, "no JSON object");
+	answered("[1]\n", 1, 1, "no JSON object");
+	answered("7\n", 1, 1, "no JSON object");
+	answered("{\"a\":1,\"a\":2}\n", 1, 1, "duplicate object key");
+	answered("{\"a\":\"\xff\"}\n", 1, 1, "no JSON object");
+	answered("{\"a\":99999999999999999999}\n", 1, 1, "too big");
+	answered("{\"error\":[]}\n", 1, 1, "vinectl: an error");
+	answered("{\"error\":\"a\\u001b[2Jb\"}\n", 1, 1,
+		 "vinectl: a?[2Jb\n");
+	answered("{\"a\":\"\xc2\x9b\"}\n", 1, 0,
+		 "{\"a\":\"\\u009B\"}\n");
+	/* deep, and without end: more than is taken */
+	answered("[[[[[[[[[[[[[[[[\n", 10000, 1, "parsing depth");
+	answered("{\"a\":[[[[[[[[[[\n", 10000, 1, "parsing depth");
+	memset(many, ' ', sizeof(many) - 1);
+	answered(many, 600, 1, "Message too long");
+}
+END_TEST
+
+START_TEST(who_does_not_answer_is_given_up_on)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	appliance_plan(&appliance, "mute", "");
+	snprintf(sock, sizeof(sock), "%s/mute.sock", appliance_folder);
+	strcpy(a.sun_path, sock);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(listen(fd, 4), 0);
+	ck_assert_int_eq(tool_run("vinectl -S %s -t 0.2 status", sock), 1);
+	ck_assert(tool_says("timed out"));
+	close(fd);
+}
+END_TEST
+
 START_TEST(wrong_usage_is_exit_status_2_and_no_vined_1)
 {
 	appliance_plan(&appliance, "usage", "control_socket off\n");
@@ -519,6 +718,12 @@ main(void)
 	tcase_add_test(tcase, dump_shows_held_tasks_running_and_waiting);
 	tcase_add_test(tcase, fence_ends_a_sessions_tasks_while_anothers_go_on);
 	tcase_add_test(tcase, a_fenced_segment_refuses_sessions_until_unfence);
+	tcase_add_test(tcase,
+		a_quota_is_set_shown_and_forgotten_with_the_config);
+	tcase_add_test(tcase,
+		a_quota_of_tasks_parks_queues_and_frees_them_when_it_is_lifted);
+	tcase_add_test(tcase,
+		what_is_no_quota_is_refused_and_says_what_was_expected);
 	tcase_add_test(tcase, drain_admits_nobody_and_those_who_are_in_go_on);
 	tcase_add_test(tcase,
 		clients_that_stall_hold_nobody_up_and_are_hung_up_on);
@@ -529,6 +734,8 @@ main(void)
 	tcase_add_test(tcase, a_foreign_user_is_refused_by_mode_and_by_name);
 	tcase_add_test(tcase,
 		a_socket_of_the_dead_is_replaced_and_one_of_the_living_is_not);
+	tcase_add_test(tcase, an_answer_of_any_bytes_is_shown_or_refused);
+	tcase_add_test(tcase, who_does_not_answer_is_given_up_on);
 	tcase_add_test(tcase, wrong_usage_is_exit_status_2_and_no_vined_1);
 	return appliance_main("vinectl", tcase);
 }
