@@ -422,6 +422,8 @@ vined_control_start(const struct utils_config *config,
 	*control = NULL;
 	if (c == NULL)
 		return -ENOMEM;
+	/* else jansson opens a file at the first answer, when vined may not */
+	json_object_seed(0);
 	c->admin = *admin;
 	c->wait = wait;
 	c->listener.fd = -1;

@@ -19,7 +19,8 @@ _vinectl()
 		return
 		;;
 	esac
-	if [[ ${COMP_WORDS[COMP_CWORD - 2]-} == quota ]]; then
+	if ((COMP_CWORD > 2)) && [[ ${COMP_WORDS[COMP_CWORD - 2]} == quota ]]
+	then
 		mapfile -t COMPREPLY < <(compgen -W "quota_memory quota_tasks \
 			quota_queues quota_vaccels quota_procs quota_code \
 			segment_sessions segment_tasks" -- "$word")

@@ -3,8 +3,8 @@
  * Keys: the rows of the config key tables, and what a value of each may be.
  *
  * For utils_config.c, which knows about files and lines, and for whoever takes
- * one key and one value from elsewhere; this knows about those. All functions may be called from any thread and
- * never block; texts they return are static.
+ * a key and a value from elsewhere; this knows about one of each. All functions
+ * may be called from any thread and never block; texts they return are static.
  */
 #ifndef UTILS_KEYS_H
 #define UTILS_KEYS_H

@@ -41,6 +41,8 @@ teardown(void)
 	utils_config_free(config);
 }
 
+static int lane_hangs;		/* nobody polls it */
+
 /* Carry out a line to its end. Returns the answer, which the call has. */
 static const json_t *
 ask(struct vined_call *call, const char *line)
@@ -51,7 +53,8 @@ ask(struct vined_call *call, const char *line)
 	snprintf(words, sizeof(words), "%s", line);
 	ms = vined_command_begin(call, &admin, words);
 	while (ms) {
-		vine_lane_poll(&pipes[0]->lanes[0]);
+		if (!lane_hangs)
+			vine_lane_poll(&pipes[0]->lanes[0]);
 		usleep(ms * 1000);
 		ms = vined_command_again(call);
 	}
@@ -108,6 +111,27 @@ START_TEST(without_memory_an_answer_is_missing_or_says_that_it_lacks_rows)
 	json_decref(whole);
 	ck_assert_int_eq(allocs_live, 0);
 	json_set_alloc_funcs(malloc, free);
+}
+END_TEST
+
+START_TEST(a_worker_that_does_not_come_round_is_shown_as_such)
+{
+	struct vined_call call;
+	char *text;
+
+	lane_hangs = 1;
+	text = json_dumps(ask(&call, "dump"), JSON_COMPACT);
+	ck_assert_ptr_nonnull(strstr(text, "\"answers\":false"));
+	ck_assert_ptr_nonnull(strstr(text, "\"queues\":null"));
+	free(text);
+	vined_command_drop(&call);
+	/* it does, and what it was asked before is answered to nobody */
+	lane_hangs = 0;
+	text = json_dumps(ask(&call, "dump"), JSON_COMPACT);
+	ck_assert_ptr_nonnull(strstr(text, "\"answers\":true"));
+	ck_assert_ptr_nonnull(strstr(text, "\"queues\":0"));
+	free(text);
+	vined_command_drop(&call);
 }
 END_TEST
 
@@ -169,6 +193,8 @@ main(void)
 	tcase_add_loop_test(tcase,
 		without_memory_an_answer_is_missing_or_says_that_it_lacks_rows,
 		0, sizeof(lines) / sizeof(lines[0]));
+	tcase_add_test(tcase,
+		a_worker_that_does_not_come_round_is_shown_as_such);
 	tcase_add_test(tcase, rows_beyond_the_limit_are_left_out_and_counted);
 	tcase_add_test(tcase, what_others_wrote_is_answered_as_printable_text);
 	tcase_add_test(tcase,
