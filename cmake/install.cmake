@@ -34,6 +34,10 @@ if(TARGET vined)
 endif()
 if(tool_targets)
 	install(TARGETS ${tool_targets})
+	foreach(tool IN ITEMS vinectl vine-inspect)
+		install(FILES src/tools/${tool}.bash RENAME ${tool} DESTINATION
+			${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+	endforeach()
 endif()
 
 foreach(section RANGE 1 8)

@@ -18,6 +18,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "appliance/vined_control.h"
 #include "appliance/vined_filter.h"
 #include "appliance/vined_host.h"
 #include "appliance/vined_options.h"
@@ -41,6 +42,7 @@ struct vined {
 	uint32_t worker_count;
 	struct vined_host *host;
 	struct vined_workers *workers;
+	struct vined_control *control;	/* NULL: none */
 	struct rt_wait *wait;
 	struct rt_watch signals;
 	struct rt_timer watchdog;
@@ -150,6 +152,8 @@ undo_trace(struct vined *v)
 static void
 undo_sockets(struct vined *v)
 {
+	vined_control_close(v->control);
+	v->control = NULL;
 	for (size_t i = 0; i < v->count; i++) {
 		vined_peers_close(v->peers[i]);
 		v->peers[i] = NULL;
@@ -163,6 +167,8 @@ do_sockets(struct vined *v)
 
 	for (size_t i = 0; i < v->count && rc == 0; i++)
 		rc = vined_peers_open(v->configs[i], v->wait, &v->peers[i]);
+	if (rc == 0)
+		rc = vined_control_open(v->configs[0], v->wait, &v->control);
 	if (rc)
 		undo_sockets(v);
 	return rc;
@@ -257,6 +263,37 @@ undo_workers(struct vined *v)
 	vined_workers_stop(v->workers);
 }
 
+static void
+stop_serving(void *user)
+{
+	struct vined *v = user;
+
+	log_info("stopping as the operator asks");
+	v->stopping = 1;
+}
+
+static int
+do_control(struct vined *v)
+{
+	const struct vined_admin admin = {
+		.pipes = v->pipes,
+		.pipe_count = (uint32_t)v->count,
+		.worker_count = v->worker_count,
+		.workers = v->workers,
+		.started = utils_clock_ns(),
+		.stop = stop_serving,
+		.user = v,
+	};
+
+	return vined_control_serve(v->control, &admin);
+}
+
+static void
+undo_control(struct vined *v)
+{
+	vined_control_stop(v->control);
+}
+
 static int
 do_filter(struct vined *v)
 {
@@ -320,6 +357,7 @@ static const struct step steps[] = {
 	{ "start the services", do_services, undo_services },
 	{ "start the workers", do_workers, undo_workers },
 	{ "filter system calls", do_filter, NULL },
+	{ "listen to the operator", do_control, undo_control },
 	{ "serve", do_serve, undo_serve },
 };
 

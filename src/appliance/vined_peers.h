@@ -34,8 +34,8 @@ int vined_peers_open(const struct utils_config *config, struct rt_wait *wait,
  */
 int vined_peers_bind(struct vined_peers *peers, vine_pipe_s *pipe);
 
-/* vined_peers_serve takes in peers from now on. peers NULL is ignored. Returns 0
- * or a negative errno, logged. */
+/* vined_peers_serve takes in peers from now on. peers NULL is ignored. Returns
+ * 0 or a negative errno, logged. */
 int vined_peers_serve(struct vined_peers *peers);
 
 /*

@@ -225,6 +225,7 @@ rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 	rec->code = 0;
 	rec->strikes = 0;
 	rec->dead = 0;
+	rec->fenced = 0;
 	/* it may be any number: vine_sched_session_init bounds it */
 	rec->weight = arch_load32(&s->weight);
 	rec->peer = arch_load32(&s->peer);
@@ -258,7 +259,7 @@ static int
 admit(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 {
 	struct vine_lane *lane = &pipe->lanes[0];
-	int rc = rec_open(pipe, rec, nonce);
+	int rc = pipe->fenced ? -EPERM : rec_open(pipe, rec, nonce);
 
 	if (rc == -EAGAIN) {
 		lane->knocked = 1;
@@ -373,6 +374,30 @@ free_claim(struct vine_pipe_s *pipe, uint32_t slot)
 	return 1;
 }
 
+/* What was granted to a session, and its rings. */
+static void
+return_memory(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t epoch)
+{
+	vine_extents_return_all(&pipe->extents, rec->serial, epoch);
+	vine_extents_return_all(&pipe->extents, VINE_SERIAL_RING(rec->serial),
+				epoch);
+	vine_door_tell(pipe, rec);
+}
+
+/*
+ * Its application lives and may not know yet: it is kept like one of an earlier
+ * appliance, with its memory, until it leaves or dies.
+ */
+static void
+finish_fenced(struct vine_lane *lane, struct vine_rec *rec)
+{
+	rec->state = VINE_REC_LOST;
+	vine_door_tell(lane->pipe, rec);
+	vine_lane_count(lane, VINE_COUNT_SESSIONS_FENCED, 1);
+	/* it may have asked to leave meanwhile */
+	vine_ready_ring(&lane->pipe->lanes[0].ready, VINE_READY_DOOR);
+}
+
 void
 vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 {
@@ -389,16 +414,18 @@ vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 		if (p && rec->proc_refs[i / 8] & 1u << (i & 7))
 			vine_registry_unuse(&pipe->registry, p, epoch);
 	}
-	vine_extents_return_all(&pipe->extents, rec->serial, epoch);
-	vine_extents_return_all(&pipe->extents, VINE_SERIAL_RING(rec->serial),
-				epoch);
 	rec_free(rec);
 	rec->queues = 0;
 	rec->vaccels = 0;
 	rec->procs = 0;
 	rec->code = 0;
-	vine_door_tell(pipe, rec);
 	pipe->recs_open--;
+	if (rec->fenced) {
+		finish_fenced(lane, rec);
+		pthread_mutex_unlock(&pipe->lock);
+		return;
+	}
+	return_memory(pipe, rec, epoch);
 	vine_lane_count(lane, rec->dead ? VINE_COUNT_SESSIONS_REAPED :
 			VINE_COUNT_SESSIONS_CLOSED, 1);
 	log_debug("segment %s session %u %s", pipe->seg->name, rec->slot,
@@ -425,8 +452,7 @@ end_lost(struct vine_pipe_s *pipe, struct vine_rec *rec, uint32_t request,
 {
 	if (request != VINE_REQUEST_DETACH && nonce == rec->nonce)
 		return 0;
-	vine_extents_return_all(&pipe->extents, rec->serial,
-				vine_pipe_rest(pipe));
+	return_memory(pipe, rec, vine_pipe_rest(pipe));
 	rec->state = VINE_REC_CLOSED;
 	answer(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
 	return 1;
@@ -488,6 +514,52 @@ vine_door_answer(struct vine_pipe_s *pipe)
 	return found;
 }
 
+/* Under the lock. */
+static int
+fence(struct vine_pipe_s *pipe, struct vine_rec *rec)
+{
+	rec_close(pipe, rec, 0);
+	if (rec->state != VINE_REC_CLOSING)
+		return -ENOMEM;
+	rec->fenced = 1;
+	log_warn("segment %s session %u was ended by the operator",
+		 pipe->seg->name, rec->slot);
+	answer(pipe, rec->slot, rec->nonce, VINE_SESSION_LOST, EPERM);
+	return 0;
+}
+
+int
+vine_door_fence(struct vine_pipe_s *pipe, uint32_t serial)
+{
+	int rc = 0, n = 0;
+
+	pthread_mutex_lock(&pipe->lock);
+	for (uint32_t i = 0; i < pipe->seg->layout.sessions && rc == 0; i++) {
+		struct vine_rec *rec = &pipe->recs[i];
+
+		if (rec->state != VINE_REC_OPEN ||
+		    (serial && rec->serial != serial))
+			continue;
+		rc = fence(pipe, rec);
+		n += rc == 0;
+	}
+	pthread_mutex_unlock(&pipe->lock);
+	if (rc == 0 && n == 0 && serial)
+		rc = -ENOENT;
+	return rc ? rc : n;
+}
+
+void
+vine_door_label(const struct vine_pipe_s *pipe, uint32_t slot,
+		char label[VINE_DOOR_LABEL])
+{
+	const struct vine_session_shm *s = vine_seg_session(pipe->seg, slot);
+
+	for (size_t i = 0; i < VINE_DOOR_LABEL - 1; i++)
+		label[i] = (char)arch_load8(&s->label[i]);
+	label[VINE_DOOR_LABEL - 1] = '\0';
+}
+
 /* A claim whose owner holds no lock: dead, or just about to take it. */
 static void
 reap_claim(struct vine_pipe_s *pipe, struct vine_rec *rec)
@@ -519,8 +591,7 @@ vine_door_reap(struct vine_pipe_s *pipe)
 		if (rec->state == VINE_REC_OPEN) {
 			rec_close(pipe, rec, 1);
 		} else if (rec->state == VINE_REC_LOST) {
-			vine_extents_return_all(&pipe->extents, rec->serial,
-						vine_pipe_rest(pipe));
+			return_memory(pipe, rec, vine_pipe_rest(pipe));
 			rec->state = VINE_REC_NONE;
 			free_claim(pipe, i);
 		} else if (rec->state != VINE_REC_CLOSING) {

@@ -55,6 +55,21 @@ void vine_door_tell(struct vine_pipe_s *pipe, const struct vine_rec *rec);
  * thread of the lane that was the last to have one. */
 void vine_door_finish(struct vine_lane *lane, struct vine_rec *rec);
 
+/*
+ * vine_door_fence ends the session of that serial by the operator's will, or
+ * with 0 all of the pipe. It is lost for its application at once; what is held
+ * of it is cancelled or finished. Its memory stays its own until the
+ * application leaves or dies, for until it notices it may write there. Any
+ * thread; takes the pipe's lock. Returns how many were ended, or -ENOENT where
+ * no open session has that serial, -ENOMEM where one could not be ended.
+ */
+int vine_door_fence(struct vine_pipe_s *pipe, uint32_t serial);
+
+/* vine_door_label copies what a session calls itself: any bytes, and a NUL. */
+#define VINE_DOOR_LABEL 33
+void vine_door_label(const struct vine_pipe_s *pipe, uint32_t slot,
+		     char label[VINE_DOOR_LABEL]);
+
 /* vine_door_close_all closes every session; for the pipe's end. */
 void vine_door_close_all(struct vine_pipe_s *pipe);
 

@@ -177,12 +177,28 @@ vine_pipe_start(const struct utils_config *config, uint32_t lanes,
 	return 0;
 }
 
+static void
+free_parked(vine_pipe_s *pipe)
+{
+	for (uint32_t i = 0; i < pipe->lane_count; i++)
+		vine_park_free(&pipe->lanes[i]);
+}
+
 void
 vine_pipe_set_quotas(vine_pipe_s *pipe, const struct utils_config *config)
 {
 	vine_quota_read(&pipe->quotas, config);
-	for (uint32_t i = 0; i < pipe->lane_count; i++)
-		vine_park_free(&pipe->lanes[i]);
+	free_parked(pipe);
+}
+
+int
+vine_pipe_set_quota(vine_pipe_s *pipe, int key, uint64_t value)
+{
+	int rc = vine_quota_set(&pipe->quotas, key, value);
+
+	if (rc == 0)
+		free_parked(pipe);
+	return rc;
 }
 
 void

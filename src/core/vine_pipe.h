@@ -48,6 +48,7 @@ struct vine_rec {
 	uint32_t peer;		/* as it says: its number at the socket */
 	uint32_t strikes;	/* how often its claim looked abandoned */
 	int dead;		/* its process is gone */
+	int fenced;		/* ended by the operator */
 	vine_off_t mailbox;	/* page for texts of control tasks */
 	uint8_t *proc_refs;	/* bitmap by procedure index */
 	_Atomic uint32_t lanes_open; /* lanes that still have queues of it */
@@ -85,6 +86,7 @@ struct vine_pipe_s {
 	uint32_t scarce;		/* 1: no memory for one, lately */
 	_Atomic int serving;		/* sessions are admitted */
 	_Atomic int draining;		/* no new sessions */
+	_Atomic int fenced;		/* those that come are refused */
 	_Atomic uint64_t epoch;		/* grows when something rests */
 	pthread_mutex_t lock;
 
@@ -129,10 +131,12 @@ void vine_pipe_drain(vine_pipe_s *pipe);
 int vine_pipe_end(vine_pipe_s *pipe, int *last);
 
 /*
- * vine_pipe_set_quotas takes over the quotas of a config. One thread at a time;
- * the pipe may be served meanwhile.
+ * vine_pipe_set_quotas takes over the quotas of a config; vine_pipe_set_quota
+ * sets that of one config key and returns 0, or -ENOENT where the key is that
+ * of no quota. One thread at a time; the pipe may be served meanwhile.
  */
 void vine_pipe_set_quotas(vine_pipe_s *pipe, const struct utils_config *config);
+int vine_pipe_set_quota(vine_pipe_s *pipe, int key, uint64_t value);
 
 /* vine_pipe_busy counts the tasks that were taken and not answered. */
 uint32_t vine_pipe_busy(vine_pipe_s *pipe);

@@ -161,6 +161,7 @@ vine_req_args(const struct vine_req *req, uint32_t *size)
 void
 vine_req_execute(struct vine_req *req)
 {
-	req->execute = utils_clock_ticks();
+	/* whole: its lane may look how long it has been running */
+	__atomic_store_n(&req->execute, utils_clock_ticks(), __ATOMIC_RELAXED);
 	VINE_STOP(execute, req);
 }

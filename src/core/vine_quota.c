@@ -2,6 +2,8 @@
 /*
  * The table of quotas makes one config key, one counter and one word of each.
  */
+#include <errno.h>
+
 #include "core/vine_pipe.h"
 #include "core/vine_quota.h"
 #include "utils/utils_config.h"
@@ -24,19 +26,56 @@ vine_quota_init(struct vine_quotas *quotas)
 	atomic_store(&quotas->on_tasks, 0);
 }
 
+/* Where the quota of a key is, or NULL. */
+static _Atomic uint64_t *
+at(struct vine_quotas *quotas, int key)
+{
+	switch (key) {
+#define VINE_QUOTA(NAME, name, bits, value, what) \
+	case UTILS_KEY_quota_##name: \
+		return &quotas->session[VINE_QUOTA_##NAME];
+#include "core/quotas.def"
+#undef VINE_QUOTA
+	case UTILS_KEY_segment_sessions:
+		return &quotas->sessions;
+	case UTILS_KEY_segment_tasks:
+		return &quotas->tasks;
+	default:
+		return NULL;
+	}
+}
+
+int
+vine_quota_set(struct vine_quotas *quotas, int key, uint64_t value)
+{
+	_Atomic uint64_t *quota = at(quotas, key);
+
+	if (quota == NULL)
+		return -ENOENT;
+	set(quota, value);
+	atomic_store(&quotas->on_tasks,
+		     quotas->session[VINE_QUOTA_TASKS] || quotas->tasks);
+	return 0;
+}
+
+int
+vine_quota_get(struct vine_quotas *quotas, int key, uint64_t *value)
+{
+	_Atomic uint64_t *quota = at(quotas, key);
+
+	if (quota == NULL)
+		return -ENOENT;
+	*value = atomic_load(quota);
+	return 0;
+}
+
 void
 vine_quota_read(struct vine_quotas *quotas, const struct utils_config *config)
 {
-#define VINE_QUOTA(NAME, name, bits, value, what) \
-	set(&quotas->session[VINE_QUOTA_##NAME], \
-	    utils_config_u64(config, UTILS_KEY_quota_##name));
-#include "core/quotas.def"
-#undef VINE_QUOTA
-	set(&quotas->sessions,
-	    utils_config_u64(config, UTILS_KEY_segment_sessions));
-	set(&quotas->tasks, utils_config_u64(config, UTILS_KEY_segment_tasks));
-	atomic_store(&quotas->on_tasks,
-		     quotas->session[VINE_QUOTA_TASKS] || quotas->tasks);
+	for (int key = 0; key < UTILS_KEY_COUNT; key++)
+		if (at(quotas, key))
+			vine_quota_set(quotas, key, utils_config_u64(config,
+						(enum utils_key)key));
 }
 
 static const struct {

@@ -43,6 +43,14 @@ void vine_quota_init(struct vine_quotas *quotas);
 void vine_quota_read(struct vine_quotas *quotas,
 		     const struct utils_config *config);
 
+/*
+ * vine_quota_set sets the one of a config key (enum utils_key); vine_quota_get
+ * tells it. Both return 0, or -ENOENT where the key is that of no quota. Any
+ * thread, one at a time.
+ */
+int vine_quota_set(struct vine_quotas *quotas, int key, uint64_t value);
+int vine_quota_get(struct vine_quotas *quotas, int key, uint64_t *value);
+
 /* vine_quota_of returns a session's quota; UINT64_MAX where there is none. */
 static inline uint64_t
 vine_quota_of(const struct vine_quotas *quotas, enum vine_quota which)

@@ -190,16 +190,17 @@ open_json(const struct vine_bench_opts *opts, FILE **json)
 static int
 write_report(const struct vine_bench_report *report, FILE *json)
 {
+	int rc = 0;
+
 	if (json != stdout)
 		vine_bench_report_print(report, stdout);
 	if (json)
-		vine_bench_report_json(report, json);
-	if (ferror(stdout) || fflush(stdout) ||
-	    (json && (ferror(json) || fflush(json)))) {
-		log_error("the report cannot be written: %s", strerror(errno));
-		return -EIO;
-	}
-	return 0;
+		rc = vine_bench_report_json(report, json);
+	if (ferror(stdout) || fflush(stdout) || (json && fflush(json)))
+		rc = -EIO;
+	if (rc)
+		log_error("the report cannot be written: %s", strerror(-rc));
+	return rc;
 }
 
 /* bench measures with everything in place; returns the exit status. */

@@ -113,6 +113,7 @@ write_config(struct vine_bench_appliance *app, enum vine_bench_need kind)
 {
 	const char *const ours[][2] = {
 		{ "shm_size", SEGMENT_SIZE }, { "shm_trunc", "1" },
+		{ "control_socket", "off" },
 		{ "workers", "1" }, { "trace", "0" },
 		{ "wait", kind == VINE_BENCH_VINED_LADDER ? "ladder" : "spin" },
 	};

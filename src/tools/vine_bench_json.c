@@ -3,254 +3,190 @@
  * The report as JSON: one object with the machine, the options and a list of
  * benchmarks. Each has its distances, summed up, and all of its repetitions,
  * those that were dropped too. What is not known is null.
+ *
+ * A part that finds no memory is NULL, and so is all that it is a part of.
  */
+#include <errno.h>
 #include <math.h>
 
+#include <jansson.h>
+
 #include "tools/vine_bench_report.h"
+#include "utils/utils_text.h"
 
 #include <vine/version.h>
 
-static void
-text(FILE *out, const char *key, const char *value)
+static json_t *
+number(double value)
 {
-	const unsigned char *c;
-
-	fprintf(out, "\"%s\": ", key);
-	if (!value) {
-		fputs("null", out);
-		return;
-	}
-	fputc('"', out);
-	for (c = (const unsigned char *)value; *c; c++) {
-		if (*c == '"' || *c == '\\')
-			fprintf(out, "\\%c", *c);
-		else if (*c < 0x20)
-			fprintf(out, "\\u%04x", *c);
-		else
-			fputc(*c, out);
-	}
-	fputc('"', out);
+	return isfinite(value) ? json_real(value) : json_null();
 }
 
-static void
-number(FILE *out, const char *key, double value)
+/* A text, of which the machine's files may have any byte. */
+static json_t *
+text(const char *value)
 {
-	if (isfinite(value))
-		fprintf(out, "\"%s\": %.6g", key, value);
-	else
-		fprintf(out, "\"%s\": null", key);
+	char shown[512];
+
+	return value ? json_string(utils_text_printable(shown, sizeof(shown),
+							value)) : json_null();
 }
 
-static void
-comma(FILE *out)
+/* Add to a list that is there. Returns the list, or NULL and frees it. */
+static json_t *
+add(json_t *list, json_t *value)
 {
-	fputs(", ", out);
+	if (json_array_append_new(list, value) == 0)
+		return list;
+	json_decref(list);
+	return NULL;
 }
 
-static void
-write_machine(const struct vine_bench_machine *m, FILE *out)
+static json_t *
+machine(const struct vine_bench_machine *m)
 {
-	fputs("  \"machine\": {", out);
-	text(out, "date", m->date);
-	comma(out);
-	text(out, "cpu", m->cpu);
-	comma(out);
-	text(out, "kernel", m->kernel);
-	fprintf(out, ", \"cpus\": %d, \"virtual\": %s, ", m->cpus,
-		m->virtual ? "true" : "false");
-	number(out, "load", m->load);
-	comma(out);
-	text(out, "shmem_huge_pages", m->pages);
-	comma(out);
-	text(out, "compiler", m->compiler);
-	comma(out);
-	text(out, "warning", m->warning);
-	fputs(", \"clock\": {", out);
-	text(out, "kind", m->clock.kind);
-	comma(out);
-	number(out, "step_ns", m->clock.step_ns);
-	comma(out);
-	number(out, "read_ns", m->clock.read_ns);
-	fputs("}},\n", out);
+	return json_pack("{s:o, s:o, s:o, s:i, s:b, s:o, s:o, s:o, s:o, "
+			 "s:{s:o, s:o, s:o}}",
+		"date", text(m->date), "cpu", text(m->cpu),
+		"kernel", text(m->kernel), "cpus", m->cpus,
+		"virtual", m->virtual, "load", number(m->load),
+		"shmem_huge_pages", text(m->pages),
+		"compiler", text(m->compiler), "warning", text(m->warning),
+		"clock", "kind", text(m->clock.kind),
+		"step_ns", number(m->clock.step_ns),
+		"read_ns", number(m->clock.read_ns));
 }
 
-static void
-write_options(const struct vine_bench_opts *o, FILE *out)
+static json_t *
+options(const struct vine_bench_opts *o)
 {
-	fprintf(out, "  \"options\": {\"cpus\": [%d, %d], \"reps\": %u, "
-		"\"time_ms\": %u, \"idle_s\": %u, ", o->cpu[0], o->cpu[1],
-		o->reps, o->time_ms, o->idle_s);
-	number(out, "smt_below_ns", o->bound[0]);
-	comma(out);
-	number(out, "far_above_ns", o->bound[1]);
-	fputs("},\n", out);
+	return json_pack("{s:[i, i], s:i, s:i, s:i, s:o, s:o}",
+		"cpus", o->cpu[0], o->cpu[1], "reps", (int)o->reps,
+		"time_ms", (int)o->time_ms, "idle_s", (int)o->idle_s,
+		"smt_below_ns", number(o->bound[0]),
+		"far_above_ns", number(o->bound[1]));
 }
 
-static void
-write_percentiles(const double *p, const char *name, FILE *out)
+static json_t *
+percentiles(const double *p)
 {
-	fprintf(out, ", \"%s\": {", name);
-	number(out, "p50", p[0]);
-	comma(out);
-	number(out, "p99", p[1]);
-	comma(out);
-	number(out, "p99.9", p[2]);
-	fputs("}", out);
+	return json_pack("{s:o, s:o, s:o}", "p50", number(p[0]),
+			 "p99", number(p[1]), "p99.9", number(p[2]));
 }
 
-static void
-write_parts(const struct vine_bench_part *part, size_t parts, FILE *out)
+static json_t *
+parts(const struct vine_bench_part *part, size_t n)
 {
-	size_t i;
+	json_t *list = json_array();
 
-	fputs(", \"parts\": [", out);
-	for (i = 0; i < parts; i++) {
-		fputs(i ? ", {" : "{", out);
-		text(out, "name", part[i].name);
-		comma(out);
-		text(out, "unit", part[i].unit);
-		comma(out);
-		number(out, "value", part[i].value);
-		fputs("}", out);
-	}
-	fputs("]", out);
+	for (size_t i = 0; i < n; i++)
+		list = add(list, json_pack("{s:o, s:o, s:o}",
+			"name", text(part[i].name), "unit", text(part[i].unit),
+			"value", number(part[i].value)));
+	return list;
 }
 
-/* write_distribution writes pairs of a latency and how many did not exceed
- * it, at the values that occurred. */
-static void
-write_distribution(const struct utils_hist *hist, FILE *out)
+/* distribution makes pairs of a latency and how many did not exceed it, at the
+ * values that occurred. */
+static json_t *
+distribution(const struct utils_hist *hist)
 {
-	const char *between = "";
+	json_t *list = json_array();
 	uint64_t below = 0, value;
-	size_t i;
 
-	fputs(", \"distribution\": [", out);
-	for (i = 0; hist && i < UTILS_HIST_BUCKETS; i++) {
+	for (size_t i = 0; hist && i < UTILS_HIST_BUCKETS; i++) {
 		if (!hist->buckets[i])
 			continue;
 		below += hist->buckets[i];
 		value = utils_hist_percentile(hist, 100.0 * (double)below /
 					      (double)hist->count);
-		fprintf(out, "%s[%llu, %llu]", between,
-			(unsigned long long)value, (unsigned long long)below);
-		between = ", ";
+		list = add(list, json_pack("[I, I]", (json_int_t)value,
+					   (json_int_t)below));
 	}
-	fputs("]", out);
+	return list;
 }
 
-static void
-write_row(const struct vine_bench_row *row, enum vine_bench_distance distance,
-	  const struct utils_hist *hist, FILE *out)
+static json_t *
+row_of(const struct vine_bench_row *row, enum vine_bench_distance distance,
+       const struct utils_hist *hist)
 {
-	fputs("\n       {", out);
-	text(out, "distance", vine_bench_distance_name(distance));
-	fprintf(out, ", \"repetitions\": %zu, \"enough\": %s, ", row->reps,
-		row->reps < VINE_BENCH_REPS_MIN ? "false" : "true");
-	number(out, "probe_ns", row->probe);
-	comma(out);
-	number(out, "value", row->value);
-	comma(out);
-	number(out, "min", row->least);
-	comma(out);
-	number(out, "max", row->most);
-	comma(out);
-	number(out, "mean", row->mean);
-	comma(out);
-	number(out, "limit", row->limit);
-	comma(out);
-	number(out, "ratio", row->ratio);
-	write_percentiles(row->percentile, "ns", out);
-	write_percentiles(row->ratio_percentile, "ratio_ns", out);
-	write_parts(row->part, row->parts, out);
-	write_distribution(hist, out);
-	fputs("}", out);
+	return json_pack("{s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+			 "s:o, s:o, s:o, s:o}",
+		"distance", text(vine_bench_distance_name(distance)),
+		"repetitions", (json_int_t)row->reps,
+		"enough", row->reps >= VINE_BENCH_REPS_MIN,
+		"probe_ns", number(row->probe), "value", number(row->value),
+		"min", number(row->least), "max", number(row->most),
+		"mean", number(row->mean), "limit", number(row->limit),
+		"ratio", number(row->ratio),
+		"ns", percentiles(row->percentile),
+		"ratio_ns", percentiles(row->ratio_percentile),
+		"parts", parts(row->part, row->parts),
+		"distribution", distribution(hist));
 }
 
-static void
-write_rep(const struct vine_bench_rep *rep, FILE *out)
+static json_t *
+rep_of(const struct vine_bench_rep *rep)
 {
-	fputs("\n       {", out);
-	text(out, "distance", vine_bench_distance_name(rep->distance));
-	fprintf(out, ", \"dropped\": %s, ", rep->dropped ? "true" : "false");
-	number(out, "probe_before_ns", rep->probe[0]);
-	comma(out);
-	number(out, "probe_after_ns", rep->probe[1]);
-	comma(out);
-	number(out, "value", rep->value);
-	comma(out);
-	number(out, "mean", rep->mean);
-	comma(out);
-	number(out, "limit", rep->limit);
-	fprintf(out, ", \"samples\": %llu", (unsigned long long)rep->samples);
-	write_percentiles(rep->percentile, "ns", out);
-	write_percentiles(rep->limit_percentile, "limit_ns", out);
-	comma(out);
-	text(out, "note", rep->note[0] ? rep->note : NULL);
-	write_parts(rep->part, rep->parts, out);
-	fputs("}", out);
+	return json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, "
+			 "s:o, s:o}",
+		"distance", text(vine_bench_distance_name(rep->distance)),
+		"dropped", rep->dropped != 0,
+		"probe_before_ns", number(rep->probe[0]),
+		"probe_after_ns", number(rep->probe[1]),
+		"value", number(rep->value), "mean", number(rep->mean),
+		"limit", number(rep->limit),
+		"samples", (json_int_t)rep->samples,
+		"ns", percentiles(rep->percentile),
+		"limit_ns", percentiles(rep->limit_percentile),
+		"note", text(rep->note[0] ? rep->note : NULL),
+		"parts", parts(rep->part, rep->parts));
 }
 
-static void
-write_entry(const struct vine_bench_report *report, size_t index, FILE *out)
+static json_t *
+entry_of(const struct vine_bench_report *report, size_t index)
 {
 	const struct vine_bench_entry *entry = &report->entry[index];
 	const struct vine_bench *bench = &vine_bench_table[index];
-	const char *between = "";
+	json_t *distances = json_array(), *reps = json_array();
 	struct vine_bench_row row;
-	size_t i;
-	int d;
 
-	fputs("\n    {", out);
-	text(out, "name", bench->name);
-	comma(out);
-	text(out, "group", bench->group);
-	comma(out);
-	text(out, "unit", vine_bench_unit_name(bench->unit));
-	comma(out);
-	text(out, "what", bench->what);
-	comma(out);
-	text(out, "limit", bench->limit);
-	comma(out);
-	number(out, "budget", bench->budget > 0 ? bench->budget : NAN);
-	fprintf(out, ", \"errno\": %d, \"dropped\": %zu", -entry->rc,
-		entry->dropped);
-	fputs(",\n     \"distances\": [", out);
-	for (d = 0; d < VINE_BENCH_DISTANCES; d++) {
+	for (int d = 0; d < VINE_BENCH_DISTANCES; d++) {
 		vine_bench_report_row(report, index,
 				      (enum vine_bench_distance)d, &row);
-		if (!row.reps)
-			continue;
-		fputs(between, out);
-		write_row(&row, (enum vine_bench_distance)d, entry->hist[d],
-			  out);
-		between = ",";
+		if (row.reps)
+			distances = add(distances, row_of(&row,
+				(enum vine_bench_distance)d, entry->hist[d]));
 	}
-	fputs("],\n     \"repetitions\": [", out);
-	for (i = 0; i < entry->reps; i++) {
-		fputs(i ? "," : "", out);
-		write_rep(&entry->rep[i], out);
-	}
-	fputs("]}", out);
+	for (size_t i = 0; i < entry->reps; i++)
+		reps = add(reps, rep_of(&entry->rep[i]));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:I, s:o, s:o}",
+		"name", text(bench->name), "group", text(bench->group),
+		"unit", text(vine_bench_unit_name(bench->unit)),
+		"what", text(bench->what), "limit", text(bench->limit),
+		"budget", number(bench->budget > 0 ? bench->budget : NAN),
+		"errno", -entry->rc, "dropped", (json_int_t)entry->dropped,
+		"distances", distances, "repetitions", reps);
 }
 
-void
+int
 vine_bench_report_json(const struct vine_bench_report *report, FILE *out)
 {
-	const char *between = "";
-	size_t i;
+	json_t *list = json_array(), *root;
+	int rc;
 
-	fprintf(out, "{\n  \"version\": \"%d.%d.%d\",\n", VINE_VERSION_MAJOR,
-		VINE_VERSION_MINOR, VINE_VERSION_PATCH);
-	write_machine(report->machine, out);
-	write_options(report->opts, out);
-	fputs("  \"benchmarks\": [", out);
-	for (i = 0; i < vine_bench_count; i++) {
-		if (!report->entry[i].wanted)
-			continue;
-		fputs(between, out);
-		write_entry(report, i, out);
-		between = ",";
-	}
-	fputs("\n  ]\n}\n", out);
+	for (size_t i = 0; i < vine_bench_count; i++)
+		if (report->entry[i].wanted)
+			list = add(list, entry_of(report, i));
+	root = json_pack("{s:o, s:o, s:o, s:o}",
+		"version", json_sprintf("%d.%d.%d", VINE_VERSION_MAJOR,
+					VINE_VERSION_MINOR,
+					VINE_VERSION_PATCH),
+		"machine", machine(report->machine),
+		"options", options(report->opts), "benchmarks", list);
+	if (root == NULL)
+		return -ENOMEM;
+	rc = json_dumpf(root, out, JSON_REAL_PRECISION(6) | JSON_ENSURE_ASCII);
+	json_decref(root);
+	return rc == 0 && fputc('\n', out) != EOF ? 0 : -EIO;
 }

@@ -87,8 +87,12 @@ vine_bench_report_exit(const struct vine_bench_report *report);
 /* vine_bench_report_print writes the table for people. */
 void vine_bench_report_print(const struct vine_bench_report *report, FILE *out);
 
-/* vine_bench_report_json writes everything, every repetition too. */
-void vine_bench_report_json(const struct vine_bench_report *report, FILE *out);
+/*
+ * vine_bench_report_json writes everything, every repetition too, in one line.
+ * Returns 0, -ENOMEM where nothing was written, or -EIO where `out` takes no
+ * more.
+ */
+int vine_bench_report_json(const struct vine_bench_report *report, FILE *out);
 
 /* What the two writers share; for them alone. */
 struct vine_bench_entry {

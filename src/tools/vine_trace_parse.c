@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utils/utils_text.h"
+
 /* A text has up to 31 newlines. The limit bounds what is looked at again. */
 #define QUOTED_LINES_MAX 32
 #define TID_MAX (UINT64_C(1) << 53)	/* exact in JSON */
@@ -107,13 +109,9 @@ parse_bad(struct vine_trace_parser *p, const char *what, const char *expected,
 	  const char *found)
 {
 	char shown[41], text[256];
-	size_t i;
 
-	for (i = 0; found[i] != '\0' && i < sizeof(shown) - 1; i++)
-		shown[i] = found[i] >= ' ' && found[i] <= '~' ? found[i] : '?';
-	shown[i] = '\0';
 	snprintf(text, sizeof(text), "%s: expected %s, found \"%s\"", what,
-		 expected, shown);
+		 expected, utils_text_printable(shown, sizeof(shown), found));
 	p->sink.bad(p->sink.user, p->row_line, text);
 }
 

@@ -2,9 +2,9 @@
 /*
  * Keys: the rows of the config key tables, and what a value of each may be.
  *
- * Private to utils_config.c, which knows about files and lines; this knows
- * about one key and one value. All functions may be called from any thread and
- * never block; texts they return are static.
+ * For utils_config.c, which knows about files and lines, and for whoever takes
+ * a key and a value from elsewhere; this knows about one of each. All functions
+ * may be called from any thread and never block; texts they return are static.
  */
 #ifndef UTILS_KEYS_H
 #define UTILS_KEYS_H

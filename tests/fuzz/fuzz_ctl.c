@@ -22,10 +22,11 @@ check_granted(const struct fuzz_session *s)
 		if (x->entries[i].state == VINE_EXTENT_GRANTED &&
 		    x->entries[i].serial == s->rec->serial)
 			bytes += x->entries[i].len;
-	fuzz_check(bytes == s->rec->granted);
+	fuzz_check(bytes == x->use[s->rec->slot].held -
+		   x->use[s->rec->slot].resting);
 	fuzz_check(arch_load64(&s->shm->granted) == bytes);
-	fuzz_check(s->rec->vaccels <= VINE_SESSION_ACCELS_MAX);
-	fuzz_check(s->rec->procs <= VINE_SESSION_PROCS_MAX);
+	fuzz_check(s->rec->vaccels <= VINE_SESSION_ACCELS_DEFAULT);
+	fuzz_check(s->rec->procs <= VINE_SESSION_PROCS_DEFAULT);
 }
 
 static uint64_t

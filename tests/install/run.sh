@@ -60,7 +60,7 @@ for folder in pkg cmake; do
 	fi
 done
 
-for program in "$prefix"/sbin/vined "$prefix"/bin/vine-*; do
+for program in "$prefix"/sbin/vined "$prefix"/bin/vine*; do
 	if [ -x "$program" ] && ! "$program" --help >/dev/null; then
 		echo "${program##*/} --help failed"
 		exit 1

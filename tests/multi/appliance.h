@@ -139,7 +139,8 @@ appliance_await(const struct appliance *a, long from, const char *text)
 
 /*
  * appliance_plan names the segment and the files of appliance `tag` and writes
- * its config: the segment, small and private, then `more`.
+ * its config: the segment, small and private, then `more`; no control socket,
+ * which would outlive a vined that is killed, unless that names one.
  */
 APPLIANCE_UNUSED static void
 appliance_plan(struct appliance *a, const char *tag, const char *more)
@@ -153,8 +154,9 @@ appliance_plan(struct appliance *a, const char *tag, const char *more)
 		 tag);
 	snprintf(a->log, sizeof(a->log), "%s/%s.log", appliance_folder, tag);
 	snprintf(text, sizeof(text),
-		 "shm_file %s\ntrace 0\nworkers 2\ncpu_threads 2\n%s",
-		 a->name, more);
+		 "shm_file %s\ntrace 0\nworkers 2\ncpu_threads 2\n%s%s",
+		 a->name, more, strstr(more, "control_socket") ? "" :
+		 "control_socket off\n");
 	appliance_write(a->config, text);
 }
 

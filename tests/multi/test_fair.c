@@ -77,7 +77,8 @@ plan(struct appliance *a, const char *tag, const char *object,
 
 	appliance_plan(a, tag, "");
 	snprintf(text, sizeof(text), "shm_file %s\nshm_size 16M\ntrace 0\n"
-		 "workers 1\ncpu_threads 1\ncpu_kernels %s\n%s", a->name,
+		 "workers 1\ncpu_threads 1\ncontrol_socket off\n"
+		 "cpu_kernels %s\n%s", a->name,
 		 object, more);
 	appliance_write(a->config, text);
 }

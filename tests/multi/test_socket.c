@@ -29,10 +29,12 @@ static char config[512];	/* an application's */
 static void
 plan(const char *tag, const char *more)
 {
-	char lines[1024], file[128];
+	char lines[1024], file[128], whole[256];
 
 	snprintf(file, sizeof(file), "%s.sock", tag);
-	appliance_path(path, sizeof(path), file);
+	appliance_path(whole, sizeof(whole), file);
+	ck_assert_uint_lt(strlen(whole), sizeof(path));
+	memcpy(path, whole, strlen(whole) + 1);
 	snprintf(lines, sizeof(lines), "socket %s\nshm_size 64M\n%s", path,
 		 more);
 	snprintf(config, sizeof(config), "socket %s\ntrace 0\n"

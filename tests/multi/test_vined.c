@@ -439,7 +439,7 @@ rewrite(const char *more)
 
 	snprintf(text, sizeof(text),
 		 "shm_file %s\ntrace 0\nworkers 2\ncpu_threads 2\n"
-		 "shm_size 4M\n%s",
+		 "shm_size 4M\ncontrol_socket off\n%s",
 		 appliance.name, more);
 	appliance_write(appliance.config, text);
 }

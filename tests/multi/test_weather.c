@@ -37,7 +37,8 @@ start(const char *tag, const char *more)
 	appliance_plan(&appliance, tag, "");
 	/* one worker: whoever is stopped shares it with the others */
 	snprintf(text, sizeof(text),
-		 "shm_file %s\ntrace 0\nworkers 1\ncpu_threads 2\n%s",
+		 "shm_file %s\ntrace 0\nworkers 1\ncpu_threads 2\n"
+		 "control_socket off\n%s",
 		 appliance.name, more);
 	appliance_write(appliance.config, text);
 	appliance_run(&appliance);

@@ -506,6 +506,125 @@ END_TEST
 
 #endif
 
+/* --- the operator's fence ------------------------------------------------ */
+
+/* What the appliance's record of a slot, or a session, says now. */
+static uint32_t
+state_of(uint32_t slot)
+{
+	uint32_t state;
+
+	pthread_mutex_lock(&rig.pipe->lock);
+	state = rig.pipe->recs[slot].state;
+	pthread_mutex_unlock(&rig.pipe->lock);
+	return state;
+}
+
+static uint32_t
+serial_of(const struct vine_session *s)
+{
+	uint32_t serial;
+
+	pthread_mutex_lock(&rig.pipe->lock);
+	serial = rig.pipe->recs[s->slot].serial;
+	pthread_mutex_unlock(&rig.pipe->lock);
+	return serial;
+}
+
+static uint64_t
+free_pages(void)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&rig.pipe->lock);
+	n = rig.pipe->extents.free.free_pages;
+	pthread_mutex_unlock(&rig.pipe->lock);
+	return n;
+}
+
+START_TEST(a_fenced_sessions_tasks_end_while_anothers_go_on)
+{
+	struct vine_session *bad, *good;
+	struct vine_task_opts b, g;
+	vine_task *held;
+	uint32_t slot;
+
+	rig_open(&rig, 4 * RIG_MIB, NULL);
+	bad = rig_attach(&rig);
+	slot = bad->slot;
+	good = rig_attach(&rig);
+	b = rig_opts(bad, "keep");
+	g = rig_opts(good, "nop");
+	ck_assert_int_eq(vine_task_issue_opts(&b, &held), 0);
+	rig_await(rig.kept_count == 1);
+	ck_assert_int_eq(vine_door_fence(rig.pipe, serial_of(bad)), 1);
+	/* at once, though its request is still held */
+	ck_assert_int_eq(vine_task_wait_for(held, 60 * SECOND), 0);
+	ck_assert_int_eq(rig_result(held).status, VINE_STATUS_SESSION_LOST);
+	ck_assert_int_eq(vine_task_issue_opts(&b, &held), -ECONNRESET);
+	ck_assert_int_eq(state_of(slot), VINE_REC_CLOSING);
+	ck_assert_int_eq(rig_run(&g, NULL), VINE_STATUS_OK);
+	rig_release(&rig, 0, 0);
+	rig_await(state_of(slot) == VINE_REC_LOST);
+	ck_assert_int_eq(rig_run(&g, NULL), VINE_STATUS_OK);
+	vine_session_close(bad);
+	rig_await(state_of(slot) == VINE_REC_NONE ||
+		  state_of(slot) == VINE_REC_CLOSED);
+	vine_session_close(good);
+	rig_close(&rig);
+}
+END_TEST
+
+/* Until it notices, an application may write what it was granted. */
+START_TEST(memory_of_a_fenced_session_is_nobody_elses_until_it_leaves)
+{
+	struct vine_session *bad, *good;
+	uint64_t before;
+	uint32_t slot;
+	vine_data *d;
+
+	rig_open(&rig, 4 * RIG_MIB, NULL);
+	good = rig_attach(&rig);
+	before = free_pages();
+	bad = rig_attach(&rig);
+	slot = bad->slot;
+	ck_assert_int_eq(vine_data_alloc_in(bad, 2 * RIG_MIB, 0, &d), 0);
+	ck_assert_int_eq(vine_door_fence(rig.pipe, 0), 2);
+	rig_await(state_of(slot) == VINE_REC_LOST &&
+		  state_of(good->slot) == VINE_REC_LOST);
+	vine_session_close(good);
+	good = rig_attach(&rig);
+	ck_assert_int_eq(vine_data_alloc_in(good, 2 * RIG_MIB, 0, &d),
+			 -ENOMEM);
+	vine_session_close(bad);
+	rig_await(vine_data_alloc_in(good, 2 * RIG_MIB, 0, &d) == 0);
+	vine_session_close(good);
+	/* rings too */
+	good = rig_attach(&rig);
+	rig_await(free_pages() == before);
+	vine_session_close(good);
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(a_fenced_segment_refuses_until_it_is_fenced_no_more)
+{
+	struct vine_session *s;
+
+	rig_open(&rig, 2 * RIG_MIB, NULL);
+	ck_assert_int_eq(vine_door_fence(rig.pipe, 0), 0);
+	ck_assert_int_eq(vine_door_fence(rig.pipe, 12345), -ENOENT);
+	rig.pipe->fenced = 1;
+	rig_listen();
+	ck_assert_int_eq(rig_attach_for(&rig, 30 * SECOND, &s), -EPERM);
+	utils_log_set(UTILS_LOG_WARN, NULL, NULL);
+	rig.pipe->fenced = 0;
+	s = rig_attach(&rig);
+	vine_session_close(s);
+	rig_close(&rig);
+}
+END_TEST
+
 static const struct rig_case cases[] = {
 	RIG_CASE(who_knocks_in_vain_is_looked_at_less_and_less_often),
 	RIG_CASE(a_lane_sleeps_until_the_door_may_be_looked_at),
@@ -523,6 +642,9 @@ static const struct rig_case cases[] = {
 	RIG_CASE(serials_stay_unique_when_they_begin_anew),
 	RIG_CASE(an_index_is_not_given_out_before_its_lane_has_let_go),
 	RIG_CASE(refusals_are_logged_at_most_once_a_second),
+	RIG_CASE(a_fenced_sessions_tasks_end_while_anothers_go_on),
+	RIG_CASE(memory_of_a_fenced_session_is_nobody_elses_until_it_leaves),
+	RIG_CASE(a_fenced_segment_refuses_until_it_is_fenced_no_more),
 };
 
 RIG_MAIN("vine_door", cases)

@@ -75,6 +75,33 @@ START_TEST(the_built_in_defaults_are_those_of_the_config)
 }
 END_TEST
 
+START_TEST(one_quota_is_set_by_its_key_and_the_others_stay)
+{
+	struct vine_quotas q;
+	uint64_t value = 77;
+	int keys = 0;
+
+	vine_quota_init(&q);
+	for (int key = 0; key < UTILS_KEY_COUNT; key++)
+		keys += vine_quota_set(&q, key, 0) == 0;
+	ck_assert_int_eq(keys, VINE_QUOTA_MAX + 2);
+	ck_assert_int_eq(vine_quota_set(&q, UTILS_KEY_shm_size, 1), -ENOENT);
+	ck_assert_int_eq(vine_quota_get(&q, UTILS_KEY_shm_size, &value),
+			 -ENOENT);
+	ck_assert_uint_eq(value, 77);
+	ck_assert_int_eq(vine_quota_set(&q, UTILS_KEY_quota_code, 5), 0);
+	ck_assert_uint_eq(q.on_tasks, 0);
+	ck_assert_int_eq(vine_quota_set(&q, UTILS_KEY_segment_tasks, 6), 0);
+	ck_assert_uint_eq(q.on_tasks, 1);
+	ck_assert_int_eq(vine_quota_get(&q, UTILS_KEY_quota_code, &value), 0);
+	ck_assert_uint_eq(value, 5);
+	ck_assert_uint_eq(q.session[VINE_QUOTA_CODE], 5);
+	ck_assert_uint_eq(q.session[VINE_QUOTA_MEMORY], 0);
+	ck_assert_int_eq(vine_quota_set(&q, UTILS_KEY_segment_tasks, 0), 0);
+	ck_assert_uint_eq(q.on_tasks, 0);
+}
+END_TEST
+
 START_TEST(memory_ends_at_the_quota_and_another_session_has_its_own)
 {
 	struct vine_session *s, *other;
@@ -335,6 +362,7 @@ END_TEST
 
 static const struct rig_case cases[] = {
 	RIG_CASE(the_built_in_defaults_are_those_of_the_config),
+	RIG_CASE(one_quota_is_set_by_its_key_and_the_others_stay),
 	RIG_CASE(memory_ends_at_the_quota_and_another_session_has_its_own),
 	RIG_CASE(what_was_given_back_counts_while_a_task_works_on_it),
 	RIG_CASE(an_allocation_that_may_wait_waits_for_the_quota),

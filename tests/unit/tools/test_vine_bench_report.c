@@ -200,7 +200,7 @@ START_TEST(json_has_parts_and_the_distribution)
 	ck_assert_ptr_nonnull(out);
 	vine_bench_part_add(result, "half", "ns", 0.5);
 	add_timed(3);
-	vine_bench_report_json(report, out);
+	ck_assert_int_eq(vine_bench_report_json(report, out), 0);
 	fclose(out);
 	ck_assert_ptr_nonnull(strstr(text, "\"parts\": [{\"name\": \"half\", "
 				     "\"unit\": \"ns\", \"value\": 0.5}]"));
@@ -219,9 +219,9 @@ START_TEST(json_escapes_text_and_writes_null_for_what_is_not_known)
 	ck_assert_ptr_nonnull(out);
 	strcpy(machine.cpu, "a \"cpu\"\n");
 	add(50, 50, 1, NAN);
-	vine_bench_report_json(report, out);
+	ck_assert_int_eq(vine_bench_report_json(report, out), 0);
 	fclose(out);
-	ck_assert_ptr_nonnull(strstr(text, "\"a \\\"cpu\\\"\\u000a\""));
+	ck_assert_ptr_nonnull(strstr(text, "\"a \\\"cpu\\\"?\""));
 	ck_assert_ptr_nonnull(strstr(text, "\"ratio\": null"));
 	ck_assert_ptr_null(strstr(text, "nan"));
 	ck_assert_ptr_null(strstr(text, "inf"));
