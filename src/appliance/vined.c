@@ -21,6 +21,7 @@
 #include "appliance/vined_host.h"
 #include "appliance/vined_options.h"
 #include "appliance/vined_worker.h"
+#include "arch/shm/arch_shm_guard.h"
 #include "rt/rt_wait.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_config.h"
@@ -96,6 +97,14 @@ undo_configs(struct vined *v)
 {
 	for (size_t i = 0; i < v->count; i++)
 		utils_config_free(v->configs[i]);
+}
+
+/* A segment that is cut short must not end us. */
+static int
+do_guard(struct vined *v)
+{
+	(void)v;
+	return arch_shm_guard_start();
 }
 
 static void
@@ -256,6 +265,7 @@ struct step {
 static const struct step steps[] = {
 	{ "read the configs", do_configs, undo_configs },
 	{ "wait for signals", do_signals, undo_signals },
+	{ "guard mapped memory", do_guard, NULL },
 	{ "start the trace", do_trace, undo_trace },
 	{ "start the services", do_services, undo_services },
 	{ "open the segments", do_segments, undo_segments },

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arch/shm/arch_shm_guard.h"
 #include "rt/rt_engine.h"
 
 #define EVENTS 64	/* taken at a time */
@@ -116,6 +117,7 @@ start_relay(struct epoll *e)
 	int rc;
 
 	sigfillset(&all);
+	arch_shm_guard_let(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(&e->relay, NULL, relay_main, e);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
