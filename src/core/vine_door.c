@@ -601,6 +601,14 @@ vine_door_take_up(struct vine_pipe_s *pipe)
 }
 
 void
+vine_door_lose_all(struct vine_pipe_s *pipe)
+{
+	for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++)
+		if (pipe->recs[i].state == VINE_REC_OPEN)
+			rec_close(pipe, &pipe->recs[i], 0);
+}
+
+void
 vine_door_close_all(struct vine_pipe_s *pipe)
 {
 	pthread_mutex_lock(&pipe->lock);

@@ -48,6 +48,10 @@ void vine_door_tell(struct vine_pipe_s *pipe, const struct vine_rec *rec);
  * thread of the lane that was the last to have one. */
 void vine_door_finish(struct vine_lane *lane, struct vine_rec *rec);
 
+/* vine_door_lose_all ends every session, whose segment is not what it was.
+ * Under the lock; any lane's thread. */
+void vine_door_lose_all(struct vine_pipe_s *pipe);
+
 /* vine_door_close_all closes every session; for the pipe's end. */
 void vine_door_close_all(struct vine_pipe_s *pipe);
 

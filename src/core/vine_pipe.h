@@ -76,6 +76,7 @@ struct vine_pipe_s {
 	uint32_t next_queue;
 	struct utils_log_rate door_rate;
 	struct utils_log_rate quota_rate;
+	struct utils_log_rate mend_rate;
 	struct vine_quotas quotas;
 	struct vine_places places;	/* of its tasks in flight */
 	uint64_t last_reap;
