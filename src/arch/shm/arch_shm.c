@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,8 +67,10 @@ arch_shm_map(int fd, uint64_t off, uint64_t size, int read_only, void **base)
 int
 arch_shm_map_at(int fd, uint64_t off, uint64_t size, void *base)
 {
-	if (mmap(base, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-		 fd, (off_t)off) == MAP_FAILED)
+	/* the call itself: ThreadSanitizer takes mmap() for a write to all of
+	 * it, and other threads are at work there */
+	if (syscall(SYS_mmap, base, size, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_FIXED, fd, (off_t)off) == -1)
 		return -errno;
 	advise(base, size);
 	return 0;

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "arch/shm/arch_shm.h"
@@ -43,15 +44,16 @@ guard_of(uintptr_t address)
 	return NULL;
 }
 
-/* mmap is no more than its system call: a handler may. */
+/* By the system call: what a sanitizer does in mmap() a handler must not. */
 static int
 tear(struct guard *g, uintptr_t address)
 {
 	uintptr_t base = atomic_load(&g->base);
 
-	if (mmap((void *)base, atomic_load(&g->size), PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
-		 0) == MAP_FAILED)
+	if (syscall(SYS_mmap, base, atomic_load(&g->size),
+		    PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+		    -1, 0) == -1)
 		return -errno;
 	atomic_store(&g->at, address - base);
 	atomic_store(&g->torn, 1);
