@@ -33,8 +33,10 @@
 struct vined {
 	const struct vined_options *options;
 	struct utils_config *configs[VINED_SEGMENTS_MAX];
+	size_t config_count;
 	vine_pipe_s *pipes[VINED_SEGMENTS_MAX];
-	size_t count;		/* of configs and pipes */
+	size_t count;		/* of pipes */
+	vine_pipe_s *pipe_of[VINED_SEGMENTS_MAX]; /* by config; NULL: none */
 	uint32_t worker_count;
 	struct vined_host *host;
 	struct vined_workers *workers;
@@ -87,7 +89,7 @@ do_configs(struct vined *v)
 		if (rc)
 			bad = rc;	/* and on: name the faults of all */
 	}
-	v->count = v->options->config_count;
+	v->config_count = v->options->config_count;
 	set_log_level(v);
 	return bad;
 }
@@ -95,7 +97,7 @@ do_configs(struct vined *v)
 static void
 undo_configs(struct vined *v)
 {
-	for (size_t i = 0; i < v->count; i++)
+	for (size_t i = 0; i < v->config_count; i++)
 		utils_config_free(v->configs[i]);
 }
 
@@ -195,18 +197,33 @@ undo_segments(struct vined *v)
 	}
 }
 
+/*
+ * A segment that cannot be opened is left out, as long as there is another: who
+ * may write one of them must not keep vined from all.
+ */
 static int
 do_segments(struct vined *v)
 {
-	int rc = 0;
+	int rc = 0, left = 0;
 
 	v->worker_count = workers_of(v->configs[0]);
-	for (size_t i = 0; i < v->count && rc == 0; i++) {
-		rc = vine_pipe_start(v->configs[i], v->worker_count,
-				     &v->pipes[i]);
-		if (rc == 0)
-			rc = vined_host_offer(v->host, v->pipes[i]);
+	for (size_t i = 0; i < v->config_count && rc == 0; i++) {
+		vine_pipe_s **pipe = &v->pipes[v->count];
+		int bad = vine_pipe_start(v->configs[i], v->worker_count, pipe);
+
+		if (bad) {
+			left = bad;
+			log_error("%s: its segment is left out: %s",
+				  utils_config_name(v->configs[i]),
+				  strerror(-bad));
+			continue;
+		}
+		v->pipe_of[i] = *pipe;
+		v->count++;
+		rc = vined_host_offer(v->host, *pipe);
 	}
+	if (v->count == 0)
+		return left;
 	if (rc)
 		undo_segments(v);
 	return rc;
@@ -310,14 +327,15 @@ static void
 reload(struct vined *v)
 {
 	sd_notify(0, "RELOADING=1");
-	for (size_t i = 0; i < v->count; i++) {
+	for (size_t i = 0; i < v->config_count; i++) {
 		struct utils_config *config;
 
 		if (utils_config_read(v->options->configs[i], &config) != 0) {
 			log_error("the config read before stays in force");
 			continue;
 		}
-		vine_pipe_set_quotas(v->pipes[i], config);
+		if (v->pipe_of[i])
+			vine_pipe_set_quotas(v->pipe_of[i], config);
 		if (i > 0) {	/* only the first has keys of the daemon */
 			utils_config_free(config);
 			continue;
@@ -385,7 +403,7 @@ check_config(struct vined *v)
 {
 	int rc = do_configs(v);
 
-	for (size_t i = 0; rc == 0 && i < v->count; i++)
+	for (size_t i = 0; rc == 0 && i < v->config_count; i++)
 		printf("%s: good\n", utils_config_name(v->configs[i]));
 	undo_configs(v);
 	return rc ? VINED_EXIT_CONFIG : VINED_EXIT_OK;

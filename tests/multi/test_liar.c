@@ -68,21 +68,28 @@ shared(size_t size)
 	return p;
 }
 
+static void
+spawn_both(void)
+{
+	char *argv[] = { "vined", "--config", appliance.config, "--config",
+		other.config, NULL };
+
+	appliance_spawn(&appliance, argv);
+}
+
 /* One vined for the segments of `appliance` and `other`. */
 static void
 start(const char *tag)
 {
-	char *argv[] = { "vined", "--config", appliance.config, "--config",
-		other.config, NULL };
-	char name[64];
+	char text[256];
 
-	snprintf(name, sizeof(name), "%s-liar", tag);
-	appliance_plan(&appliance, name, liars_config);
-	snprintf(name, sizeof(name), "%s-honest", tag);
-	appliance_plan(&other, name, "shm_size 8M\n");
-	appliance_spawn(&appliance, argv);
-	appliance_await(&appliance, 0, "serving segment ");
-	appliance_await(&appliance, 0, other.name);
+	snprintf(text, sizeof(text), "%s-liar", tag);
+	appliance_plan(&appliance, text, liars_config);
+	snprintf(text, sizeof(text), "%s-honest", tag);
+	appliance_plan(&other, text, "shm_size 8M\n");
+	spawn_both();
+	snprintf(text, sizeof(text), "serving segment %s", other.name);
+	appliance_await(&appliance, 0, text);	/* the last step */
 }
 
 static int
@@ -644,6 +651,51 @@ START_TEST(a_header_and_a_directory_that_were_overwritten_are_restored)
 }
 END_TEST
 
+static void
+fill(int fd, off_t size)
+{
+	char junk[VINE_PAGE];
+
+	memset(junk, 0xa5, sizeof(junk));
+	ck_assert_int_eq(ftruncate(fd, size), 0);
+	ck_assert_int_eq(pwrite(fd, junk, sizeof(junk), 0), sizeof(junk));
+}
+
+/* Whatever a tenant makes of its object while vined is away. */
+START_TEST(a_segment_that_cannot_be_opened_does_not_keep_vined_from_others)
+{
+	char path[256], text[512];
+	struct work w = { .draw = 1 };
+	uint64_t wrong = 0;
+	long from;
+	int fd;
+
+	start("left");
+	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
+	snprintf(path, sizeof(path), "/dev/shm/%s", appliance.name);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	fill(fd, 32 << 20);
+	from = appliance_log_size(&appliance);
+	spawn_both();
+	snprintf(text, sizeof(text), "%s: its segment is left out",
+		 appliance.config);
+	appliance_await(&appliance, from, text);
+	snprintf(text, sizeof(text), "serving segment %s", other.name);
+	appliance_await(&appliance, from, text);
+	ck_assert_int_eq(work_open(&other, &w), 0);
+	ck_assert(work_once(&w, BIG, &wrong));
+	ck_assert_uint_eq(wrong, 0);
+	vine_session_close(w.s);
+	/* the first config's: its keys of the daemon are read all the same */
+	from = appliance_log_size(&appliance);
+	ck_assert_int_eq(kill(appliance.pid, SIGHUP), 0);
+	appliance_await(&appliance, from, "was read again");
+	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
+	close(fd);
+}
+END_TEST
+
 /* What ThreadSanitizer shall not report of this vined, and of no other. */
 static void
 vined_sanitized(void)
@@ -676,6 +728,8 @@ main(void)
 	tcase_add_test(tcase, a_segment_that_is_cut_short_is_served_again);
 	tcase_add_test(tcase,
 		a_header_and_a_directory_that_were_overwritten_are_restored);
+	tcase_add_test(tcase,
+		a_segment_that_cannot_be_opened_does_not_keep_vined_from_others);
 	tcase_add_test(tcase, liars_harm_nobody_but_themselves);
 	return appliance_main("liar", tcase);
 }
