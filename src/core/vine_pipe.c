@@ -305,8 +305,8 @@ vine_pipe_tick(vine_pipe_s *pipe, uint64_t now_ns)
 	if (now_ns - pipe->last_reap >= VINE_REAP_MS * UINT64_C(1000000)) {
 		pipe->last_reap = now_ns;
 		vine_mend_segment(pipe);
-		vine_door_reap(pipe);
-		vine_door_answer(pipe);	/* a knock may have been lost */
+		pipe->reaping = 1;
+		pipe->lanes[0].knocked = 1;	/* one may have been lost */
 	}
 }
 

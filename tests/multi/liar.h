@@ -19,6 +19,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include <vine/status.h>
 #include <vine_talk.h>
 
 #include "appliance.h"
@@ -27,6 +28,7 @@
 #include "core/vine_ctl.h"
 #include "core/vine_desc.h"
 #include "core/vine_ready.h"
+#include "core/vine_ring.h"
 #include "utils/utils_clock.h"
 
 enum {
