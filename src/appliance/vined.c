@@ -25,6 +25,7 @@
 #include "appliance/vined_peers.h"
 #include "appliance/vined_rights.h"
 #include "appliance/vined_worker.h"
+#include "arch/shm/arch_shm_guard.h"
 #include "rt/rt_wait.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_config.h"
@@ -36,9 +37,11 @@
 struct vined {
 	const struct vined_options *options;
 	struct utils_config *configs[VINED_SEGMENTS_MAX];
+	size_t config_count;
 	vine_pipe_s *pipes[VINED_SEGMENTS_MAX];
-	struct vined_peers *peers[VINED_SEGMENTS_MAX];
-	size_t count;		/* of configs, pipes and peers */
+	struct vined_peers *peers[VINED_SEGMENTS_MAX];	/* by config, too */
+	size_t count;		/* of pipes */
+	vine_pipe_s *pipe_of[VINED_SEGMENTS_MAX]; /* by config; NULL: none */
 	uint32_t worker_count;
 	struct vined_host *host;
 	struct vined_workers *workers;
@@ -92,7 +95,7 @@ do_configs(struct vined *v)
 		if (rc)
 			bad = rc;	/* and on: name the faults of all */
 	}
-	v->count = v->options->config_count;
+	v->config_count = v->options->config_count;
 	set_log_level(v);
 	return bad;
 }
@@ -100,8 +103,16 @@ do_configs(struct vined *v)
 static void
 undo_configs(struct vined *v)
 {
-	for (size_t i = 0; i < v->count; i++)
+	for (size_t i = 0; i < v->config_count; i++)
 		utils_config_free(v->configs[i]);
+}
+
+/* A segment that is cut short must not end us. */
+static int
+do_guard(struct vined *v)
+{
+	(void)v;
+	return arch_shm_guard_start();
 }
 
 static void
@@ -154,7 +165,7 @@ undo_sockets(struct vined *v)
 {
 	vined_control_close(v->control);
 	v->control = NULL;
-	for (size_t i = 0; i < v->count; i++) {
+	for (size_t i = 0; i < v->config_count; i++) {
 		vined_peers_close(v->peers[i]);
 		v->peers[i] = NULL;
 	}
@@ -165,7 +176,7 @@ do_sockets(struct vined *v)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < v->count && rc == 0; i++)
+	for (size_t i = 0; i < v->config_count && rc == 0; i++)
 		rc = vined_peers_open(v->configs[i], v->wait, &v->peers[i]);
 	if (rc == 0)
 		rc = vined_control_open(v->configs[0], v->wait, &v->control);
@@ -203,18 +214,35 @@ undo_segments(struct vined *v)
 	}
 }
 
+/*
+ * A segment that cannot be opened is left out, as long as there is another: who
+ * may write one of them must not keep vined from all.
+ */
 static int
 do_segments(struct vined *v)
 {
-	int rc = 0;
+	int rc = 0, left = 0;
 
 	v->worker_count = workers_of(v->configs[0]);
-	for (size_t i = 0; i < v->count && rc == 0; i++) {
-		rc = vine_pipe_start(v->configs[i], v->worker_count,
-				     &v->pipes[i]);
-		if (rc == 0)
-			rc = vined_peers_bind(v->peers[i], v->pipes[i]);
+	for (size_t i = 0; i < v->config_count && rc == 0; i++) {
+		vine_pipe_s **pipe = &v->pipes[v->count];
+		int bad = vine_pipe_start(v->configs[i], v->worker_count, pipe);
+
+		if (bad) {
+			left = bad;
+			log_error("%s: its segment is left out: %s",
+				  utils_config_name(v->configs[i]),
+				  strerror(-bad));
+			vined_peers_close(v->peers[i]);
+			v->peers[i] = NULL;
+			continue;
+		}
+		v->pipe_of[i] = *pipe;
+		v->count++;
+		rc = vined_peers_bind(v->peers[i], *pipe);
 	}
+	if (v->count == 0)
+		return left;
 	if (rc)
 		undo_segments(v);
 	return rc;
@@ -304,7 +332,7 @@ do_filter(struct vined *v)
 static int
 do_serve(struct vined *v)
 {
-	for (size_t i = 0; i < v->count; i++) {
+	for (size_t i = 0; i < v->config_count; i++) {
 		int rc = vined_peers_serve(v->peers[i]);
 
 		if (rc)
@@ -330,10 +358,10 @@ undo_serve(struct vined *v)
 	uint32_t left;
 
 	sd_notify(0, "STOPPING=1\nSTATUS=finishing tasks in flight");
-	for (size_t i = 0; i < v->count; i++) {
+	for (size_t i = 0; i < v->config_count; i++)
 		vined_peers_stop(v->peers[i]);
+	for (size_t i = 0; i < v->count; i++)
 		vine_pipe_drain(v->pipes[i]);
-	}
 	left = vined_workers_drain(v->workers, DRAIN_NS);
 	if (left)
 		log_warn("%u tasks did not finish in time and are failed",
@@ -349,6 +377,7 @@ struct step {
 static const struct step steps[] = {
 	{ "read the configs", do_configs, undo_configs },
 	{ "wait for signals", do_signals, undo_signals },
+	{ "guard mapped memory", do_guard, NULL },
 	{ "start the trace", do_trace, undo_trace },
 	/* before the segments, which are told by then to be gone */
 	{ "listen on the sockets", do_sockets, undo_sockets },
@@ -398,14 +427,15 @@ static void
 reload(struct vined *v)
 {
 	sd_notify(0, "RELOADING=1");
-	for (size_t i = 0; i < v->count; i++) {
+	for (size_t i = 0; i < v->config_count; i++) {
 		struct utils_config *config;
 
 		if (utils_config_read(v->options->configs[i], &config) != 0) {
 			log_error("the config read before stays in force");
 			continue;
 		}
-		vine_pipe_set_quotas(v->pipes[i], config);
+		if (v->pipe_of[i])
+			vine_pipe_set_quotas(v->pipe_of[i], config);
 		if (i > 0) {	/* only the first has keys of the daemon */
 			utils_config_free(config);
 			continue;
@@ -473,7 +503,7 @@ check_config(struct vined *v)
 {
 	int rc = do_configs(v);
 
-	for (size_t i = 0; rc == 0 && i < v->count; i++)
+	for (size_t i = 0; rc == 0 && i < v->config_count; i++)
 		printf("%s: good\n", utils_config_name(v->configs[i]));
 	undo_configs(v);
 	return rc ? VINED_EXIT_CONFIG : VINED_EXIT_OK;

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "appliance/vined_worker.h"
+#include "arch/shm/arch_shm_guard.h"
 #include "arch/spin/arch_bell.h"
 #include "arch/spin/arch_ladder.h"
 #include "rt/rt_wait.h"
@@ -175,6 +176,7 @@ start_one(struct worker *w)
 	 * was */
 	sigfillset(&all);
 	sigdelset(&all, SIGSYS);
+	arch_shm_guard_let(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(&w->thread, NULL, run, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -36,7 +36,7 @@ static int
 accel_at(struct vine_session *s, uint32_t index, struct vine_accel_s **accel)
 {
 	const struct vine_accel_shm *shm = vine_seg_accel(s->seg, index);
-	/* DIR-A1: pairs with DIR-R1 in vine_registry_add_accel(). */
+	/* DIR-A1: pairs with DIR-R1 in accel_tell(). */
 	uint32_t handle = arch_load_acquire32(&shm->handle);
 	struct vine_accel_s **at = &s->phys;
 	char name[sizeof(shm->name)];

@@ -12,6 +12,7 @@
 #include "arch/shm/arch_shm.h"
 #include "core/vine_door.h"
 #include "core/vine_pipe.h"
+#include "utils/utils_clock.h"
 #include "utils/utils_log.h"
 
 #define STRIKES 3u	/* looks that an abandoned claim outlives */
@@ -202,7 +203,9 @@ serial_new(struct vine_pipe_s *pipe)
 	uint32_t n = pipe->seg->layout.sessions, serial, i;
 
 	do {	/* there are more numbers than sessions */
-		serial = ++pipe->next_serial & ~VINE_SERIAL_RING(0);
+		serial = (uint32_t)++pipe->next_serial & ~VINE_SERIAL_RING(0);
+		if (pipe->next_serial < VINE_SERIAL_RING(0))
+			return serial;	/* none has been used before */
 		for (i = 0; i < n && pipe->recs[i].serial != serial; i++)
 			;
 	} while (serial == 0 || i < n);
@@ -236,9 +239,8 @@ rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 		return -ENOMEM;
 	q = vine_door_queue(pipe, rec, 1);
 	if (q < 0) {
-		vine_extents_return_all(&pipe->extents,
-					VINE_SERIAL_RING(rec->serial),
-					vine_pipe_rest(pipe));
+		vine_extents_leave(&pipe->extents, rec->slot,
+				   vine_pipe_rest(pipe));
 		rec_free(rec);
 		return (int)q;
 	}
@@ -261,6 +263,7 @@ admit(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 	struct vine_lane *lane = &pipe->lanes[0];
 	int rc = pipe->fenced ? -EPERM : rec_open(pipe, rec, nonce);
 
+	pipe->door_work++;
 	if (rc == -EAGAIN) {
 		lane->knocked = 1;
 		return 0;
@@ -338,6 +341,7 @@ rec_close(struct vine_pipe_s *pipe, struct vine_rec *rec, int dead)
 {
 	struct leave *posts[VINE_BELLS_MAX];
 
+	pipe->door_work++;
 	for (uint32_t i = 0; i < pipe->lane_count; i++) {
 		posts[i] = calloc(1, sizeof(*posts[i]));
 		if (posts[i] == NULL) {	/* try again at the next look */
@@ -378,9 +382,7 @@ free_claim(struct vine_pipe_s *pipe, uint32_t slot)
 static void
 return_memory(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t epoch)
 {
-	vine_extents_return_all(&pipe->extents, rec->serial, epoch);
-	vine_extents_return_all(&pipe->extents, VINE_SERIAL_RING(rec->serial),
-				epoch);
+	vine_extents_leave(&pipe->extents, rec->slot, epoch);
 	vine_door_tell(pipe, rec);
 }
 
@@ -406,11 +408,16 @@ vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 
 	pthread_mutex_lock(&pipe->lock);
 	epoch = vine_pipe_rest(pipe);
-	vine_registry_close_all(&pipe->registry, rec->serial);
+	if (rec->vaccels)
+		vine_registry_close_all(&pipe->registry, rec->serial);
 	for (uint32_t i = 0; i < pipe->seg->layout.procs; i++) {
 		struct vine_proc_s *p =
 			atomic_load(&pipe->registry.procs[i].proc);
 
+		if (rec->proc_refs[i / 8] == 0) {
+			i |= 7;
+			continue;
+		}
 		if (p && rec->proc_refs[i / 8] & 1u << (i & 7))
 			vine_registry_unuse(&pipe->registry, p, epoch);
 	}
@@ -504,12 +511,18 @@ look_at(struct vine_pipe_s *pipe, struct vine_rec *rec)
 uint32_t
 vine_door_answer(struct vine_pipe_s *pipe)
 {
-	uint32_t found = 0;
+	uint32_t n = pipe->seg->layout.sessions, found = 0;
 
 	pthread_mutex_lock(&pipe->lock);
-	if (!pipe->draining)
-		for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++)
-			found += (uint32_t)look_at(pipe, &pipe->recs[i]);
+	pipe->door_work = 0;
+	for (uint32_t i = 0; i < n && !pipe->draining; i++) {
+		if (pipe->door_work >= VINE_DOOR_BATCH) {
+			pipe->lanes[0].knocked = 1;
+			break;
+		}
+		found += (uint32_t)look_at(pipe, &pipe->recs[pipe->door_next]);
+		pipe->door_next = (pipe->door_next + 1) % n;
+	}
 	pthread_mutex_unlock(&pipe->lock);
 	return found;
 }
@@ -572,34 +585,46 @@ reap_claim(struct vine_pipe_s *pipe, struct vine_rec *rec)
 	free_claim(pipe, rec->slot);
 }
 
-void
+/* Is the session of a slot dead? */
+static void
+reap_at(struct vine_pipe_s *pipe, struct vine_rec *rec)
+{
+	uint32_t i = rec->slot;
+
+	if (rec->state == VINE_REC_NONE &&
+	    arch_load32(&vine_seg_session(pipe->seg, i)->claim) == 0)
+		return;
+	if (arch_shm_locked(pipe->seg->fd, ARCH_SHM_BYTE_SESSION + i)) {
+		rec->strikes = 0;
+	} else if (rec->state == VINE_REC_OPEN) {
+		rec_close(pipe, rec, 1);
+	} else if (rec->state == VINE_REC_LOST) {
+		return_memory(pipe, rec, vine_pipe_rest(pipe));
+		rec->state = VINE_REC_NONE;
+		free_claim(pipe, i);
+	} else if (rec->state != VINE_REC_CLOSING) {
+		reap_claim(pipe, rec);
+		rec->state = VINE_REC_NONE;
+	}
+}
+
+int
 vine_door_reap(struct vine_pipe_s *pipe)
 {
-	if (pipe->seg->fd < 0)
-		return;
-	pthread_mutex_lock(&pipe->lock);
-	for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++) {
-		struct vine_rec *rec = &pipe->recs[i];
+	uint64_t end = utils_clock_ns() + VINE_REAP_US * UINT64_C(1000);
 
-		if (rec->state == VINE_REC_NONE &&
-		    arch_load32(&vine_seg_session(pipe->seg, i)->claim) == 0)
-			continue;
-		if (arch_shm_locked(pipe->seg->fd, ARCH_SHM_BYTE_SESSION + i)) {
-			rec->strikes = 0;
-			continue;
-		}
-		if (rec->state == VINE_REC_OPEN) {
-			rec_close(pipe, rec, 1);
-		} else if (rec->state == VINE_REC_LOST) {
-			return_memory(pipe, rec, vine_pipe_rest(pipe));
-			rec->state = VINE_REC_NONE;
-			free_claim(pipe, i);
-		} else if (rec->state != VINE_REC_CLOSING) {
-			reap_claim(pipe, rec);
-			rec->state = VINE_REC_NONE;
-		}
-	}
+	if (pipe->seg->fd < 0)
+		return 0;
+	pthread_mutex_lock(&pipe->lock);
+	if (pipe->reap_left == 0)
+		pipe->reap_left = pipe->seg->layout.sessions;
+	pipe->door_work = 0;
+	do
+		reap_at(pipe, &pipe->recs[--pipe->reap_left]);
+	while (pipe->reap_left && pipe->door_work < VINE_DOOR_BATCH &&
+	       utils_clock_ns() < end);
 	pthread_mutex_unlock(&pipe->lock);
+	return pipe->reap_left != 0;
 }
 
 void
@@ -688,6 +713,14 @@ vine_door_take_up(struct vine_pipe_s *pipe)
 		log_warn("segment %s has %u sessions of an earlier appliance; "
 			 "they are lost", pipe->seg->name, lost);
 	vine_lane_count(&pipe->lanes[0], VINE_COUNT_SESSIONS_LOST, lost);
+}
+
+void
+vine_door_lose_all(struct vine_pipe_s *pipe)
+{
+	for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++)
+		if (pipe->recs[i].state == VINE_REC_OPEN)
+			rec_close(pipe, &pipe->recs[i], 0);
 }
 
 void

@@ -21,12 +21,21 @@ struct vine_pipe_s;
 struct vine_rec;
 struct vine_lane;
 
-/* vine_door_answer looks at every slot. Returns how many sessions came and
- * went. Lane 0's thread. */
+/*
+ * vine_door_answer looks at every slot, or until VINE_DOOR_BATCH sessions have
+ * come or gone: then it has lane 0 look again, and goes on there. Returns how
+ * many came and went. Lane 0's thread.
+ */
 uint32_t vine_door_answer(struct vine_pipe_s *pipe);
 
-/* vine_door_reap closes the sessions of dead processes. Lane 0's thread. */
-void vine_door_reap(struct vine_pipe_s *pipe);
+/*
+ * vine_door_reap goes through the slots and closes the sessions of dead
+ * processes. A round may take several calls, of VINE_REAP_US and as many
+ * sessions as above each: how long the kernel looks for a lock is the peer's to
+ * say. Returns 1 if the round goes on, 0 if it is over; the next call begins
+ * another. Lane 0's thread.
+ */
+int vine_door_reap(struct vine_pipe_s *pipe);
 
 /*
  * vine_door_peer_gone closes the sessions of a peer whose connection to the
@@ -69,6 +78,9 @@ int vine_door_fence(struct vine_pipe_s *pipe, uint32_t serial);
 #define VINE_DOOR_LABEL 33
 void vine_door_label(const struct vine_pipe_s *pipe, uint32_t slot,
 		     char label[VINE_DOOR_LABEL]);
+/* vine_door_lose_all ends every session, whose segment is not what it was.
+ * Under the lock; any lane's thread. */
+void vine_door_lose_all(struct vine_pipe_s *pipe);
 
 /* vine_door_close_all closes every session; for the pipe's end. */
 void vine_door_close_all(struct vine_pipe_s *pipe);

@@ -32,6 +32,30 @@ publish(struct vine_extents *x, uint32_t i, uint32_t slot, uint32_t queue)
 	arch_store_release64(&shm->len, e->state ? e->len : 0);
 }
 
+/* Into the list of its slot, and out of it. */
+static void
+link_mate(struct vine_extents *x, struct vine_extent *e)
+{
+	uint32_t *first = &x->use[e->slot].first;
+
+	e->mates[0] = 0;
+	e->mates[1] = *first;
+	*first = (uint32_t)(e - x->entries) + 1;
+	if (e->mates[1])
+		x->entries[e->mates[1] - 1].mates[0] = *first;
+}
+
+static void
+unlink_mate(struct vine_extents *x, const struct vine_extent *e)
+{
+	if (e->mates[0])
+		x->entries[e->mates[0] - 1].mates[1] = e->mates[1];
+	else
+		x->use[e->slot].first = e->mates[1];
+	if (e->mates[1])
+		x->entries[e->mates[1] - 1].mates[0] = e->mates[0];
+}
+
 static void
 entry_take(struct vine_extents *x, uint32_t serial, uint32_t slot,
 	   uint32_t queue, uint32_t page, uint32_t len)
@@ -49,6 +73,7 @@ entry_take(struct vine_extents *x, uint32_t serial, uint32_t slot,
 	atomic_store_explicit(&e->serial, serial, memory_order_relaxed);
 	if (!e->rings)
 		x->use[slot].held += e->len;
+	link_mate(x, e);
 	own_pages(x, page, len, i + 1);
 	publish(x, i, slot, queue);
 }
@@ -149,6 +174,7 @@ rest(struct vine_extents *x, struct vine_extent *e, uint64_t epoch)
 	atomic_fetch_add(&x->changes, 1);
 	e->state = VINE_EXTENT_RESTING;
 	e->epoch = epoch;
+	unlink_mate(x, e);
 	if (!e->rings)
 		x->use[e->slot].resting += e->len;
 	rest_push(x, (uint32_t)(e - x->entries));
@@ -167,19 +193,13 @@ vine_extents_return(struct vine_extents *x, uint32_t serial, vine_off_t off,
 }
 
 uint64_t
-vine_extents_return_all(struct vine_extents *x, uint32_t serial,
-			uint64_t epoch)
+vine_extents_leave(struct vine_extents *x, uint32_t slot, uint64_t epoch)
 {
 	uint64_t bytes = 0;
 
-	for (uint32_t i = 0; i < x->max && serial; i++) {
-		struct vine_extent *e = &x->entries[i];
-
-		if (e->state == VINE_EXTENT_GRANTED &&
-		    atomic_load_explicit(&e->serial,
-					 memory_order_relaxed) == serial)
-			bytes += (uint64_t)rest(x, e, epoch);
-	}
+	while (x->use[slot].first)
+		bytes += (uint64_t)rest(x, &x->entries[x->use[slot].first - 1],
+					epoch);
 	return bytes;
 }
 

@@ -35,12 +35,14 @@ struct vine_extent {
 	uint32_t slot;		/* of the session that it is counted on */
 	uint32_t rings;		/* 1: of a queue, counted on nobody */
 	uint32_t next;		/* entry + 1 of the next FREE or RESTING */
+	uint32_t mates[2];	/* entries + 1 of the slot's before and after */
 };
 
-/* Bytes that count as those of a slot's session. */
+/* What a slot's session has; the bytes without those of rings. */
 struct vine_extents_use {
 	uint64_t held;		/* granted, and not free again */
 	uint64_t resting;	/* of them */
+	uint32_t first;		/* entry + 1 of the last GRANTED, also rings */
 };
 
 struct vine_extents {
@@ -53,7 +55,7 @@ struct vine_extents {
 	uint32_t resting;	/* how many rest */
 	uint32_t rest_first;	/* entry + 1; they rest since ever later */
 	uint32_t rest_last;
-	struct vine_extents_use *use; /* by slot; not of rings */
+	struct vine_extents_use *use; /* by slot */
 	_Atomic uint32_t changes; /* counts returns: see vine_req.c */
 	_Atomic uint32_t *owner; /* per page: entry + 1, 0: none */
 	struct vine_extent *entries;
@@ -88,9 +90,10 @@ int vine_extents_claim(struct vine_extents *x, uint32_t serial, uint32_t slot,
 int64_t vine_extents_return(struct vine_extents *x, uint32_t serial,
 			    vine_off_t off, uint64_t epoch);
 
-/* vine_extents_return_all takes back all of a session; returns bytes. */
-uint64_t vine_extents_return_all(struct vine_extents *x, uint32_t serial,
-				 uint64_t epoch);
+/* vine_extents_leave takes back all that a slot's session has, data and rings,
+ * in as many steps as it has extents. Returns bytes. */
+uint64_t vine_extents_leave(struct vine_extents *x, uint32_t slot,
+			    uint64_t epoch);
 
 /*
  * vine_extents_sweep frees what rests since before `quiet` and is not held; it

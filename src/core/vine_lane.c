@@ -460,13 +460,17 @@ static uint64_t
 door_left(const struct vine_lane *lane, uint64_t now)
 {
 	uint64_t since = now - lane->last_door;
+	uint64_t wait = lane->door_wait > lane->door_rest ? lane->door_wait :
+		lane->door_rest;
 
-	return since < lane->door_wait ? lane->door_wait - since : 0;
+	return since < wait ? wait - since : 0;
 }
 
 /*
- * Somebody knocked. Anybody can, and it costs a look at every slot: each time
- * that it was in vain the next look is put off for twice as long.
+ * Somebody knocked, or it is time to look for the dead. Anybody can knock, and
+ * it costs a look at every slot: each time that it was in vain the next look is
+ * put off for twice as long. And whatever comes of it, the door has no more
+ * than one part in VINE_DOOR_SHARE + 1 of the thread's time.
  */
 static uint32_t
 answer_door(struct vine_lane *lane)
@@ -482,7 +486,14 @@ answer_door(struct vine_lane *lane)
 		lane->door_wait = least;
 	else if (lane->door_wait < VINE_DOOR_MAX_US * UINT64_C(1000))
 		lane->door_wait *= 2;
-	lane->last_door = now;
+	if (lane->pipe->reaping)
+		lane->pipe->reaping = vine_door_reap(lane->pipe);
+	lane->knocked |= lane->pipe->reaping;
+	lane->last_door = utils_clock_ns();
+	lane->door_rest = (lane->last_door - now) * VINE_DOOR_SHARE;
+	/* or we were off the cpu */
+	if (lane->door_rest > VINE_REAP_MS * UINT64_C(1000000))
+		lane->door_rest = VINE_REAP_MS * UINT64_C(1000000);
 	return 1;
 }
 

@@ -134,6 +134,7 @@ struct vine_lane {
 	int knocked;			/* lane 0: somebody is at the door */
 	uint64_t last_door;
 	uint64_t door_wait;		/* ns until the next look at it */
+	uint64_t door_rest;		/* the same, for what the last took */
 	uint64_t last_tick;
 	uint64_t answered;		/* tick of this visit's last answer */
 	uint32_t looks;			/* since the last at the clock */

@@ -10,6 +10,7 @@
 
 #include "arch/shm/arch_shm.h"
 #include "core/vine_door.h"
+#include "core/vine_mend.h"
 #include "core/vine_park.h"
 #include "core/vine_pipe.h"
 #include "core/vine_program.h"
@@ -21,12 +22,6 @@
 /* What vine_pipe_get gives out. */
 static pthread_mutex_t own_lock = PTHREAD_MUTEX_INITIALIZER;
 static vine_pipe_s *own_pipe;
-
-static const char *const counter_labels[] = {
-#define VINE_COUNTER(name, label) label,
-#include "core/counters.def"
-#undef VINE_COUNTER
-};
 
 static int
 tables_init(struct vine_pipe_s *pipe, uint32_t lanes)
@@ -76,22 +71,12 @@ pipe_free(struct vine_pipe_s *pipe)
 static void
 take_office(struct vine_pipe_s *pipe)
 {
-	struct vine_header_shm *h = vine_seg_header(pipe->seg);
-
 	pipe->boot_id = vine_seg_boot_id();
-	pipe->generation = arch_load64(&h->generation) + 1;
-	arch_store64(&h->generation, pipe->generation);
-	arch_store64(&h->boot_id, pipe->boot_id);
-	arch_store32(&h->clock_kind, utils_clock_kind_now);
-	for (uint32_t i = 0; i < VINE_COUNT_MAX; i++) {
-		struct vine_counter_shm *c = vine_seg_counter(pipe->seg, i);
-
-		arch_store64(&c->value, 0);
-		for (size_t j = 0; j < sizeof(c->label); j++)
-			arch_store8(&c->label[j],
-				    j < strlen(counter_labels[i]) ?
-				    (uint8_t)counter_labels[i][j] : 0);
-	}
+	pipe->generation = 1 +
+		arch_load64(&vine_seg_header(pipe->seg)->generation);
+	for (uint32_t i = 0; i < VINE_COUNT_MAX; i++)
+		arch_store64(&vine_seg_counter(pipe->seg, i)->value, 0);
+	vine_mend_tell(pipe);
 	if (!pipe->seg->formed)
 		vine_door_take_up(pipe);
 }
@@ -353,8 +338,9 @@ vine_pipe_tick(vine_pipe_s *pipe, uint64_t now_ns)
 	}
 	if (now_ns - pipe->last_reap >= VINE_REAP_MS * UINT64_C(1000000)) {
 		pipe->last_reap = now_ns;
-		vine_door_reap(pipe);
-		vine_door_answer(pipe);	/* a knock may have been lost */
+		vine_mend_segment(pipe);
+		pipe->reaping = 1;
+		pipe->lanes[0].knocked = 1;	/* one may have been lost */
 	}
 }
 

@@ -73,11 +73,16 @@ struct vine_pipe_s {
 	_Atomic uint32_t *queue_lanes;	/* by index: its lane + 1; 0: none */
 	struct vine_rec *recs;
 	uint32_t recs_open;
-	uint32_t next_serial;
+	uint64_t next_serial;
+	uint32_t door_next;		/* slot that is looked at next */
+	uint32_t door_work;		/* sessions of this look */
+	uint32_t reap_left;		/* slots, of this round */
+	int reaping;			/* a round is due, or under way */
 	uint32_t next_lane;
 	uint32_t next_queue;
 	struct utils_log_rate door_rate;
 	struct utils_log_rate quota_rate;
+	struct utils_log_rate mend_rate;
 	struct vine_quotas quotas;
 	struct vine_places places;	/* of its tasks in flight */
 	_Atomic uint64_t count[VINE_COUNT_MAX];	/* what no lane counts */

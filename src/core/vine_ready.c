@@ -96,22 +96,24 @@ uint32_t
 vine_ready_collect(const struct vine_ready *ready,
 		   void (*fn)(void *arg, uint32_t queue), void *arg)
 {
-	uint32_t n = 0;
+	uint32_t n = 0, left = VINE_READY_WORDS;
 
 	if (ready->summary_words == 0) {
 		for (uint32_t w = 0; w < ready->leaf_words; w++)
 			n += collect_leaf(ready, w, fn, arg);
 		return n;
 	}
-	for (uint32_t s = 0; s < ready->summary_words; s++) {
+	for (uint32_t s = 0; s < ready->summary_words && left; s++) {
 		uint64_t bits = 0;
 
 		if (arch_load64(&ready->summary[s]) != 0)
 			bits = arch_xchg64(&ready->summary[s], 0);
-		for (; bits; bits &= bits - 1)
+		for (; bits && left; bits &= bits - 1, left--)
 			n += collect_leaf(ready, s * 64 +
 					  (uint32_t)__builtin_ctzll(bits),
 					  fn, arg);
+		if (bits)	/* for the next call */
+			arch_or64(&ready->summary[s], bits);
 	}
 	return n;
 }

@@ -47,8 +47,9 @@ int vine_ready_any(const struct vine_ready *ready);
 int vine_ready_has(const struct vine_ready *ready, uint32_t queue);
 
 /*
- * vine_ready_collect takes every bit and calls fn for each. The worker alone.
- * Returns how many there were.
+ * vine_ready_collect takes every bit and calls fn for each; where there is a
+ * summary, those of up to VINE_READY_WORDS words: anybody can set all, all the
+ * time. The others stay set. The worker alone. Returns how many it took.
  */
 uint32_t vine_ready_collect(const struct vine_ready *ready,
 			    void (*fn)(void *arg, uint32_t queue), void *arg);

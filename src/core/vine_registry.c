@@ -93,6 +93,34 @@ accel_slot(struct vine_registry *r, uint32_t *index, uint32_t *handle)
 	return -ENOSPC;
 }
 
+/* Write an entry of the directory, as the slot is. */
+static void
+accel_tell(const struct vine_registry *r, uint32_t index)
+{
+	const struct vine_accel_slot *s = &r->accels[index];
+	struct vine_accel_shm *shm = vine_seg_accel(r->seg, index);
+	const struct vine_accel_s *a = atomic_load(&s->accel);
+	uint32_t handle = (uint32_t)atomic_load(&s->word);
+	int is_virtual = handle && a->handle != handle;
+
+	if (handle == 0) {
+		arch_store32(&shm->handle, 0);
+		return;
+	}
+	arch_store32(&shm->type, a->type);
+	arch_store32(&shm->phys, is_virtual ? a->handle : 0);
+	arch_store32(&shm->session, s->session);
+	arch_store32(&shm->units, a->units);
+	arch_store32(&shm->state, 1);
+	arch_store32(&shm->numa_node, UINT32_MAX);
+	arch_store32(&shm->vaccels, is_virtual ? 0 : a->vaccels);
+	arch_store32(&shm->priority, atomic_load(&s->level) -
+		     (uint32_t)VINE_LEVEL_NORMAL);
+	put_name(shm->name, a->name, sizeof(shm->name));
+	/* DIR-R1: pairs with DIR-A1 in accel_at(). */
+	arch_store_release32(&shm->handle, handle);
+}
+
 static void
 accel_set(struct vine_registry *r, uint32_t index, uint32_t handle,
 	  uint32_t serial, uint32_t level, struct vine_accel_s *accel)
@@ -104,6 +132,7 @@ accel_set(struct vine_registry *r, uint32_t index, uint32_t handle,
 	/* REG-R1: pairs with REG-A1 in vine_registry_accel(). */
 	atomic_store_explicit(&s->word, handle | (uint64_t)serial << 32,
 			      memory_order_release);
+	accel_tell(r, index);
 }
 
 int
@@ -112,7 +141,6 @@ vine_registry_add_accel(struct vine_registry *r, vine_accel_type_e type,
 			const struct vine_owner *owner,
 			struct vine_accel_s **out)
 {
-	struct vine_accel_shm *shm;
 	struct vine_accel_s *a;
 	uint32_t i, handle;
 	int rc;
@@ -137,18 +165,8 @@ vine_registry_add_accel(struct vine_registry *r, vine_accel_type_e type,
 	strcpy(a->name, name);
 	a->next = r->phys;
 	r->phys = a;
+	r->accels[i].session = 0;
 	accel_set(r, i, handle, 0, VINE_LEVEL_NORMAL, a);
-	shm = vine_seg_accel(r->seg, i);
-	arch_store32(&shm->type, type);
-	arch_store32(&shm->phys, 0);
-	arch_store32(&shm->session, 0);
-	arch_store32(&shm->units, units);
-	arch_store32(&shm->state, 1);
-	arch_store32(&shm->numa_node, UINT32_MAX);
-	arch_store32(&shm->vaccels, 0);
-	put_name(shm->name, name, sizeof(shm->name));
-	/* DIR-R1: pairs with DIR-A1 in accel_at(). */
-	arch_store_release32(&shm->handle, handle);
 	*out = a;
 	return 0;
 }
@@ -189,7 +207,6 @@ vine_registry_open(struct vine_registry *r, uint32_t phys, uint32_t serial,
 		   uint32_t slot, int priority, uint32_t *handle)
 {
 	struct vine_accel_s *a = vine_registry_accel(r, phys, 0);
-	struct vine_accel_shm *shm;
 	uint32_t i;
 	int rc;
 
@@ -200,17 +217,9 @@ vine_registry_open(struct vine_registry *r, uint32_t phys, uint32_t serial,
 	rc = accel_slot(r, &i, handle);
 	if (rc)
 		return -EDQUOT;
+	r->accels[i].session = slot;
 	accel_set(r, i, *handle, serial,
 		  (uint32_t)(priority + (int)VINE_LEVEL_NORMAL), a);
-	shm = vine_seg_accel(r->seg, i);
-	arch_store32(&shm->type, a->type);
-	arch_store32(&shm->phys, phys);
-	arch_store32(&shm->session, slot);
-	arch_store32(&shm->units, a->units);
-	arch_store32(&shm->state, 1);
-	arch_store32(&shm->priority, (uint32_t)priority);
-	put_name(shm->name, a->name, sizeof(shm->name));
-	arch_store_release32(&shm->handle, *handle);
 	count_vaccels(r, a, 1);
 	return 0;
 }
@@ -281,22 +290,34 @@ proc_slot(const struct vine_registry *r, vine_accel_type_e type,
 	return i == r->proc_count ? -ENOSPC : 0;
 }
 
+static void
+proc_tell(const struct vine_registry *r, uint32_t i)
+{
+	struct vine_proc_shm *shm = vine_seg_proc(r->seg, i);
+	const struct vine_proc_s *p = atomic_load(&r->procs[i].proc);
+
+	if (p == NULL) {
+		arch_store32(&shm->handle, 0);
+		return;
+	}
+	arch_store32(&shm->type, p->type);
+	arch_store32(&shm->users, p->users);
+	arch_store64(&shm->code_size, p->code_size);
+	put_name(shm->name, p->name, sizeof(shm->name));
+	arch_store_release32(&shm->handle, p->handle);
+}
+
 /* Make it known, in our table and in the directory. */
 static void
 proc_set(struct vine_registry *r, uint32_t i, struct vine_proc_s *p)
 {
 	struct vine_proc_slot *s = &r->procs[i];
-	struct vine_proc_shm *shm = vine_seg_proc(r->seg, i);
 
 	p->handle = i | (uint32_t)++s->generation << 16;
 	atomic_store_explicit(&s->proc, p, memory_order_relaxed);
 	/* REG-R2: pairs with REG-A2 in vine_registry_proc(). */
 	atomic_store_explicit(&s->word, p->handle, memory_order_release);
-	arch_store32(&shm->type, p->type);
-	arch_store32(&shm->users, 0);
-	arch_store64(&shm->code_size, p->code_size);
-	put_name(shm->name, p->name, sizeof(shm->name));
-	arch_store_release32(&shm->handle, p->handle);
+	proc_tell(r, i);
 }
 
 int
@@ -413,5 +434,18 @@ vine_registry_sweep(struct vine_registry *r, uint64_t quiet)
 		}
 		*at = p->next;
 		proc_free(r, p);
+	}
+}
+
+void
+vine_registry_tell(struct vine_registry *r, uint32_t most)
+{
+	for (uint32_t i = 0; i < most && i < r->accel_count; i++) {
+		accel_tell(r, r->told_accel);
+		r->told_accel = (r->told_accel + 1) % r->accel_count;
+	}
+	for (uint32_t i = 0; i < most && i < r->proc_count; i++) {
+		proc_tell(r, r->told_proc);
+		r->told_proc = (r->told_proc + 1) % r->proc_count;
 	}
 }

@@ -36,6 +36,7 @@ struct vine_accel_slot {
 	_Atomic(struct vine_accel_s *) accel; /* physical, also of a virtual */
 	_Atomic uint8_t level;	/* of its priority, see vine_sched.h */
 	uint16_t generation;
+	uint32_t session;	/* slot; of a virtual one */
 };
 
 struct vine_proc_slot {
@@ -54,6 +55,8 @@ struct vine_registry {
 	struct vine_accel_s *phys;	/* list of all, by next */
 	struct vine_proc_s *resting;	/* dropped, by next */
 	uint64_t code_bytes;		/* of applications, kept here */
+	uint32_t told_accel;		/* vine_registry_tell goes on here */
+	uint32_t told_proc;
 };
 
 int vine_registry_init(struct vine_registry *r, const struct vine_seg *seg);
@@ -115,6 +118,12 @@ void vine_registry_use(struct vine_registry *r, struct vine_proc_s *proc);
 void vine_registry_unuse(struct vine_registry *r, struct vine_proc_s *proc,
 			 uint64_t epoch);
 void vine_registry_sweep(struct vine_registry *r, uint64_t quiet);
+
+/*
+ * vine_registry_tell writes the next `most` entries of each directory again, as
+ * anybody may have written there. Under the lock.
+ */
+void vine_registry_tell(struct vine_registry *r, uint32_t most);
 
 /* vine_registry_accel looks a handle up for a session; NULL: none. */
 static inline struct vine_accel_s *

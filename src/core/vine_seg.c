@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "arch/shm/arch_shm.h"
+#include "arch/shm/arch_shm_guard.h"
 #include "core/vine_seg.h"
 #include "utils/utils_config.h"
 #include "utils/utils_log.h"
@@ -77,24 +78,81 @@ close_fd(struct vine_seg *seg)
 	vine_fork_unlock();
 }
 
+/* What a header of ours says, once it is formed. */
 static void
-form(uint8_t *base, const struct vine_layout *l)
+plan_header(struct vine_seg *seg)
 {
-	struct vine_header_shm *h = (struct vine_header_shm *)base;
+	const struct vine_layout *l = &seg->layout;
+	struct vine_header_shm h = { 0 };
 
-	arch_store64(&h->magic, VINE_MAGIC);
-	arch_store32(&h->layout_id, vine_layout_id());
-	h->abi_major.v = VINE_ABI_MAJOR;
-	h->abi_minor.v = VINE_ABI_MINOR;
-	arch_store32(&h->compat, VINE_COMPAT_ALL);
-	arch_store32(&h->incompat, VINE_INCOMPAT_ALL);
-	arch_store32(&h->ro_compat, VINE_RO_COMPAT_ALL);
-	arch_store64(&h->size, l->size);
-	arch_store64(&h->incarnation, vine_seg_random());
-	arch_store32(&h->queue_slots, l->queue_slots);
+	arch_store64(&h.magic, VINE_MAGIC);
+	arch_store32(&h.state, VINE_SEG_READY);
+	arch_store32(&h.layout_id, vine_layout_id());
+	h.abi_major.v = VINE_ABI_MAJOR;
+	h.abi_minor.v = VINE_ABI_MINOR;
+	arch_store32(&h.compat, VINE_COMPAT_ALL);
+	arch_store32(&h.incompat, VINE_INCOMPAT_ALL);
+	arch_store32(&h.ro_compat, VINE_RO_COMPAT_ALL);
+	arch_store64(&h.size, l->size);
+	arch_store64(&h.incarnation, vine_seg_random());
+	arch_store32(&h.queue_slots, l->queue_slots);
+	memcpy(seg->header, &h, sizeof(seg->header));
+}
+
+/* Write the planned header where it is not there. */
+static int
+write_header(const struct vine_seg *seg)
+{
+	enum { STATE = offsetof(struct vine_header_shm, state) / 8 };
+	le64_t *words = (le64_t *)seg->base;
+	int changed = 0;
+
+	for (size_t i = 0; i < VINE_SEG_FORMED; i++) {
+		if (arch_load64(&words[i]) == seg->header[i])
+			continue;
+		changed = 1;
+		if (i != STATE)
+			arch_store64(&words[i], seg->header[i]);
+	}
 	/* SEG-R1 publishes the header; pairs with SEG-A1 in vine_seg_check().
 	 * Without it a joining process could see READY and an old header. */
-	arch_store_release32(&h->state, VINE_SEG_READY);
+	if (changed)
+		arch_store_release64(&words[STATE], seg->header[STATE]);
+	return changed;
+}
+
+static void
+form(struct vine_seg *seg)
+{
+	plan_header(seg);
+	write_header(seg);
+}
+
+int
+vine_seg_restore(const struct vine_seg *seg)
+{
+	return write_header(seg);
+}
+
+int
+vine_seg_mend(const struct vine_seg *seg, vine_off_t *at)
+{
+	struct stat st;
+	int rc;
+
+	if (seg->fd < 0)
+		return 0;
+	if (!arch_shm_guard_torn(seg->base, at)) {
+		if (fstat(seg->fd, &st) != 0)
+			return -errno;
+		if ((uint64_t)st.st_size >= seg->off + seg->layout.size)
+			return 0;
+		*at = (uint64_t)st.st_size < seg->off ? 0 :
+			(uint64_t)st.st_size - seg->off;
+	}
+	rc = arch_shm_guard_mend(seg->fd, seg->off, seg->layout.size,
+				 seg->base);
+	return rc ? rc : 1;
 }
 
 int
@@ -105,7 +163,7 @@ vine_seg_check(const void *base, uint64_t bytes, const char *name,
 	uint32_t state, major, minor, incompat, ro, id, slots;
 	uint64_t magic, size;
 
-	/* SEG-A1: see form(). */
+	/* SEG-A1: see write_header(). */
 	state = arch_load_acquire32(&h->state);
 	magic = arch_load64(&h->magic);
 	major = __atomic_load_n(&h->abi_major.v, __ATOMIC_RELAXED);
@@ -253,7 +311,7 @@ form_sized(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 		return rc;
 	}
 	seg->base = base;
-	form(seg->base, &seg->layout);
+	form(seg);
 	seg->formed = 1;
 	return 0;
 }
@@ -289,6 +347,7 @@ join(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 	rc = vine_seg_check(&h, bytes - w->off, w->file, &seg->layout);
 	if (rc)
 		return rc;
+	memcpy(seg->header, &h, sizeof(seg->header));
 	rc = arch_shm_map(seg->fd, w->off, seg->layout.size, 0, &base);
 	if (rc) {
 		log_error("segment %s cannot be mapped, %" PRIu64 " bytes: %s",
@@ -307,6 +366,7 @@ form_or_join(struct vine_seg *seg, const struct want *w)
 	uint64_t bytes;
 	int alone, blank, rc;
 
+	seg->off = w->off;
 	if (fstat(seg->fd, &st) != 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode)) {
@@ -539,11 +599,13 @@ vine_seg_wrap(void *mem, uint64_t size, uint32_t queue_slots,
 	rc = vine_layout_plan(size, queue_slots, &seg->layout);
 	if (rc == 0 &&
 	    arch_cas32(&h->state, VINE_SEG_BLANK, VINE_SEG_FORMING)) {
-		form(seg->base, &seg->layout);
+		form(seg);
 		seg->formed = 1;
 	} else if (rc == 0) {
 		await_formed(h);
 		rc = vine_seg_check(mem, size, seg->name, &seg->layout);
+		for (size_t i = 0; i < VINE_SEG_FORMED; i++)
+			seg->header[i] = arch_load64(&((le64_t *)mem)[i]);
 	}
 	if (rc) {
 		free(seg);

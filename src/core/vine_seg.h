@@ -24,13 +24,18 @@
 struct utils_config;
 struct arch_shm_mapper;
 
+/* Words of the header that whoever forms a segment writes, once. */
+#define VINE_SEG_FORMED (offsetof(struct vine_header_shm, generation) / 8)
+
 struct vine_seg {
 	uint8_t *base;
 	struct vine_layout layout;	/* computed, never read from `base` */
 	uint64_t incarnation;
+	uint64_t header[VINE_SEG_FORMED]; /* as it was when we opened */
 	const struct arch_shm_mapper *mapper;	/* NULL: the caller's memory */
 	char name[256];		/* for messages and removal */
 	int fd;			/* -1: the caller's memory */
+	uint64_t off;		/* where in the object */
 	int keep;		/* 1: do not remove the object */
 	int formed;		/* 1: this open formed it */
 	struct vine_peer peer;	/* from a socket: the connection */
@@ -83,6 +88,22 @@ int vine_seg_close(struct vine_seg *seg);
  */
 int vine_seg_check(const void *base, uint64_t bytes, const char *name,
 		   struct vine_layout *layout);
+
+/*
+ * vine_seg_restore writes the forming's part of the header again where it is
+ * not what it was. For the appliance, which does not read it. Never blocks.
+ * Returns 1 if it was changed, else 0.
+ */
+int vine_seg_restore(const struct vine_seg *seg);
+
+/*
+ * vine_seg_mend gives the object of a segment back the size that somebody has
+ * taken from it. For the appliance, in a process with arch_shm_guard.h, which
+ * has survived that; one thread at a time, others may use the segment. What was
+ * cut off is zero. Returns 0 where the object is whole, 1 where it was mended
+ * (*at: the offset that was missing), or -errno of arch_shm_guard_mend.
+ */
+int vine_seg_mend(const struct vine_seg *seg, vine_off_t *at);
 
 /*
  * vine_seg_at is the one place where an offset becomes a pointer. Returns NULL

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arch/shm/arch_shm_guard.h"
 #include "rt/rt_engine.h"
 
 #define EVENTS 64	/* taken at a time */
@@ -119,6 +120,7 @@ start_relay(struct epoll *e)
 
 	sigfillset(&all);
 	sigdelset(&all, SIGSYS);	/* names a call that seccomp forbids */
+	arch_shm_guard_let(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(&e->relay, NULL, relay_main, e);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -10,10 +10,12 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "arch/shm/arch_shm.h"
+#include "arch/shm/arch_shm_guard.h"
 #include "utils/utils_clock.h"
 
 #define LOCK_BASE (INT64_C(1) << 62)
@@ -34,25 +36,50 @@ arch_shm_mapper_of(const char *name)
 	return mappers[i];
 }
 
+/* A child has no session: a stray access there is a fault, not a race with its
+ * parent. Large pages where the kernel gives them. */
+static void
+advise(void *base, uint64_t size)
+{
+	madvise(base, size, MADV_DONTFORK);
+	madvise(base, size, MADV_HUGEPAGE);
+}
+
 int
 arch_shm_map(int fd, uint64_t off, uint64_t size, int read_only, void **base)
 {
 	int prot = read_only ? PROT_READ : PROT_READ | PROT_WRITE;
 	void *p = mmap(NULL, size, prot, MAP_SHARED, fd, (off_t)off);
+	int rc;
 
 	if (p == MAP_FAILED)
 		return -errno;
-	/* a child has no session: a stray access there is a fault, not a race
-	 * with its parent. Large pages where the kernel gives them. */
-	madvise(p, size, MADV_DONTFORK);
-	madvise(p, size, MADV_HUGEPAGE);
+	advise(p, size);
+	rc = arch_shm_guard_add(p, size);
+	if (rc) {
+		munmap(p, size);
+		return rc;
+	}
 	*base = p;
+	return 0;
+}
+
+int
+arch_shm_map_at(int fd, uint64_t off, uint64_t size, void *base)
+{
+	/* the call itself: ThreadSanitizer takes mmap() for a write to all of
+	 * it, and other threads are at work there */
+	if (syscall(SYS_mmap, base, size, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_FIXED, fd, (off_t)off) == -1)
+		return -errno;
+	advise(base, size);
 	return 0;
 }
 
 void
 arch_shm_unmap(void *base, uint64_t size)
 {
+	arch_shm_guard_remove(base);
 	munmap(base, size);
 }
 

@@ -63,10 +63,12 @@ int arch_shm_reopen(int fd);
 /*
  * arch_shm_map maps `size` bytes of fd from `off` on, shared, readable and,
  * unless read_only, writable, never executable, and not inherited by fork.
- * The caller unmaps it. Returns 0 or -errno.
+ * The caller unmaps it. Returns 0 or -errno; -ENOSPC: arch_shm_guard_add.
+ * arch_shm_map_at does so, writable, in place of what is mapped at base.
  */
 int arch_shm_map(int fd, uint64_t off, uint64_t size, int read_only,
 		 void **base);
+int arch_shm_map_at(int fd, uint64_t off, uint64_t size, void *base);
 void arch_shm_unmap(void *base, uint64_t size);
 
 /* Bytes that locks are taken on. */

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/shm/arch_shm_guard.h"
 #include "core/vine_sched.h"
 #include "services/cpu/svc_cpu_pool.h"
 #include "services/svc.h"
@@ -199,6 +200,7 @@ svc_cpu_pool_spawn(struct svc_cpu_pool *pool, uint32_t threads)
 
 	sigfillset(&all);
 	sigdelset(&all, SIGSYS);
+	arch_shm_guard_let(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (!err && pool->threads < threads)
 		err = svc_cpu_pool_thread(pool);

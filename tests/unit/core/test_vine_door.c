@@ -286,8 +286,7 @@ START_TEST(who_is_put_off_for_memory_that_rests_is_admitted_later)
 		if (vine_extents_grant(&rig.pipe->extents, serial, 0, 0, size,
 				       &off) != 0)
 			size /= 2;
-	vine_extents_return_all(&rig.pipe->extents, serial,
-				vine_pipe_rest(rig.pipe));
+	vine_extents_leave(&rig.pipe->extents, 0, vine_pipe_rest(rig.pipe));
 	pthread_mutex_unlock(&rig.pipe->lock);
 	atomic_store(&lane->asleep, 0);	/* it may use what rests */
 	ask(guest, SLOT, 1000);
@@ -303,6 +302,77 @@ START_TEST(who_is_put_off_for_memory_that_rests_is_admitted_later)
 }
 END_TEST
 
+static uint32_t
+in_state(enum vine_rec_state state)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < rig.pipe->seg->layout.sessions; i++)
+		n += rig.pipe->recs[i].state == state;
+	return n;
+}
+
+/*
+ * 4096 slots that all ask at once, again and again, would hold the lane, and
+ * with it other segments, for a quarter of a second each time.
+ */
+START_TEST(a_look_lets_in_a_batch_and_the_next_look_goes_on)
+{
+	struct vine_lane *lane;
+	uint32_t slots, calls = 0;
+	int more;
+
+	still_door();
+	lane = &rig.pipe->lanes[0];
+	slots = rig.pipe->seg->layout.sessions;
+	for (uint32_t i = 1; i < slots; i++)
+		ask(guest, i, 1000 + i);
+	for (uint32_t n = 1; n < slots; n = in_state(VINE_REC_OPEN)) {
+		lane->knocked = 0;
+		ck_assert_uint_le(vine_door_answer(rig.pipe), VINE_DOOR_BATCH);
+		ck_assert_uint_le(in_state(VINE_REC_OPEN),
+				  n + VINE_DOOR_BATCH);
+		ck_assert(lane->knocked ||
+			  in_state(VINE_REC_OPEN) == slots);
+	}
+	/* none of them but the guest has a lock: they die together */
+	do {
+		uint32_t before = in_state(VINE_REC_CLOSING);
+
+		more = vine_door_reap(rig.pipe);
+		ck_assert_uint_le(in_state(VINE_REC_CLOSING) - before,
+				  VINE_DOOR_BATCH);
+		calls++;
+	} while (more);
+	ck_assert_uint_ge(calls, 2);
+	ck_assert_uint_eq(in_state(VINE_REC_CLOSING), slots - 1);
+	vine_lane_run_posts(lane);
+	ck_assert_uint_eq(in_state(VINE_REC_NONE), slots - 1);
+	open_door();
+}
+END_TEST
+
+START_TEST(the_door_is_left_alone_for_longer_than_a_look_took)
+{
+	struct vine_rec *rec = still_door();
+	struct vine_lane *lane = &rig.pipe->lanes[0];
+
+	ask(guest, SLOT, 1000);
+	lane->knocked = 1;
+	lane->last_door = rig_ns();
+	lane->door_rest = 60 * SECOND;
+	vine_lane_poll(lane);
+	ck_assert_int_eq(rec->state, VINE_REC_NONE);
+	ck_assert_int_eq(lane->knocked, 1);
+	lane->last_door -= 61 * SECOND;
+	vine_lane_poll(lane);
+	ck_assert_int_eq(rec->state, VINE_REC_OPEN);
+	ck_assert_uint_gt(lane->door_rest, 0);
+	ck_assert_uint_le(lane->door_rest, SECOND);
+	open_door();
+}
+END_TEST
+
 /* The slot was given back while its session was being closed for a dead one. */
 START_TEST(the_end_of_a_dead_session_leaves_the_next_ones_claim_alone)
 {
@@ -310,7 +380,8 @@ START_TEST(the_end_of_a_dead_session_leaves_the_next_ones_claim_alone)
 	struct vine_rec *rec = still_door();
 
 	admit_one(1000);
-	vine_door_reap(rig.pipe);
+	while (vine_door_reap(rig.pipe))
+		;
 	ck_assert_int_eq(rec->state, VINE_REC_CLOSING);
 	ck_assert_int_eq(rec->dead, 1);
 	arch_store32(&slot_shm(SLOT)->claim, 2);
@@ -322,7 +393,8 @@ START_TEST(the_end_of_a_dead_session_leaves_the_next_ones_claim_alone)
 	ask(guest, SLOT, 2000);
 	arch_shm_unlock(guest->seg->fd, byte);
 	vine_door_answer(rig.pipe);
-	vine_door_reap(rig.pipe);
+	while (vine_door_reap(rig.pipe))
+		;
 	vine_lane_run_posts(&rig.pipe->lanes[0]);
 	ck_assert_int_eq(rec->state, VINE_REC_NONE);
 	ck_assert_uint_eq(arch_load32(&slot_shm(SLOT)->claim), 0);
@@ -494,7 +566,8 @@ START_TEST(who_takes_the_slot_of_a_lost_session_keeps_it)
 	has_slot = 0;
 	arch_store32(&slot_shm(SLOT)->claim, 0);
 	step_begin(watched(), take_slot, NULL);
-	vine_door_reap(rig.pipe);
+	while (vine_door_reap(rig.pipe))
+		;
 	step_end();
 	ck_assert_int_ge(step_last_store(OFF(claim)), 0);
 	ck_assert_int_eq(rec->state, VINE_REC_NONE);
@@ -634,6 +707,8 @@ static const struct rig_case cases[] = {
 	RIG_CASE(who_takes_the_slot_of_a_lost_session_keeps_it),
 #endif
 	RIG_CASE(who_is_put_off_for_memory_that_rests_is_admitted_later),
+	RIG_CASE(a_look_lets_in_a_batch_and_the_next_look_goes_on),
+	RIG_CASE(the_door_is_left_alone_for_longer_than_a_look_took),
 	RIG_CASE(the_end_of_a_dead_session_leaves_the_next_ones_claim_alone),
 	RIG_CASE(who_follows_a_session_that_gave_up_need_not_knock_again),
 	RIG_CASE(a_session_that_ends_with_nobody_behind_it_does_not_knock),

@@ -125,7 +125,7 @@ START_TEST(an_extent_that_a_request_holds_is_not_free)
 	a = grant(1, 4096);
 	e = vine_extents_find(&x, 1, a, 4096);
 	atomic_fetch_add(&e->holds, 1);
-	ck_assert_uint_eq(vine_extents_return_all(&x, 1, 1), 4096);
+	ck_assert_uint_eq(vine_extents_leave(&x, 0, 1), 4096);
 	vine_extents_sweep(&x, UINT64_MAX, UINT32_MAX);
 	ck_assert_int_eq(vine_extents_claim(&x, 2, 0, a, 4096), -EBUSY);
 	atomic_fetch_sub(&e->holds, 1);
@@ -167,7 +167,7 @@ START_TEST(the_directory_tells_tools_what_is_granted)
 		found++;
 	}
 	ck_assert_int_eq(found, 1);
-	vine_extents_return_all(&x, 9, 1);
+	vine_extents_leave(&x, 3, 1);
 	vine_extents_sweep(&x, 2, UINT32_MAX);
 	for (uint32_t i = 0; i < x.max; i++)
 		ck_assert_uint_eq(arch_load64(&vine_seg_extent(&seg, i)->len),
@@ -185,7 +185,7 @@ START_TEST(entries_run_out_before_pages_and_come_back)
 	while (vine_extents_grant(&x, 1, 0, 0, 4096, &off) == 0)
 		n++;
 	ck_assert_uint_eq(n, x.max);
-	vine_extents_return_all(&x, 1, 1);
+	vine_extents_leave(&x, 0, 1);
 	vine_extents_sweep(&x, 2, UINT32_MAX);
 	ck_assert_uint_eq(grant(2, x.heap_size), x.heap_off);
 	vine_extents_fini(&x);
@@ -238,7 +238,7 @@ START_TEST(random_steps_keep_sessions_apart_and_lose_no_page)
 		}
 	}
 	for (uint32_t s = 1; s <= 4; s++)
-		vine_extents_return_all(&x, s, ++epoch);
+		vine_extents_leave(&x, s, ++epoch);
 	vine_extents_sweep(&x, epoch + 1, UINT32_MAX);
 	ck_assert_uint_eq(x.resting, 0);
 	ck_assert_uint_eq(grant(1, x.heap_size), x.heap_off);
