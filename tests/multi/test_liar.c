@@ -17,7 +17,7 @@
 
 #include "core/vine_lane.h"
 #include "core/vine_session.h"
-#include "liar.h"
+#include "liar_lies.h"
 #include "segment_view.h"
 #include "utils/utils_hist.h"
 #include "utils/utils_log.h"
