@@ -427,9 +427,10 @@ lie_size(struct liar_thread *t)
 }
 
 enum liar_mood {
-	LIAR_SUBTLE = 1,	/* leaves the tables alone */
-	LIAR_LOUD = 2,		/* overwrites whatever there is */
-	LIAR_BRUTE = 4,		/* takes the memory away */
+	LIAR_DEEP = 1,		/* as a session that leaves the tables alone */
+	LIAR_BUSY = 2,		/* at the door, and with bells and locks */
+	LIAR_LOUD = 4,		/* overwrites whatever there is */
+	LIAR_BRUTE = 8,		/* takes the memory away */
 };
 
 static const struct {
@@ -437,18 +438,18 @@ static const struct {
 	uint32_t (*tell)(struct liar_thread *t);
 	uint32_t mood;
 } liar_lies[] = {
-	{ "descriptors", lie_descriptor, LIAR_SUBTLE },
-	{ "descriptors that change", lie_twice, LIAR_SUBTLE },
-	{ "swapped slots", lie_swapped, LIAR_SUBTLE },
-	{ "sequences", lie_sequence, LIAR_SUBTLE },
-	{ "tables", lie_table, LIAR_SUBTLE },
-	{ "control tasks", lie_control, LIAR_SUBTLE },
-	{ "answers and sleepers", lie_answers, LIAR_SUBTLE },
-	{ "cookies", lie_cookies, LIAR_SUBTLE },
-	{ "data under kernels", lie_data, LIAR_SUBTLE },
-	{ "knocks", lie_door, LIAR_SUBTLE },
-	{ "ready bits and bells", lie_ready, LIAR_SUBTLE },
-	{ "locks", lie_locks, LIAR_SUBTLE },
+	{ "descriptors", lie_descriptor, LIAR_DEEP },
+	{ "descriptors that change", lie_twice, LIAR_DEEP },
+	{ "swapped slots", lie_swapped, LIAR_DEEP },
+	{ "sequences", lie_sequence, LIAR_DEEP },
+	{ "tables", lie_table, LIAR_DEEP },
+	{ "control tasks", lie_control, LIAR_DEEP },
+	{ "answers and sleepers", lie_answers, LIAR_DEEP },
+	{ "cookies", lie_cookies, LIAR_DEEP },
+	{ "data under kernels", lie_data, LIAR_DEEP },
+	{ "knocks", lie_door, LIAR_BUSY },
+	{ "ready bits and bells", lie_ready, LIAR_BUSY },
+	{ "locks", lie_locks, LIAR_BUSY },
 	{ "bytes anywhere", lie_anywhere, LIAR_LOUD },
 	{ "bits of the tables", lie_bits, LIAR_LOUD },
 	{ "header", lie_header, LIAR_LOUD },

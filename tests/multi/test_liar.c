@@ -365,9 +365,9 @@ static uint32_t
 moods_of(uint64_t n)
 {
 	static const uint32_t moods[] = {
-		LIAR_SUBTLE, LIAR_SUBTLE | LIAR_LOUD, LIAR_SUBTLE,
-		LIAR_SUBTLE | LIAR_BRUTE, LIAR_SUBTLE, LIAR_LOUD,
-		LIAR_SUBTLE, LIAR_SUBTLE | LIAR_LOUD | LIAR_BRUTE,
+		LIAR_DEEP, LIAR_DEEP | LIAR_BUSY, LIAR_DEEP | LIAR_BRUTE,
+		LIAR_LOUD, LIAR_DEEP, LIAR_DEEP | LIAR_BUSY | LIAR_LOUD,
+		LIAR_DEEP, LIAR_DEEP | LIAR_BUSY | LIAR_LOUD | LIAR_BRUTE,
 	};
 
 	return moods[n % (sizeof(moods) / sizeof(moods[0]))];
