@@ -17,7 +17,7 @@
 
 #include "core/vine_lane.h"
 #include "core/vine_session.h"
-#include "liar.h"
+#include "liar_lies.h"
 #include "segment_view.h"
 #include "utils/utils_hist.h"
 #include "utils/utils_log.h"
@@ -365,9 +365,9 @@ static uint32_t
 moods_of(uint64_t n)
 {
 	static const uint32_t moods[] = {
-		LIAR_SUBTLE, LIAR_SUBTLE | LIAR_LOUD, LIAR_SUBTLE,
-		LIAR_SUBTLE | LIAR_BRUTE, LIAR_SUBTLE, LIAR_LOUD,
-		LIAR_SUBTLE, LIAR_SUBTLE | LIAR_LOUD | LIAR_BRUTE,
+		LIAR_DEEP, LIAR_DEEP | LIAR_BUSY, LIAR_DEEP | LIAR_BRUTE,
+		LIAR_LOUD, LIAR_DEEP, LIAR_DEEP | LIAR_BUSY | LIAR_LOUD,
+		LIAR_DEEP, LIAR_DEEP | LIAR_BUSY | LIAR_LOUD | LIAR_BRUTE,
 	};
 
 	return moods[n % (sizeof(moods) / sizeof(moods[0]))];
