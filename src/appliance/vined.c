@@ -189,14 +189,18 @@ undo_segments(struct vined *v)
 static int
 do_segments(struct vined *v)
 {
+	uint32_t workers = workers_of(v->configs[0]);
 	int rc = 0;
 
-	v->worker_count = workers_of(v->configs[0]);
+	v->worker_count = workers;
 	for (size_t i = 0; i < v->count && rc == 0; i++) {
-		rc = vine_pipe_start(v->configs[i], v->worker_count,
+		rc = vine_pipe_start(v->configs[i], workers, VINE_BELLS_MAX,
 				     &v->pipes[i]);
 		if (rc == 0)
 			rc = vined_host_offer(v->host, v->pipes[i]);
+		/* sessions that go on may need more than the config says */
+		if (rc == 0 && v->pipes[i]->lane_count > v->worker_count)
+			v->worker_count = v->pipes[i]->lane_count;
 	}
 	if (rc)
 		undo_segments(v);
