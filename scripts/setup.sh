@@ -8,7 +8,7 @@ set -euo pipefail
 
 build="gcc libc6-dev binutils make cmake ninja-build pkg-config"
 services="libssl-dev libzstd-dev libopenblas-dev libfftw3-dev"
-daemon="libsystemd-dev liburing-dev"
+daemon="libsystemd-dev liburing-dev libseccomp-dev"
 examples="libpng-dev"
 tests="check zstd git lcov clang llvm libclang-rt-14-dev valgrind spin mandoc
 	g++ relacy-dev"

@@ -67,7 +67,9 @@ struct vine_session_opts {
  *   -EINVAL      opts->size, wait_mode or weight unknown, or a bad config
  *                (the log names file, line, value, expectation)
  *   -ENOENT      no config file, or no segment where shm_trunc is 0
- *   -EACCES      the segment may not be opened
+ *   -EACCES      the segment may not be opened; or the appliance closed the
+ *                connection to the socket: this user may not attach, or as
+ *                many do as may
  *   -EPROTO      the segment is of a foreign or newer layout
  *   -ETIMEDOUT   no appliance answered in time
  *   -EUSERS      all session slots are taken

@@ -18,8 +18,11 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "appliance/vined_filter.h"
 #include "appliance/vined_host.h"
 #include "appliance/vined_options.h"
+#include "appliance/vined_peers.h"
+#include "appliance/vined_rights.h"
 #include "appliance/vined_worker.h"
 #include "rt/rt_wait.h"
 #include "utils/utils_clock.h"
@@ -33,7 +36,8 @@ struct vined {
 	const struct vined_options *options;
 	struct utils_config *configs[VINED_SEGMENTS_MAX];
 	vine_pipe_s *pipes[VINED_SEGMENTS_MAX];
-	size_t count;		/* of configs and pipes */
+	struct vined_peers *peers[VINED_SEGMENTS_MAX];
+	size_t count;		/* of configs, pipes and peers */
 	uint32_t worker_count;
 	struct vined_host *host;
 	struct vined_workers *workers;
@@ -143,18 +147,25 @@ undo_trace(struct vined *v)
 	utils_trace_stop();
 }
 
-static int
-do_services(struct vined *v)
+static void
+undo_sockets(struct vined *v)
 {
-	return vined_host_start(v->configs[0], &v->host);
+	for (size_t i = 0; i < v->count; i++) {
+		vined_peers_close(v->peers[i]);
+		v->peers[i] = NULL;
+	}
 }
 
-static void
-undo_services(struct vined *v)
+static int
+do_sockets(struct vined *v)
 {
-	if (v->stuck)	/* a kernel that does not end: the process will */
-		return;
-	vined_host_stop(v->host);
+	int rc = 0;
+
+	for (size_t i = 0; i < v->count && rc == 0; i++)
+		rc = vined_peers_open(v->configs[i], v->wait, &v->peers[i]);
+	if (rc)
+		undo_sockets(v);
+	return rc;
 }
 
 static uint32_t
@@ -197,13 +208,43 @@ do_segments(struct vined *v)
 		rc = vine_pipe_start(v->configs[i], workers, VINE_BELLS_MAX,
 				     &v->pipes[i]);
 		if (rc == 0)
-			rc = vined_host_offer(v->host, v->pipes[i]);
+			rc = vined_peers_bind(v->peers[i], v->pipes[i]);
 		/* sessions that go on may need more than the config says */
 		if (rc == 0 && v->pipes[i]->lane_count > v->worker_count)
 			v->worker_count = v->pipes[i]->lane_count;
 	}
 	if (rc)
 		undo_segments(v);
+	return rc;
+}
+
+static int
+do_rights(struct vined *v)
+{
+	return vined_rights_drop(v->configs[0], v->pipes, v->count);
+}
+
+/* Segments first: until they are closed, services have procedures there. */
+static void
+undo_services(struct vined *v)
+{
+	undo_segments(v);
+	if (v->stuck)	/* a kernel that does not end: the process will */
+		return;
+	vined_host_stop(v->host);
+}
+
+static int
+do_services(struct vined *v)
+{
+	int rc = vined_host_start(v->configs[0], &v->host);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < v->count && rc == 0; i++)
+		rc = vined_host_offer(v->host, v->pipes[i]);
+	if (rc)
+		undo_services(v);
 	return rc;
 }
 
@@ -221,8 +262,21 @@ undo_workers(struct vined *v)
 }
 
 static int
+do_filter(struct vined *v)
+{
+	return vined_filter_load(v->configs[0],
+				 vined_host_runs_app_code(v->host), v->journal);
+}
+
+static int
 do_serve(struct vined *v)
 {
+	for (size_t i = 0; i < v->count; i++) {
+		int rc = vined_peers_serve(v->peers[i]);
+
+		if (rc)
+			return rc;
+	}
 	for (size_t i = 0; i < v->count; i++) {
 		const struct vine_layout *l = &v->pipes[i]->seg->layout;
 
@@ -243,8 +297,10 @@ undo_serve(struct vined *v)
 	uint32_t left;
 
 	sd_notify(0, "STOPPING=1\nSTATUS=finishing tasks in flight");
-	for (size_t i = 0; i < v->count; i++)
+	for (size_t i = 0; i < v->count; i++) {
+		vined_peers_stop(v->peers[i]);
 		vine_pipe_drain(v->pipes[i]);
+	}
 	left = vined_workers_drain(v->workers, DRAIN_NS);
 	if (left)
 		log_warn("%u tasks did not finish in time and are failed",
@@ -261,9 +317,13 @@ static const struct step steps[] = {
 	{ "read the configs", do_configs, undo_configs },
 	{ "wait for signals", do_signals, undo_signals },
 	{ "start the trace", do_trace, undo_trace },
-	{ "start the services", do_services, undo_services },
+	/* before the segments, which are told by then to be gone */
+	{ "listen on the sockets", do_sockets, undo_sockets },
 	{ "open the segments", do_segments, undo_segments },
+	{ "give up rights", do_rights, NULL },
+	{ "start the services", do_services, undo_services },
 	{ "start the workers", do_workers, undo_workers },
+	{ "filter system calls", do_filter, NULL },
 	{ "serve", do_serve, undo_serve },
 };
 

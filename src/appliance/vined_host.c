@@ -261,6 +261,15 @@ vined_host_reload(struct vined_host *host, const struct utils_config *config)
 			s->ops->reload(s->state, config);
 }
 
+int
+vined_host_runs_app_code(const struct vined_host *host)
+{
+	for (const struct svc_host *s = host->services; s; s = s->next)
+		if (s->owner.build)
+			return 1;
+	return 0;
+}
+
 void
 vined_host_stop(struct vined_host *host)
 {

@@ -25,6 +25,9 @@ int vined_host_offer(struct vined_host *host, vine_pipe_s *pipe);
 void vined_host_reload(struct vined_host *host,
 		       const struct utils_config *config);
 
+/* vined_host_runs_app_code tells whether a service runs applications' code. */
+int vined_host_runs_app_code(const struct vined_host *host);
+
 /* vined_host_stop stops the services, the last first. No worker runs. */
 void vined_host_stop(struct vined_host *host);
 

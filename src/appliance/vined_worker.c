@@ -183,8 +183,10 @@ start_one(struct worker *w)
 		return rc;
 	}
 
-	/* signals are for the main thread */
+	/* signals are for the main thread; the filter's is for whose call it
+	 * was */
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(&w->thread, NULL, run, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

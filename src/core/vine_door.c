@@ -14,6 +14,8 @@
 #include "core/vine_pipe.h"
 #include "utils/utils_log.h"
 
+#define STRIKES 3u	/* looks that an abandoned claim outlives */
+
 void
 vine_door_say(struct vine_pipe_s *pipe, uint32_t slot, uint64_t nonce,
 	      enum vine_session_state state, int error)
@@ -291,6 +293,7 @@ rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 	rec->dead = 0;
 	/* it may be any number: vine_sched_session_init bounds it */
 	rec->weight = arch_load32(&s->weight);
+	rec->peer = arch_load32(&s->peer);
 	rec->fence = arch_load64(&s->boot_id) != pipe->boot_id ||
 		!(arch_load32(&s->flags) & VINE_SESSION_F_MEMBARRIER);
 	memset(rec->proc_refs, 0, pipe->keep.refs_stride);
@@ -430,17 +433,19 @@ rec_close(struct vine_pipe_s *pipe, struct vine_rec *rec, int dead)
 /*
  * Clear the claim of a session that is gone. With the lock in our hand nobody
  * else can take the slot for his; he looks at the claim again once he has it.
- * Where somebody has the lock the slot was given back and is another's by now.
+ * Where somebody has the lock the slot was given back and is another's by now,
+ * or a peer that has hung up is not quite gone. Returns whether it is clear.
  */
-static void
+static int
 free_claim(struct vine_pipe_s *pipe, uint32_t slot)
 {
 	uint32_t byte = ARCH_SHM_BYTE_SESSION + slot;
 
 	if (arch_shm_lock(pipe->seg->fd, byte, 0) != 0)
-		return;
+		return 0;
 	arch_store32(&vine_seg_session(pipe->seg, slot)->claim, 0);
 	arch_shm_unlock(pipe->seg->fd, byte);
+	return 1;
 }
 
 void
@@ -480,7 +485,8 @@ vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 	vine_door_say(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
 	if (rec->dead) {
 		rec->state = VINE_REC_NONE;
-		free_claim(pipe, rec->slot);
+		if (!free_claim(pipe, rec->slot))
+			rec->strikes = STRIKES;	/* at the next look */
 	}
 	/* whose knock came while the slot was another's: look again */
 	if (arch_load64(&vine_seg_session(pipe->seg, rec->slot)->nonce) !=
@@ -569,7 +575,7 @@ reap_claim(struct vine_pipe_s *pipe, struct vine_rec *rec)
 {
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
 
-	if (arch_load32(&s->claim) == 0 || ++rec->strikes < 3)
+	if (arch_load32(&s->claim) == 0 || ++rec->strikes < STRIKES)
 		return;
 	rec->strikes = 0;
 	free_claim(pipe, rec->slot);
@@ -602,6 +608,19 @@ vine_door_reap(struct vine_pipe_s *pipe)
 			reap_claim(pipe, rec);
 			rec->state = VINE_REC_NONE;
 		}
+	}
+	pthread_mutex_unlock(&pipe->lock);
+}
+
+void
+vine_door_peer_gone(struct vine_pipe_s *pipe, uint32_t peer)
+{
+	pthread_mutex_lock(&pipe->lock);
+	for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++) {
+		struct vine_rec *rec = &pipe->recs[i];
+
+		if (rec->state == VINE_REC_OPEN && rec->peer == peer)
+			rec_close(pipe, rec, 1);
 	}
 	pthread_mutex_unlock(&pipe->lock);
 }

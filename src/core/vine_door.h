@@ -8,8 +8,9 @@
  * appliance answers in its half and echoes the nonce last. To leave, the
  * application sets `request` again; when it sees CLOSED it gives up the claim,
  * which is its last word. A session whose byte lock has been dropped by the
- * kernel is dead and is closed in its place. One that gave its slot back
- * unanswered is closed when the next applicant asks, who is let in right after.
+ * kernel is dead and is closed in its place; so is one that came over the
+ * socket and whose connection has ended. One that gave its slot back unanswered
+ * is closed when the next applicant asks, who is let in right after.
  */
 #ifndef VINE_DOOR_H
 #define VINE_DOOR_H
@@ -29,6 +30,12 @@ uint32_t vine_door_answer(struct vine_pipe_s *pipe);
 
 /* vine_door_reap closes the sessions of dead processes. Lane 0's thread. */
 void vine_door_reap(struct vine_pipe_s *pipe);
+
+/*
+ * vine_door_peer_gone closes the sessions of a peer whose connection to the
+ * socket has ended. Any thread; takes the lock.
+ */
+void vine_door_peer_gone(struct vine_pipe_s *pipe, uint32_t peer);
 
 /*
  * vine_door_queue makes a queue of a session: rings, directory entry, lane.

@@ -482,6 +482,16 @@ unmap(struct vine_keep *k)
 	k->base = NULL;
 }
 
+/* Not posix_fallocate, which writes where the file system cannot do it. */
+static int
+allocate(const struct vine_keep *k, uint64_t off, uint64_t len)
+{
+	while (fallocate(k->fd, 0, (off_t)off, (off_t)len) != 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
 /* A new one: void until its header is complete. */
 static int
 make(struct vine_keep *k)
@@ -492,7 +502,7 @@ make(struct vine_keep *k)
 			   ftruncate(k->fd, (off_t)k->size) != 0))
 		rc = -errno;
 	if (rc == 0 && k->fd >= 0)
-		rc = -posix_fallocate(k->fd, 0, (off_t)k->fixed);
+		rc = allocate(k, 0, k->fixed);
 	if (rc == 0)
 		rc = map(k);
 	if (rc) {
@@ -614,9 +624,15 @@ vine_keep_void(struct vine_keep *keep)
 void
 vine_keep_close(struct vine_keep *keep)
 {
+	int is_void;
+
 	if (keep->base == NULL)
 		return;
+	is_void = keep->header->state == VINE_KEEP_VOID;
 	unmap(keep);
+	/* its name may be out of our reach, if we were root once */
+	if (is_void && keep->fd >= 0 && ftruncate(keep->fd, 0) != 0)
+		log_debug("%s keeps its memory", keep->path);
 	file_close(keep);
 	vine_runs_fini(&keep->code_runs);
 }
@@ -652,11 +668,11 @@ vine_keep_holder(const struct vine_seg *seg, const struct utils_config *config)
 int
 vine_keep_back(struct vine_keep *keep, const void *at, uint64_t len)
 {
-	off_t off = (off_t)((const uint8_t *)at - keep->base);
+	uint64_t off = (uint64_t)((const uint8_t *)at - keep->base);
 
 	if (keep->fd < 0 || len == 0)
 		return 0;
-	return posix_fallocate(keep->fd, off, (off_t)len) == 0 ? 0 : -ENOMEM;
+	return allocate(keep, off, len) == 0 ? 0 : -ENOMEM;
 }
 
 void

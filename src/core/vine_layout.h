@@ -102,7 +102,7 @@ struct vine_session_shm {
 	le64_t boot_id;
 	le8_t  label[32];
 	le32_t weight;		/* beside other sessions; 0: default */
-	le32_t pad1;
+	le32_t peer;		/* its number at the socket; 0: none */
 	/* writer: the appliance */
 	le64_t echo;		/* the nonce that state answers */
 	le32_t state;		/* enum vine_session_state, DOOR-R2 */
@@ -267,6 +267,7 @@ VINE_ASSERT_AT(vine_session_shm, flags, 76);
 VINE_ASSERT_AT(vine_session_shm, boot_id, 80);
 VINE_ASSERT_AT(vine_session_shm, label, 88);
 VINE_ASSERT_AT(vine_session_shm, weight, 120);
+VINE_ASSERT_AT(vine_session_shm, peer, 124);
 VINE_ASSERT_AT(vine_session_shm, echo, 128);
 VINE_ASSERT_AT(vine_session_shm, state, 136);
 VINE_ASSERT_AT(vine_session_shm, error, 140);

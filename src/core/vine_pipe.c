@@ -210,12 +210,15 @@ int
 vine_pipe_start(const struct utils_config *config, uint32_t lanes,
 		uint32_t most, vine_pipe_s **pipe)
 {
+	int has_socket = utils_config_is_set(config, UTILS_KEY_socket);
 	struct vine_seg *seg;
-	int rc = vine_seg_open(config, &seg);
+	int rc = has_socket ? vine_seg_make(config, &seg) :
+		vine_seg_open(config, &seg);
 
 	if (rc)
 		return rc;
-	rc = pipe_new(seg, config, lanes, most, pipe);
+	/* what was made for a socket nobody can find again */
+	rc = pipe_new(seg, has_socket ? NULL : config, lanes, most, pipe);
 	if (rc) {
 		vine_seg_close(seg);
 		return rc;
@@ -274,12 +277,26 @@ vine_pipe_busy(vine_pipe_s *pipe)
 static uint64_t
 lanes_count(const struct vine_pipe_s *pipe, uint32_t what)
 {
-	uint64_t sum = 0;
+	uint64_t sum = atomic_load_explicit(&pipe->count[what],
+					    memory_order_relaxed);
 
 	for (uint32_t i = 0; i < pipe->lane_count; i++)
 		sum += atomic_load_explicit(&pipe->lanes[i].count[what],
 					    memory_order_relaxed);
 	return sum;
+}
+
+void
+vine_pipe_count(vine_pipe_s *pipe, enum vine_count what, uint64_t n)
+{
+	atomic_fetch_add_explicit(&pipe->count[what], n, memory_order_relaxed);
+}
+
+void
+vine_pipe_ring(vine_pipe_s *pipe)
+{
+	for (uint32_t i = 0; i < pipe->lane_count; i++)
+		arch_bell_ring(&pipe->lanes[i].ready.ring, ~0u);
 }
 
 static void
@@ -462,11 +479,14 @@ int
 vine_pipe_end(vine_pipe_s *pipe, int *last)
 {
 	struct vine_seg *seg = pipe->seg;
-	uint32_t left;
+	uint32_t left = 0;
 
-	vine_pipe_drain(pipe);
-	left = abandon(pipe);
-	leave_office(pipe);
+	/* what one finds that never serves stays as it is, for the next */
+	if (pipe->serving || !pipe->keep.found) {
+		vine_pipe_drain(pipe);
+		left = abandon(pipe);
+		leave_office(pipe);
+	}
 	if (left)	/* a service still works on memory of the pipe */
 		return -EBUSY;
 	pipe_free(pipe);
@@ -504,7 +524,13 @@ vine_pipe_open(const struct vine_pipe_opts *opts, vine_pipe_s **pipe)
 				       &config);
 	if (rc)
 		return rc;
-	rc = vine_pipe_start(config, 1, 1, pipe);
+	if (utils_config_is_set(config, UTILS_KEY_socket)) {
+		log_error("%s: socket is set, but only vined serves one; "
+			  "expected shm_file", utils_config_name(config));
+		rc = -EINVAL;
+	} else {
+		rc = vine_pipe_start(config, 1, 1, pipe);
+	}
 	utils_config_free(config);
 	if (rc)
 		return rc;

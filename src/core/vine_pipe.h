@@ -46,6 +46,7 @@ struct vine_rec {
 	struct vine_places places; /* of its tasks in flight */
 	uint32_t control;	/* index of its control queue */
 	uint32_t weight;	/* as it says: vine_sched makes it one */
+	uint32_t peer;		/* as it says: its number at the socket */
 	uint32_t strikes;	/* how often its claim looked abandoned */
 	int dead;		/* its process is gone */
 	vine_off_t mailbox;	/* page for texts of control tasks */
@@ -80,6 +81,7 @@ struct vine_pipe_s {
 	struct utils_log_rate quota_rate;
 	struct vine_quotas quotas;
 	struct vine_places places;	/* of its tasks in flight */
+	_Atomic uint64_t count[VINE_COUNT_MAX];	/* what no lane counts */
 	uint64_t last_reap;
 	uint64_t heartbeat;
 	uint32_t scarce;		/* 1: no memory for one, lately */
@@ -101,7 +103,9 @@ struct utils_config;
  * vine_pipe_start opens a pipe on the segment of a config: what vine_pipe_open
  * does with one lane. It has `lanes` lanes, or more, up to `most`, where
  * sessions of an earlier appliance are taken up and had queues there; with
- * less than they need they are lost. The owner keeps config.
+ * less than they need they are lost. The segment of a config with a socket is
+ * made, and has no sessions yet; to hand it out is the caller's part. The owner
+ * keeps config.
  */
 int vine_pipe_start(const struct utils_config *config, uint32_t lanes,
 		    uint32_t most, vine_pipe_s **pipe);
@@ -123,7 +127,9 @@ void vine_pipe_serve(vine_pipe_s *pipe);
 void vine_pipe_drain(vine_pipe_s *pipe);
 
 /*
- * vine_pipe_end closes a pipe: vine_pipe_exit for the daemon. Returns 0, or
+ * vine_pipe_end closes a pipe: vine_pipe_exit for the daemon. Sessions are
+ * told; but those of an earlier appliance, that were never served, go on
+ * waiting for one that does. Returns 0, or
  * -EBUSY where a service still holds requests: then applications have been
  * told, and the memory stays until the process ends.
  */
@@ -150,6 +156,13 @@ vine_pipe_rest(vine_pipe_s *pipe)
  * `most` extents. Under the lock.
  */
 void vine_pipe_sweep(vine_pipe_s *pipe, uint32_t most);
+
+/* vine_pipe_count adds to a counter for a thread that has no lane. */
+void vine_pipe_count(vine_pipe_s *pipe, enum vine_count what, uint64_t n);
+
+/* vine_pipe_ring wakes every lane's thread: a peer rang a bell that they do
+ * not hear themselves. Any thread. */
+void vine_pipe_ring(vine_pipe_s *pipe);
 
 /* vine_pipe_publish writes the counters, unless another lane is at it. */
 void vine_pipe_publish(vine_pipe_s *pipe);

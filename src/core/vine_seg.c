@@ -268,7 +268,7 @@ form_new(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 		return rc;
 	rc = form_sized(seg, w, bytes);
 	/* nobody is left who would remove it */
-	if (rc && w->trunc)
+	if (rc && !seg->keep)
 		seg->mapper->remove(w->file);
 	return rc;
 }
@@ -314,7 +314,7 @@ form_or_join(struct vine_seg *seg, const struct want *w)
 			  "object", w->file);
 		return -EINVAL;
 	}
-	if (st.st_nlink == 0)
+	if (st.st_nlink == 0 && seg->mapper->remove)
 		return -ESTALE;
 	bytes = (uint64_t)st.st_size;
 	alone = arch_shm_alone(seg->fd);
@@ -333,6 +333,25 @@ form_or_join(struct vine_seg *seg, const struct want *w)
 	return rc;
 }
 
+/* Form or join what is open; an error closes it. */
+static int
+enter(struct vine_seg *seg, const struct want *w)
+{
+	int rc = arch_shm_lock(seg->fd, ARCH_SHM_BYTE_ATTACH,
+			       ATTACH_TIMEOUT_NS);
+
+	if (rc == 0) {
+		rc = form_or_join(seg, w);
+		arch_shm_unlock(seg->fd, ARCH_SHM_BYTE_ATTACH);
+	} else {
+		log_error("segment %s is held by another attach for more than "
+			  "30 s", w->file);
+	}
+	if (rc)
+		close_fd(seg);
+	return rc;
+}
+
 static int
 try_open(struct vine_seg *seg, const struct want *w)
 {
@@ -348,17 +367,7 @@ try_open(struct vine_seg *seg, const struct want *w)
 			  strerror(-rc));
 		return rc;
 	}
-	rc = arch_shm_lock(seg->fd, ARCH_SHM_BYTE_ATTACH, ATTACH_TIMEOUT_NS);
-	if (rc == 0) {
-		rc = form_or_join(seg, w);
-		arch_shm_unlock(seg->fd, ARCH_SHM_BYTE_ATTACH);
-	} else {
-		log_error("segment %s is held by another attach for more than "
-			  "30 s", w->file);
-	}
-	if (rc)
-		close_fd(seg);
-	return rc;
+	return enter(seg, w);
 }
 
 static void
@@ -376,6 +385,101 @@ read_want(const struct utils_config *c, struct want *w)
 	}
 }
 
+static struct vine_seg *
+seg_new(const struct want *w, const struct arch_shm_mapper *mapper)
+{
+	struct vine_seg *seg = calloc(1, sizeof(*seg));
+
+	if (seg == NULL)
+		return NULL;
+	snprintf(seg->name, sizeof(seg->name), "%s", w->file);
+	seg->mapper = mapper;
+	seg->keep = !w->trunc || mapper->remove == NULL;
+	seg->fd = -1;
+	seg->peer.sock = -1;
+	vine_fork_add(&seg->known, vine_fork_close, &seg->fd);
+	vine_fork_add(&seg->known_sock, vine_fork_close, &seg->peer.sock);
+	return seg;
+}
+
+/* Its descriptors, the object's first: the connection's end is the last that
+ * an appliance hears of us. */
+static void
+seg_free(struct vine_seg *seg)
+{
+	vine_fork_lock();
+	vine_fork_close(&seg->fd);
+	vine_fork_close(&seg->peer.sock);
+	vine_fork_unlock();
+	vine_fork_remove(&seg->known);
+	vine_fork_remove(&seg->known_sock);
+	free(seg);
+}
+
+/* The same for a segment from a socket: all of an object without a name. */
+static void
+read_want_of_socket(const struct utils_config *c, int trunc, struct want *w)
+{
+	read_want(c, w);
+	w->file = utils_config_str(c, UTILS_KEY_socket);
+	w->off = 0;
+	w->trunc = trunc;
+}
+
+int
+vine_seg_make(const struct utils_config *config, struct vine_seg **out)
+{
+	struct vine_seg *seg;
+	struct want w;
+	int rc;
+
+	read_want_of_socket(config, 1, &w);
+	seg = seg_new(&w, &arch_shm_memfd);
+	if (seg == NULL)
+		return -ENOMEM;
+	rc = try_open(seg, &w);
+	if (rc == 0) {
+		rc = arch_shm_seal(seg->fd);
+		if (rc == 0) {
+			*out = seg;
+			return 0;
+		}
+		log_error("segment %s cannot be sealed: %s", w.file,
+			  strerror(-rc));
+		arch_shm_unmap(seg->base, seg->layout.size);
+	}
+	seg_free(seg);
+	return rc;
+}
+
+int
+vine_seg_join(const struct utils_config *config, int64_t timeout_ns,
+	      struct vine_seg **out)
+{
+	struct vine_seg *seg;
+	struct want w;
+	int rc;
+
+	read_want_of_socket(config, 0, &w);
+	seg = seg_new(&w, &arch_shm_memfd);
+	if (seg == NULL)
+		return -ENOMEM;
+	rc = vine_peer_attach(w.file, timeout_ns, &seg->peer, &seg->fd);
+	if (rc == 0 && !arch_shm_is_sealed(seg->fd)) {
+		log_error("segment %s is not sealed, expected memory that "
+			  "nobody can cut off", w.file);
+		rc = -EPROTO;
+	}
+	if (rc == 0)
+		rc = enter(seg, &w);
+	if (rc) {
+		seg_free(seg);
+		return rc;
+	}
+	*out = seg;
+	return 0;
+}
+
 int
 vine_seg_open(const struct utils_config *config, struct vine_seg **out)
 {
@@ -383,22 +487,20 @@ vine_seg_open(const struct utils_config *config, struct vine_seg **out)
 	struct want w;
 	int rc;
 
+	if (utils_config_is_set(config, UTILS_KEY_socket))
+		return vine_seg_join(config, (int64_t)
+			utils_config_u64(config, UTILS_KEY_attach_timeout),
+			out);
 	read_want(config, &w);
-	seg = calloc(1, sizeof(*seg));
+	seg = seg_new(&w, arch_shm_mapper_of(w.file));
 	if (seg == NULL)
 		return -ENOMEM;
-	snprintf(seg->name, sizeof(seg->name), "%s", w.file);
-	seg->mapper = arch_shm_mapper_of(w.file);
-	seg->keep = !w.trunc;
-	seg->fd = -1;
-	vine_fork_add(&seg->known, vine_fork_close, &seg->fd);
 	rc = -ESTALE;
 	/* ESTALE: the last user removed the name between open and lock */
 	for (int i = 0; i < OPEN_TRIES && rc == -ESTALE; i++)
 		rc = try_open(seg, &w);
 	if (rc) {
-		vine_fork_remove(&seg->known);
-		free(seg);
+		seg_free(seg);
 		return rc;
 	}
 	*out = seg;
@@ -430,6 +532,7 @@ vine_seg_wrap(void *mem, uint64_t size, uint32_t queue_slots,
 	if (seg == NULL)
 		return -ENOMEM;
 	seg->fd = -1;
+	seg->peer.sock = -1;
 	seg->keep = 1;
 	seg->base = mem;
 	snprintf(seg->name, sizeof(seg->name), "at %p", mem);
@@ -452,25 +555,33 @@ vine_seg_wrap(void *mem, uint64_t size, uint32_t queue_slots,
 }
 
 int
+vine_seg_has_appliance(const struct vine_seg *seg)
+{
+	if (seg->peer.sock >= 0)
+		return vine_peer_is_served(&seg->peer);
+	return seg->fd < 0 || arch_shm_locked(seg->fd, ARCH_SHM_BYTE_APPLIANCE);
+}
+
+int
 vine_seg_close(struct vine_seg *seg)
 {
 	int last = 0;
 
-	if (seg->fd >= 0) {
-		arch_shm_unmap(seg->base, seg->layout.size);
-		/* a name that another attach holds on to stays: it is theirs */
-		if (arch_shm_lock(seg->fd, ARCH_SHM_BYTE_ATTACH,
-				  ATTACH_TIMEOUT_NS) == 0) {
-			last = arch_shm_alone(seg->fd);
-			if (last && !seg->keep)
-				seg->mapper->remove(seg->name);
-			/* no longer a user when the next one looks who is */
-			arch_shm_leave(seg->fd);
-			arch_shm_unlock(seg->fd, ARCH_SHM_BYTE_ATTACH);
-		}
-		close_fd(seg);	/* and with it every lock */
-		vine_fork_remove(&seg->known);
+	if (seg->fd < 0) {	/* the caller's memory */
+		free(seg);
+		return 0;
 	}
-	free(seg);
+	arch_shm_unmap(seg->base, seg->layout.size);
+	/* a name that another attach holds on to stays: it is theirs */
+	if (arch_shm_lock(seg->fd, ARCH_SHM_BYTE_ATTACH,
+			  ATTACH_TIMEOUT_NS) == 0) {
+		last = arch_shm_alone(seg->fd);
+		if (last && !seg->keep)
+			seg->mapper->remove(seg->name);
+		/* no longer a user when the next one looks who is */
+		arch_shm_leave(seg->fd);
+		arch_shm_unlock(seg->fd, ARCH_SHM_BYTE_ATTACH);
+	}
+	seg_free(seg);	/* and with the descriptor every lock */
 	return last;
 }

@@ -7,6 +7,9 @@
  * A segment with users is never given another size. One without users is left
  * over from an earlier life: it is formed anew (shm_trunc 1), or taken up as it
  * is (shm_trunc 0).
+ *
+ * Where the config names a socket the appliance makes the segment, sealed and
+ * without a name, and everybody else has it from there (vine_peer.h).
  */
 #ifndef VINE_SEG_H
 #define VINE_SEG_H
@@ -16,6 +19,7 @@
 
 #include "core/vine_fork.h"
 #include "core/vine_layout.h"
+#include "core/vine_peer.h"
 
 struct utils_config;
 struct arch_shm_mapper;
@@ -29,7 +33,9 @@ struct vine_seg {
 	int fd;			/* -1: the caller's memory */
 	int keep;		/* 1: do not remove the object */
 	int formed;		/* 1: this open formed it */
+	struct vine_peer peer;	/* from a socket: the connection */
 	struct vine_fork_child known;	/* fd, to children */
+	struct vine_fork_child known_sock;
 };
 
 /*
@@ -40,9 +46,29 @@ struct vine_seg {
  */
 int vine_seg_open(const struct utils_config *config, struct vine_seg **seg);
 
-/* vine_seg_wrap does the same on memory of the caller's. */
+/*
+ * vine_seg_join has the segment of a config's socket handed over and maps it;
+ * the connection lasts until vine_seg_close. vine_seg_open does that where a
+ * config has a socket, with the config's attach_timeout. Blocks up to
+ * timeout_ns, and as vine_seg_open. Returns as that, or as vine_peer_attach, or
+ * -EPROTO for memory that is not sealed.
+ */
+int vine_seg_join(const struct utils_config *config, int64_t timeout_ns,
+		  struct vine_seg **seg);
+
+/*
+ * vine_seg_make makes the segment for a config's socket: of shm_size, in sealed
+ * memory without a name. The appliance alone. Otherwise as vine_seg_open.
+ */
+int vine_seg_make(const struct utils_config *config, struct vine_seg **seg);
+
+/* vine_seg_wrap is vine_seg_open on memory of the caller's. */
 int vine_seg_wrap(void *mem, uint64_t size, uint32_t queue_slots,
 		  struct vine_seg **seg);
+
+/* vine_seg_has_appliance tells whether the object has a living appliance; of
+ * the caller's memory nobody knows, and it says yes. */
+int vine_seg_has_appliance(const struct vine_seg *seg);
 
 /*
  * vine_seg_close unmaps a segment and removes the object if nobody else uses

@@ -17,6 +17,7 @@
 #include "arch/spin/arch_bell.h"
 #include "arch/spin/arch_bias.h"
 #include "core/vine_accel.h"
+#include "core/vine_hangup.h"
 #include "core/vine_proc.h"
 #include "core/vine_queue.h"
 #include "core/vine_ready.h"
@@ -61,8 +62,8 @@ is_served(const struct vine_seg *seg)
 	if (arch_load_acquire32(&vine_seg_header(seg)->appliance) !=
 	    VINE_APPLIANCE_SERVING)
 		return 0;
-	/* the word outlives an appliance that was killed; its lock does not */
-	return seg->fd < 0 || arch_shm_locked(seg->fd, ARCH_SHM_BYTE_APPLIANCE);
+	/* the word outlives an appliance that was killed */
+	return vine_seg_has_appliance(seg);
 }
 
 static int
@@ -167,6 +168,7 @@ introduce(struct vine_session *s)
 	for (size_t i = 0; i < sizeof(s->shm->label); i++)
 		arch_store8(&s->shm->label[i], (uint8_t)s->label[i]);
 	arch_store32(&s->shm->weight, s->weight);
+	arch_store32(&s->shm->peer, s->seg->peer.id);
 	knock(s, VINE_REQUEST_ATTACH);
 }
 
@@ -341,7 +343,10 @@ session_start(const struct vine_session_opts *opts,
 
 	if (s == NULL)
 		return -ENOMEM;
-	rc = vine_seg_open(config, &s->seg);
+	if (utils_config_is_set(config, UTILS_KEY_socket))
+		rc = vine_seg_join(config, s->attach_timeout, &s->seg);
+	else
+		rc = vine_seg_open(config, &s->seg);
 	if (rc == 0)
 		rc = vine_heap_init(&s->heap, s);
 	if (rc == 0)
@@ -350,6 +355,7 @@ session_start(const struct vine_session_opts *opts,
 		session_free(s);
 		return rc;
 	}
+	vine_hangup_start(s);
 	vine_fork_add(&s->known, forget, s);
 	vine_fork_lock();
 	s->id = ++next_id;
@@ -462,6 +468,7 @@ vine_session_close(struct vine_session *session)
 	if (detach(session) != 0 && !session->lost)
 		log_warn("segment %s session %u closed without an answer of "
 			 "the appliance", session->seg->name, session->slot);
+	vine_hangup_stop(session);
 	session_free(session);
 	UTILS_TRACE_END(t, vine_session_close, 0, session);
 	utils_trace_stop();
@@ -473,8 +480,9 @@ is_over(struct vine_session *s)
 {
 	uint64_t now = utils_clock_ns(), since = 0;
 
-	/* one that ends in order says so, and comes back to no session */
-	if (s->restart_wait == 0 ||
+	/* one that ends in order says so, and comes back to no session; nor
+	 * does one that made the segment for its socket */
+	if (s->restart_wait == 0 || s->seg->peer.sock >= 0 ||
 	    arch_load32(&vine_seg_header(s->seg)->appliance) ==
 	    VINE_APPLIANCE_NONE)
 		return 1;
@@ -495,8 +503,7 @@ look(struct vine_session *s)
 	    arch_load64(&s->shm->echo) != s->nonce)
 		return VINE_STATUS_SESSION_LOST;
 	/* an appliance that was killed has not said so, but holds no lock */
-	if (s->seg->fd >= 0 &&
-	    !arch_shm_locked(s->seg->fd, ARCH_SHM_BYTE_APPLIANCE))
+	if (!vine_seg_has_appliance(s->seg))
 		return is_over(s) ? VINE_STATUS_APPLIANCE_LOST : VINE_STATUS_OK;
 	if (__builtin_expect(atomic_load(&s->away) != 0, 0)) {
 		atomic_store(&s->back, utils_clock_ns());

@@ -64,6 +64,8 @@ struct vine_session {
 
 	struct vine_heap heap;
 	_Atomic(struct vine_watch *) watch;
+	pthread_t hangup;	/* vine_hangup.h */
+	int has_hangup;
 	struct vine_fork_child known;	/* the key, to children */
 	struct vine_session *next;	/* of all sessions of the process */
 };

@@ -232,16 +232,22 @@ set_defaults(struct utils_config *c)
 static void
 find_missing(struct utils_config *c)
 {
-	char expected[UTILS_KEYS_TEXT_MAX];
-	size_t i;
+	char names[128] = "";
+	size_t i, len;
 
 	for (i = 0; i < UTILS_KEY_COUNT; i++) {
 		const struct utils_keys_row *row = &utils_keys_table[i];
 
-		if ((row->flags & UTILS_KEYS_REQUIRED) && !c->values[i].line)
-			fault(c, 0, "%s is not set, expected %s", row->name,
-			      utils_keys_expected(row, expected));
+		if (!(row->flags & UTILS_KEYS_REQUIRED))
+			continue;
+		if (c->values[i].line)
+			return;
+		len = strlen(names);
+		snprintf(names + len, sizeof(names) - len, "%s%s",
+			 len ? " or " : "", row->name);
 	}
+	if (names[0])
+		fault(c, 0, "no %s is set, expected one of them", names);
 }
 
 /*

@@ -287,7 +287,8 @@ utils_keys_print(const struct utils_keys_row *row, FILE *out)
 		unsigned int flag;
 		const char *text;
 	} notes[] = {
-		{ UTILS_KEYS_REQUIRED, "Must be set." },
+		{ UTILS_KEYS_REQUIRED, "One of the keys that say this must be "
+		  "set." },
 		{ UTILS_KEYS_MULTI, "May be set more than once." },
 		{ UTILS_KEYS_RELOAD, "vined takes a new value on SIGHUP." },
 		{ UTILS_KEYS_APP, "Only applications use it." },

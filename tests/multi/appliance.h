@@ -185,9 +185,9 @@ appliance_spawn(struct appliance *a, char *const argv[])
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(126);
-	fd = open(a->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	fd = open(a->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	dup2(fd, STDERR_FILENO);
-	dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+	dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
 	setpgid(0, 0);		/* out of reach of Check's signals */
 	unsetenv("JOURNAL_STREAM");
 	unsetenv("NOTIFY_SOCKET");
@@ -282,6 +282,33 @@ appliance_sweep(const char *folder, const char *prefix)
 		closedir(dir);
 }
 
+/* appliance_tell prints what the vineds of a program that failed complained of */
+APPLIANCE_UNUSED static void
+appliance_tell(void)
+{
+	DIR *dir = opendir(appliance_folder);
+	char path[4096], line[1024];
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir)) != NULL) {
+		size_t n = strlen(e->d_name);
+		FILE *file;
+
+		if (n < 4 || strcmp(e->d_name + n - 4, ".log") != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", appliance_folder,
+			 e->d_name);
+		file = fopen(path, "r");
+		while (file && fgets(line, sizeof(line), file))
+			if (strstr(line, "vined: error: "))
+				fprintf(stderr, "%s: %s", e->d_name, line);
+		if (file)
+			fclose(file);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 /* appliance_close takes the folder and all segments of the program away. */
 APPLIANCE_UNUSED static void
 appliance_close(void)
@@ -351,6 +378,8 @@ appliance_main(const char *name, TCase *tcase)
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	if (failed)
+		appliance_tell();
 	appliance_close();
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -57,7 +57,7 @@ use(struct vine_session *s, int how)
 	vine_data *data = NULL;
 	struct vine_slice slice;
 	vine_task *task;
-	char name[32];
+	char name[32] = { 0 };	/* all of it is the code, too */
 	int rc;
 
 	snprintf(name, sizeof(name), "of %d", (int)getpid());
@@ -507,13 +507,17 @@ START_TEST(equal_pids_in_two_namespaces_are_two_applications)
 			pid = fork();
 			if (pid == 0) {
 				struct vine_session *s;
+				int rc;
 
 				if (getpid() != 1 || open_more("", &s) != 0 ||
-				    read(go[0], &byte, 1) != 1 ||
-				    use(s, 0) != 0)
+				    read(go[0], &byte, 1) != 1)
 					_exit(1);
+				rc = use(s, 0);
+				if (rc)
+					fprintf(stderr, "in a namespace: %s\n",
+						strerror(-rc));
 				vine_session_close(s);
-				_exit(0);
+				_exit(rc != 0);
 			}
 			waitpid(pid, &status, 0);
 			_exit(status != 0);

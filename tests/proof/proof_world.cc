@@ -80,6 +80,9 @@ make_pq(struct proof_world *w, struct proof_queue *q, uint32_t index)
 	pq->index = index;
 	pq->control = 1;
 	pq->added = 1;
+	pq->journal.entries = q->entries;
+	pq->journal.mask = PROOF_PLACES - 1;
+	pq->journal.queue = &q->kept;
 	pq->fence = w->rec.fence;
 	w->lane.all[w->lane.all_count++] = pq;
 	calm(&w->by_index[index], pq);
@@ -125,7 +128,9 @@ make_lane(struct proof_world *w, bool flat)
 	lane->all_room = 2;
 	lane->task_ticks = 1;
 	vine_sched_init(&lane->sched);
-	vine_sched_session_init(&w->share, 0);
+	utils_list_init(&lane->parked);
+	vine_sched_session_init(&w->share.turns, 0);
+	vine_share_init(&w->share);
 	calm(&lane->poller, NULL);
 	calm(&lane->quiet, 0);
 	calm(&lane->asleep, 0);
@@ -133,6 +138,7 @@ make_lane(struct proof_world *w, bool flat)
 	calm(&lane->answers, NULL);
 	calm(&lane->posts, NULL);
 	calm(&lane->completers, 0);
+	calm(&lane->freed, 0);
 	for (unsigned i = 0; i < VINE_COUNT_MAX; i++)
 		calm(&lane->count[i], 0);
 }
@@ -257,9 +263,10 @@ proof_serve(struct proof_world *w, const unsigned *taken, unsigned tasks)
 	}
 }
 
-void
+int
 vine_ctl_run(struct vine_lane *, struct vine_pq *pq,
 	     const struct vine_desc *desc)
 {
 	proof_execute(pq, desc);
+	return 1;
 }

@@ -36,6 +36,8 @@ struct proof_queue {
 	_Atomic(struct vine_task_s *) flight[PROOF_PLACES];
 	struct vine_queue app;		/* the application's half */
 	struct vine_pq pq;		/* the appliance's */
+	struct vine_keep_queue kept;	/* for the next appliance */
+	uint32_t entries[PROOF_PLACES];	/* of its journal */
 	struct vine_thread owner;
 	struct vine_task_s tasks[PROOF_TASKS];
 	unsigned issued;
@@ -44,7 +46,7 @@ struct proof_queue {
 struct proof_world {
 	struct vine_session_shm session_shm;
 	struct vine_bell_shm bell;
-	struct vine_sched_session share;
+	struct vine_share share;
 	uint32_t flags;			/* of all tasks, VINE_DESC_... */
 	le64_t summary[1];
 	le64_t leaf[2];

@@ -103,6 +103,15 @@ arch_shm_unlock(int fd, uint32_t byte)
 	fcntl(fd, F_OFD_SETLK, &lock);
 }
 
+void
+arch_shm_unlock_all(int fd)
+{
+	struct flock lock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	fcntl(fd, F_OFD_SETLK, &lock);	/* from 0 to the end */
+	flock(fd, LOCK_UN);
+}
+
 int
 arch_shm_locked(int fd, uint32_t byte)
 {

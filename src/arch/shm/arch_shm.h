@@ -2,8 +2,12 @@
 /*
  * Shm: an object that several processes map, whatever kind it is.
  *
- * A mapper knows one kind of object: how to open it by name, whether it may be
- * given a size, how to remove it. Everything above works on the descriptor.
+ * A mapper knows one kind of object: how to open it by name, how to remove it.
+ * Everything above works on the descriptor.
+ *
+ * A file and a POSIX object are found by their name. A memfd has none: whoever
+ * made it hands its descriptor over. It can be sealed, so that nobody who has
+ * it can take its pages from under the others.
  *
  * Byte locks are open-file-description locks on bytes far beyond the object's
  * end. The kernel drops them when their holder dies, at whatever instruction,
@@ -22,15 +26,39 @@ struct arch_shm_mapper {
 	int (*matches)(const char *name);
 	/* open returns a descriptor or -errno; flags as open(2) */
 	int (*open)(const char *name, int flags, mode_t mode);
-	/* remove takes the name away. Returns 0 or -errno. */
+	/* remove takes the name away. Returns 0 or -errno. NULL: the object has
+	 * no name, and goes with its last descriptor and mapping. */
 	int (*remove)(const char *name);
 };
 
 extern const struct arch_shm_mapper arch_shm_posix;
 extern const struct arch_shm_mapper arch_shm_file;
+extern const struct arch_shm_mapper arch_shm_memfd;	/* open makes one */
 
-/* arch_shm_mapper_of returns the mapper for a name. Never NULL. */
+/*
+ * arch_shm_mapper_of returns the mapper for a name: file or posix. Never NULL.
+ */
 const struct arch_shm_mapper *arch_shm_mapper_of(const char *name);
+
+/*
+ * arch_shm_seal fixes the size of a memfd for good, and that it is fixed.
+ * Returns 0, or -EINVAL for another kind of object, -EPERM for one whose seals
+ * are sealed without it.
+ */
+int arch_shm_seal(int fd);
+
+/*
+ * arch_shm_is_sealed tells whether nobody can make the object smaller: then no
+ * access to a mapping of it ends in SIGBUS.
+ */
+int arch_shm_is_sealed(int fd);
+
+/*
+ * arch_shm_reopen opens the object of a descriptor once more. Locks are of
+ * what was opened: this one has locks of its own, while a copy of fd would
+ * share them. Needs /proc. Returns a descriptor or -errno.
+ */
+int arch_shm_reopen(int fd);
 
 /*
  * arch_shm_map maps `size` bytes of fd from `off` on, shared, readable and,
@@ -54,6 +82,10 @@ enum arch_shm_byte {
  */
 int arch_shm_lock(int fd, uint32_t byte, int64_t timeout_ns);
 void arch_shm_unlock(int fd, uint32_t byte);
+
+/* arch_shm_unlock_all gives up every lock, of both kinds, of what was opened
+ * as fd. */
+void arch_shm_unlock_all(int fd);
 
 /* arch_shm_locked tells whether another description holds the byte's lock. */
 int arch_shm_locked(int fd, uint32_t byte);

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -90,9 +91,17 @@ int
 arch_bell_clear(const struct arch_bell *bell)
 {
 	uint64_t count;
+	struct iovec iov = { &count, sizeof(count) };
+	ssize_t n;
 
-	return bell->kind == ARCH_BELL_EVENTFD &&
-	       read(bell->fd, &count, sizeof(count)) == sizeof(count);
+	if (bell->kind != ARCH_BELL_EVENTFD)
+		return 0;
+	/* not by O_NONBLOCK: that is the open file's, and who else has it can
+	 * take it back */
+	n = preadv2(bell->fd, &iov, 1, -1, RWF_NOWAIT);
+	if (n < 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
+		n = read(bell->fd, &count, sizeof(count));
+	return n == sizeof(count);
 }
 
 static int

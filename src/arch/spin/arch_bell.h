@@ -68,8 +68,9 @@ arch_bell_of_fd(int fd)
 /*
  * arch_bell_ring wakes who waits at the other end or will wait next. Of a word
  * it wakes every sleeper whose mask shares a bit; an eventfd has no masks.
- * Never blocks. Returns 1 if somebody slept, 0 if not or if that cannot be
- * known. Any thread.
+ * Never blocks, but at an eventfd that another process has filled and made
+ * blocking: ring no such one. Returns 1 if somebody slept, 0 if not or if that
+ * cannot be known. Any thread.
  */
 int arch_bell_ring(const struct arch_bell *bell, uint32_t mask);
 
@@ -92,7 +93,9 @@ int arch_bell_wait(const struct arch_bell *bell, uint32_t seen, uint32_t mask,
 /*
  * arch_bell_clear takes back the rings of an eventfd: until the next ring it
  * does not poll readable. Of a word there is nothing to take back. Returns 1 if
- * it had been rung, else 0. Never blocks. Whoever waits at that end.
+ * it had been rung, else 0. Never blocks, even if another process that has the
+ * eventfd made it blocking (before Linux 5.8 it then may). Whoever waits at
+ * that end.
  */
 int arch_bell_clear(const struct arch_bell *bell);
 

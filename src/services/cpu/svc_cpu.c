@@ -52,6 +52,17 @@ struct svc_cpu_app {
 
 static struct utils_log_rate svc_cpu_app_rate;
 
+/*
+ * The daemon gives up its rights while it has one thread. So those of OpenBLAS
+ * end before main.
+ */
+static void __attribute__((constructor))
+svc_cpu_blas_quiet(void)
+{
+	if (blas_thread_shutdown_)
+		blas_thread_shutdown_();
+}
+
 static uint32_t
 svc_cpu_threads(const struct utils_config *config)
 {
@@ -322,8 +333,7 @@ svc_cpu_start(struct svc_host *host, const struct utils_config *config,
 	}
 	/* The pool is the parallelism; threads of OpenBLAS would compete. */
 	openblas_set_num_threads(1);
-	if (blas_thread_shutdown_)
-		blas_thread_shutdown_();
+	svc_cpu_blas_quiet();	/* to set it has started them again */
 	err = svc_cpu_populate(cpu, host, config);
 	if (err) {
 		svc_cpu_free(cpu);

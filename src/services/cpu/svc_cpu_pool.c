@@ -189,7 +189,8 @@ svc_cpu_pool_thread(struct svc_cpu_pool *pool)
 	return 0;
 }
 
-/* Signals are the daemon's main thread's: ours are born with all blocked. */
+/* Signals are the daemon's main thread's: ours are born with all blocked but
+ * that of a call which the daemon's filter forbids. */
 static int
 svc_cpu_pool_spawn(struct svc_cpu_pool *pool, uint32_t threads)
 {
@@ -197,6 +198,7 @@ svc_cpu_pool_spawn(struct svc_cpu_pool *pool, uint32_t threads)
 	int err = 0;
 
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (!err && pool->threads < threads)
 		err = svc_cpu_pool_thread(pool);

@@ -164,6 +164,49 @@ START_TEST(two_mappings_share_and_a_child_has_none)
 }
 END_TEST
 
+START_TEST(a_sealed_memfd_keeps_its_size_and_a_file_has_no_seals)
+{
+	int fd = arch_shm_memfd.open("x", 0, 0), file = make();
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	ck_assert_ptr_null(arch_shm_memfd.remove);
+	ck_assert_int_eq(arch_shm_is_sealed(fd), 0);
+	ck_assert_int_eq(ftruncate(fd, 1 << 20), 0);
+	ck_assert_int_eq(arch_shm_seal(fd), 0);
+	ck_assert_int_eq(arch_shm_is_sealed(fd), 1);
+	ck_assert_int_eq(ftruncate(fd, 1 << 19), -1);
+	ck_assert_int_eq(ftruncate(fd, 1 << 21), -1);
+	ck_assert_int_eq(arch_shm_seal(fd), -EPERM);
+	ck_assert_int_eq(arch_shm_is_sealed(file), 0);
+	ck_assert_int_ne(arch_shm_seal(file), 0);
+	shm_unlink(name);
+}
+END_TEST
+
+START_TEST(a_reopened_memfd_has_locks_of_its_own_and_a_copy_has_not)
+{
+	int a = arch_shm_memfd.open("x", 0, 0), b, copy = dup(a);
+
+	ck_assert_int_eq(ftruncate(a, 1 << 20), 0);
+	ck_assert_int_eq(arch_shm_seal(a), 0);
+	b = arch_shm_reopen(a);
+	ck_assert_int_ge(b, 0);
+	ck_assert_int_eq(fcntl(b, F_GETFD), FD_CLOEXEC);
+	ck_assert_int_eq(arch_shm_lock(a, 7, 0), 0);
+	ck_assert_int_eq(arch_shm_lock(copy, 7, 0), 0);
+	ck_assert_int_eq(arch_shm_lock(b, 7, 0), -EBUSY);
+	ck_assert_int_eq(arch_shm_use(a), 0);
+	ck_assert_int_eq(arch_shm_use(b), 0);
+	ck_assert_int_eq(arch_shm_alone(a), 0);
+	close(a);
+	close(copy);
+	ck_assert_int_eq(arch_shm_locked(b, 7), 0);
+	ck_assert_int_eq(arch_shm_alone(b), 1);
+	ck_assert_int_eq(arch_shm_reopen(-1), -ENOENT);
+}
+END_TEST
+
 static const struct rig_case cases[] = {
 	RIG_CASE(a_name_with_a_slash_is_a_file_and_any_other_is_posix),
 	RIG_CASE(a_locked_byte_is_busy_for_another_description),
@@ -173,6 +216,8 @@ static const struct rig_case cases[] = {
 	RIG_CASE(who_is_told_that_it_is_not_alone_is_still_a_user),
 	RIG_CASE(flock_and_byte_locks_do_not_meet),
 	RIG_CASE(two_mappings_share_and_a_child_has_none),
+	RIG_CASE(a_sealed_memfd_keeps_its_size_and_a_file_has_no_seals),
+	RIG_CASE(a_reopened_memfd_has_locks_of_its_own_and_a_copy_has_not),
 };
 
 RIG_MAIN("arch_shm", cases)

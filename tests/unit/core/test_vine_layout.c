@@ -33,6 +33,7 @@ static const struct {
 	AT(vine_session_shm, claim, 0), AT(vine_session_shm, nonce, 64),
 	AT(vine_session_shm, request, 72), AT(vine_session_shm, flags, 76),
 	AT(vine_session_shm, boot_id, 80), AT(vine_session_shm, label, 88),
+	AT(vine_session_shm, peer, 124),
 	AT(vine_session_shm, echo, 128), AT(vine_session_shm, state, 136),
 	AT(vine_session_shm, error, 140), AT(vine_session_shm, generation, 144),
 	AT(vine_session_shm, queue, 152), AT(vine_session_shm, fence, 156),

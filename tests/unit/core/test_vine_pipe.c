@@ -87,6 +87,18 @@ START_TEST(a_second_appliance_on_an_object_is_ebusy)
 }
 END_TEST
 
+START_TEST(a_program_cannot_serve_a_socket_and_is_told_so)
+{
+	struct vine_pipe_opts opts = { .size = sizeof(opts),
+				       .config = "socket /run/vine\n" };
+	vine_pipe_s *pipe = NULL;
+
+	rig_listen();
+	ck_assert_int_eq(vine_pipe_open(&opts, &pipe), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(rig_log, "only vined serves one"));
+}
+END_TEST
+
 START_TEST(a_second_appliance_on_memory_is_ebusy)
 {
 	void *mem = mmap(NULL, 4 * RIG_MIB, PROT_READ | PROT_WRITE,
@@ -573,6 +585,7 @@ static const struct rig_case cases[] = {
 	RIG_CASE(raw_memory_becomes_a_segment_with_a_pipe),
 	RIG_CASE(bad_memory_is_refused),
 	RIG_CASE(a_second_appliance_on_an_object_is_ebusy),
+	RIG_CASE(a_program_cannot_serve_a_socket_and_is_told_so),
 	RIG_CASE(a_second_appliance_on_memory_is_ebusy),
 	RIG_CASE(a_forged_task_that_is_well_made_is_served),
 	RIG_CASE(bad_counts_and_flags_are_bad_task),

@@ -8,9 +8,14 @@
  */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "rig.h"
+#include "arch/shm/arch_shm.h"
+#include "core/vine_peer.h"
 #include "core/vine_seg.h"
 #include "utils/utils_config.h"
 
@@ -456,6 +461,109 @@ START_TEST(a_half_formed_header_is_formed_again)
 }
 END_TEST
 
+/* --- from a socket ------------------------------------------------------- */
+
+static struct vine_seg *
+made(const char *text)
+{
+	struct utils_config *config;
+	struct vine_seg *seg = NULL;
+
+	ck_assert_int_eq(utils_config_parse(text, "test", &config), 0);
+	ck_assert_int_eq(vine_seg_make(config, &seg), 0);
+	utils_config_free(config);
+	return seg;
+}
+
+START_TEST(a_made_segment_has_no_name_and_its_size_for_good)
+{
+	struct vine_seg *a = made("socket /run/x\nshm_size 2M\nshm_off 1M\n"
+				  "shm_trunc 0\nqueue_slots 64\n");
+	struct stat st;
+
+	ck_assert_int_eq(a->formed, 1);
+	ck_assert_uint_eq(a->layout.size, 2 * RIG_MIB);
+	ck_assert_uint_eq(a->layout.queue_slots, 64);
+	ck_assert_int_eq(fstat(a->fd, &st), 0);
+	ck_assert_uint_eq((uint64_t)st.st_size, 2 * RIG_MIB);
+	ck_assert_uint_eq(st.st_nlink, 0);
+	ck_assert_int_eq(ftruncate(a->fd, 4096), -1);
+	ck_assert_int_eq(errno, EPERM);
+	ck_assert_int_eq(vine_seg_close(a), 1);
+}
+END_TEST
+
+/* A child that greets one peer with the segment in fd. */
+static pid_t
+serve_one(const char *path, int fd)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int listening = socket(AF_UNIX, SOCK_STREAM, 0), sock;
+	pid_t pid;
+	char c;
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+	ck_assert_int_eq(bind(listening, (struct sockaddr *)&at, sizeof(at)),
+			 0);
+	ck_assert_int_eq(listen(listening, 1), 0);
+	pid = fork();
+	if (pid == 0) {
+		sock = accept(listening, NULL, NULL);
+		vine_peer_say(sock, 0, -1);
+		vine_peer_say(sock, 9, -1);
+		vine_peer_say(sock, -1, fd);
+		vine_peer_say(sock, 9, eventfd(0, 0));
+		_exit(read(sock, &c, 1) == 0 ? 0 : 1);
+	}
+	close(listening);
+	return pid;
+}
+
+START_TEST(a_segment_from_a_socket_is_the_one_that_was_made)
+{
+	struct vine_seg *a = made("socket /run/x\nshm_size 2M\n"), *b = NULL;
+	char path[64], text[128];
+	int again = arch_shm_reopen(a->fd);
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/tmp/vine-seg-%d", (int)getpid());
+	pid = serve_one(path, again);
+	close(again);
+	snprintf(text, sizeof(text), "socket %s\nshm_size 8M\n", path);
+	ck_assert_int_eq(open_text(text, &b), 0);
+	unlink(path);
+	ck_assert_uint_eq(b->peer.id, 9);
+	ck_assert_int_eq(b->formed, 0);
+	ck_assert_uint_eq(b->incarnation, a->incarnation);
+	ck_assert_uint_eq(b->layout.size, 2 * RIG_MIB);
+	b->base[2 * RIG_MIB - 1] = 'x';
+	ck_assert_int_eq(a->base[2 * RIG_MIB - 1], 'x');
+	ck_assert_int_eq(vine_seg_has_appliance(b), 1);
+	ck_assert_int_eq(vine_seg_close(a), 0);
+	ck_assert_int_eq(vine_seg_close(b), 1);
+	ck_assert_int_eq(rig_child_ended(pid), 0);
+}
+END_TEST
+
+START_TEST(a_segment_from_a_socket_that_is_not_sealed_is_refused)
+{
+	int fd = memfd_create("x", MFD_ALLOW_SEALING);
+	struct vine_seg *b = NULL;
+	char path[64], text[128];
+	pid_t pid;
+
+	ck_assert_int_eq(ftruncate(fd, 1 << 20), 0);
+	snprintf(path, sizeof(path), "/tmp/vine-seg-%d", (int)getpid());
+	pid = serve_one(path, fd);
+	snprintf(text, sizeof(text), "socket %s\n", path);
+	rig_listen();
+	ck_assert_int_eq(open_text(text, &b), -EPROTO);
+	unlink(path);
+	ck_assert_ptr_nonnull(strstr(rig_log, "is not sealed"));
+	ck_assert_int_eq(rig_child_ended(pid), 0);
+}
+END_TEST
+
 START_TEST(a_directory_or_a_device_is_no_segment)
 {
 	struct vine_seg *a = NULL;
@@ -668,6 +776,9 @@ static const struct rig_case cases[] = {
 	RIG_CASE(a_newer_minor_version_and_compatible_features_are_taken_up),
 	RIG_CASE(a_truncated_object_is_refused),
 	RIG_CASE(a_half_formed_header_is_formed_again),
+	RIG_CASE(a_made_segment_has_no_name_and_its_size_for_good),
+	RIG_CASE(a_segment_from_a_socket_is_the_one_that_was_made),
+	RIG_CASE(a_segment_from_a_socket_that_is_not_sealed_is_refused),
 	RIG_CASE(a_directory_or_a_device_is_no_segment),
 	RIG_CASE(at_gives_no_pointer_outside_the_segment),
 	RIG_CASE(memory_of_the_caller_is_formed_once),

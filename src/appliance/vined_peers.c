@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How peers come and go.
+ *
+ * All are handed one open file on the segment, which is not vined's own: locks
+ * are of open files. A peer opens the segment again from it, so a session's
+ * byte lock works here as on a segment with a name. What any of them locked on
+ * the file of all is unlocked when one goes.
+ *
+ * A peer is told of the appliance and of itself, not of the other peers: none
+ * has anything to say to another, and telling each of all would keep as many
+ * descriptors in flight as there are pairs.
+ *
+ * The appliance's bell is one open file for all peers of the segment, and each
+ * can make it blocking, fill it or empty it. It is only read, so that a read
+ * cannot block (arch_bell_clear), and at most every VINE_PEER_RING_MS.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "appliance/vined_gate.h"
+#include "appliance/vined_peers.h"
+#include "appliance/vined_socket.h"
+#include "arch/shm/arch_shm.h"
+#include "core/vine_door.h"
+#include "core/vine_peer.h"
+#include "rt/rt_wait.h"
+#include "utils/utils_clock.h"
+#include "utils/utils_config.h"
+#include "utils/utils_list.h"
+#include "utils/utils_log.h"
+
+#define MS UINT64_C(1000000)
+
+/* One connection. */
+struct peer {
+	struct utils_link link;
+	struct vined_peers *of;
+	struct rt_watch watch;
+	uint32_t id;
+	uid_t uid;
+};
+
+struct vined_peers {
+	struct rt_wait *wait;
+	vine_pipe_s *pipe;
+	int segment;		/* open file for all peers */
+	struct vined_socket socket;
+	struct vined_gate gate;
+	struct rt_watch listening;
+	struct rt_timer retry;	/* to listen again */
+	struct rt_watch rung;	/* the appliance's bell; fd -1: none */
+	struct rt_timer calm;	/* to hear it again */
+	uint64_t last_ring;
+	struct utils_list all;
+	uint32_t count;
+	uint32_t next_id;
+	uint64_t used[VINE_PEER_IDS / 64];	/* ids, a bit each */
+	struct utils_log_rate refusals, faults;
+};
+
+/* --- one peer ----------------------------------------------------------- */
+
+/* There are more numbers than peers, and a number rests before it is used. */
+static uint32_t
+take_id(struct vined_peers *p)
+{
+	uint32_t id;
+
+	do {
+		p->next_id = p->next_id % (VINE_PEER_IDS - 1) + 1;
+		id = p->next_id;
+	} while (p->used[id / 64] >> (id & 63) & 1);
+	p->used[id / 64] |= UINT64_C(1) << (id & 63);
+	return id;
+}
+
+static void
+drop(struct peer *peer)
+{
+	struct vined_peers *p = peer->of;
+
+	rt_wait_unwatch(p->wait, &peer->watch);
+	close(peer->watch.fd);
+	utils_list_remove(&peer->link);
+	p->used[peer->id / 64] &= ~(UINT64_C(1) << (peer->id & 63));
+	p->count--;
+	free(peer);
+}
+
+/* It hung up, or said something, which peers do not. */
+static void
+has_gone(struct rt_watch *watch, uint32_t events)
+{
+	struct peer *peer = watch->user;
+
+	(void)events;
+	log_debug("segment %s peer %u has gone", peer->of->socket.path,
+		  peer->id);
+	arch_shm_unlock_all(peer->of->segment);
+	vine_door_peer_gone(peer->of->pipe, peer->id);
+	drop(peer);
+}
+
+/* Its bell is for drivers that ask for one; nobody rings it yet. */
+static int
+say_bell(int sock, uint32_t id)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = vine_peer_say(sock, id, fd);
+	close(fd);
+	return rc;
+}
+
+static int
+greet(const struct vined_peers *p, int sock, uint32_t id)
+{
+	int rc = vine_peer_say(sock, VINE_PEER_VERSION, -1);
+
+	if (rc == 0)
+		rc = vine_peer_say(sock, id, -1);
+	if (rc == 0)
+		rc = vine_peer_say(sock, VINE_PEER_SEGMENT, p->segment);
+	if (rc == 0)
+		rc = vine_peer_say(sock, VINE_PEER_APPLIANCE, p->rung.fd);
+	if (rc == 0)
+		rc = say_bell(sock, id);
+	return rc;
+}
+
+/* --- who may ------------------------------------------------------------ */
+
+static uint32_t
+count_of(const struct vined_peers *p, uid_t uid)
+{
+	uint32_t n = 0;
+
+	utils_list_each(&p->all, link)
+		n += utils_list_of(link, struct peer, link)->uid == uid;
+	return n;
+}
+
+/* The groups of a connection's other end, its own one first. */
+static size_t
+groups_of(int sock, const struct ucred *cred, gid_t *groups)
+{
+	socklen_t size = VINE_PEER_GROUPS * sizeof(*groups);
+
+	groups[0] = cred->gid;
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERGROUPS, groups + 1,
+		       &size) != 0)
+		return 1;	/* more than we look at: only the first */
+	return 1 + size / sizeof(*groups);
+}
+
+/* Why a connection is refused; NULL if it is not. */
+static const char *
+objection(const struct vined_peers *p, int sock, struct ucred *cred)
+{
+	gid_t groups[1 + VINE_PEER_GROUPS];
+	socklen_t size = sizeof(*cred);
+
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, cred, &size) != 0)
+		return "is not known";
+	if (!vined_gate_admits(&p->gate, cred->uid, groups,
+			       groups_of(sock, cred, groups)))
+		return "may not attach";
+	if (p->count >= p->gate.peers_max)
+		return "is one peer too many";
+	if (count_of(p, cred->uid) >= p->gate.peers_per_uid)
+		return "has too many connections";
+	return NULL;
+}
+
+/* --- coming ------------------------------------------------------------- */
+
+/* It owns the connection, and closes it on an error. */
+static int
+peer_new(struct vined_peers *p, int sock, uid_t uid)
+{
+	struct peer *peer = calloc(1, sizeof(*peer));
+	int rc;
+
+	if (peer == NULL) {
+		close(sock);
+		return -ENOMEM;
+	}
+	peer->of = p;
+	peer->uid = uid;
+	peer->id = take_id(p);
+	peer->watch.ready = has_gone;
+	peer->watch.user = peer;
+	peer->watch.fd = sock;
+	peer->watch.events = POLLIN;
+	utils_list_push_back(&p->all, &peer->link);
+	p->count++;
+	rc = greet(p, sock, peer->id);
+	if (rc == 0)
+		rc = rt_wait_watch(p->wait, &peer->watch);
+	if (rc) {
+		drop(peer);
+		return rc;
+	}
+	log_debug("segment %s peer %u is of user %u", p->socket.path, peer->id,
+		  uid);
+	vine_pipe_count(p->pipe, VINE_COUNT_PEERS_OPENED, 1);
+	return 0;
+}
+
+static void
+admit(struct vined_peers *p, int sock)
+{
+	struct ucred cred = { 0 };
+	const char *why = objection(p, sock, &cred);
+	int rc;
+
+	if (why == NULL) {
+		rc = peer_new(p, sock, cred.uid);
+		/* who hung up in the middle of it has nothing to be told */
+		if (rc == 0 || rc == -EPIPE || rc == -ECONNRESET)
+			return;
+		utils_log_limited(&p->faults, UTILS_LOG_WARN,
+				  "segment %s cannot take in a peer: %s",
+				  p->socket.path, strerror(-rc));
+		return;
+	}
+	close(sock);
+	vine_pipe_count(p->pipe, VINE_COUNT_PEERS_REFUSED, 1);
+	utils_log_limited(&p->refusals, UTILS_LOG_WARN,
+			  "segment %s refused process %d: user %u %s",
+			  p->socket.path, cred.pid, cred.uid, why);
+}
+
+static void
+listen_in_a_while(struct vined_peers *p, int rc)
+{
+	utils_log_limited(&p->faults, UTILS_LOG_WARN,
+			  "segment %s cannot take in peers: %s",
+			  p->socket.path, strerror(-rc));
+	rt_timers_set(rt_wait_timers(p->wait), &p->retry,
+		      utils_clock_ns() + VINE_PEER_RETRY_MS * MS);
+}
+
+static void
+listen_on(struct vined_peers *p)
+{
+	int rc = rt_wait_watch(p->wait, &p->listening);
+
+	if (rc)
+		listen_in_a_while(p, rc);
+}
+
+static void
+take_in(struct rt_watch *watch, uint32_t events)
+{
+	struct vined_peers *p = watch->user;
+	int sock = 0;
+
+	(void)events;
+	for (int i = 0; i < VINE_PEER_ACCEPTS; i++) {
+		sock = accept4(watch->fd, NULL, NULL,
+			       SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (sock < 0)
+			break;
+		admit(p, sock);
+	}
+	/* out of descriptors or memory: whoever waits stays in the backlog,
+	 * which would wake us all the time */
+	if (sock < 0 && (errno == EMFILE || errno == ENFILE ||
+			 errno == ENOMEM || errno == ENOBUFS))
+		listen_in_a_while(p, -errno);
+	else
+		listen_on(p);
+}
+
+static void
+retry(struct rt_timer *timer)
+{
+	listen_on(timer->user);
+}
+
+/* --- the appliance's bell ----------------------------------------------- */
+
+static void
+hear(struct vined_peers *p)
+{
+	if (rt_wait_watch(p->wait, &p->rung) != 0)
+		rt_timers_set(rt_wait_timers(p->wait), &p->calm,
+			      utils_clock_ns() + VINE_PEER_RETRY_MS * MS);
+}
+
+static void
+hear_again(struct rt_timer *timer)
+{
+	hear(timer->user);
+}
+
+static void
+was_rung(struct rt_watch *watch, uint32_t events)
+{
+	struct arch_bell bell = arch_bell_of_fd(watch->fd);
+	struct vined_peers *p = watch->user;
+	uint64_t now = utils_clock_ns(), next;
+
+	(void)events;
+	arch_bell_clear(&bell);
+	vine_pipe_ring(p->pipe);
+	next = p->last_ring + VINE_PEER_RING_MS * MS;
+	p->last_ring = now;
+	if (now >= next)
+		hear(p);
+	else
+		rt_timers_set(rt_wait_timers(p->wait), &p->calm,
+			      now + VINE_PEER_RING_MS * MS);
+}
+
+/* --- all ---------------------------------------------------------------- */
+
+/* A connection is a descriptor; the usual limit is 1024. */
+static void
+make_room(const struct vined_peers *p)
+{
+	struct rlimit files;
+	rlim_t want;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return;
+	want = files.rlim_cur + p->gate.peers_max;
+	if (want > files.rlim_max)
+		want = files.rlim_max;
+	files.rlim_cur = want;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static struct vined_socket_opts
+opts_of(const struct utils_config *c)
+{
+	struct vined_socket_opts o = {
+		.mode = (mode_t)utils_config_u64(c, UTILS_KEY_socket_mode),
+		.owner = (uid_t)-1,
+		.group = (gid_t)-1,
+	};
+
+	if (utils_config_is_set(c, UTILS_KEY_socket_owner))
+		o.owner = (uid_t)utils_config_u64(c, UTILS_KEY_socket_owner);
+	if (utils_config_is_set(c, UTILS_KEY_socket_group))
+		o.group = (gid_t)utils_config_u64(c, UTILS_KEY_socket_group);
+	return o;
+}
+
+int
+vined_peers_open(const struct utils_config *config, struct rt_wait *wait,
+		 struct vined_peers **peers)
+{
+	struct vined_socket_opts opts = opts_of(config);
+	struct vined_peers *p;
+	int rc;
+
+	*peers = NULL;
+	if (!utils_config_is_set(config, UTILS_KEY_socket))
+		return 0;
+	p = calloc(1, sizeof(*p));
+	if (p == NULL)
+		return -ENOMEM;
+	p->wait = wait;
+	utils_list_init(&p->all);
+	p->segment = -1;
+	p->rung.fd = -1;
+	p->socket.fd = -1;
+	p->socket.lock = -1;
+	rc = vined_gate_read(config, &p->gate);
+	if (rc == 0)
+		rc = vined_socket_open(&p->socket,
+			utils_config_str(config, UTILS_KEY_socket), &opts);
+	if (rc) {
+		vined_peers_close(p);
+		return rc;
+	}
+	make_room(p);
+	*peers = p;
+	return 0;
+}
+
+int
+vined_peers_bind(struct vined_peers *p, vine_pipe_s *pipe)
+{
+	if (p == NULL)
+		return 0;
+	p->pipe = pipe;
+	p->segment = arch_shm_reopen(pipe->seg->fd);
+	if (p->segment >= 0)
+		return 0;
+	log_error("segment %s cannot be opened again for its peers: %s",
+		  p->socket.path, strerror(-p->segment));
+	return p->segment;
+}
+
+int
+vined_peers_serve(struct vined_peers *p)
+{
+	int rc;
+
+	if (p == NULL)
+		return 0;
+	p->rung = (struct rt_watch){ .ready = was_rung, .user = p,
+		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+		.events = POLLIN };
+	p->calm = (struct rt_timer){ .fire = hear_again, .user = p };
+	p->retry = (struct rt_timer){ .fire = retry, .user = p };
+	p->listening = (struct rt_watch){ .ready = take_in, .user = p,
+		.fd = p->socket.fd, .events = POLLIN };
+	rc = p->rung.fd < 0 ? -errno : rt_wait_watch(p->wait, &p->rung);
+	if (rc == 0)
+		rc = rt_wait_watch(p->wait, &p->listening);
+	if (rc)
+		log_error("segment %s cannot take in peers: %s",
+			  p->socket.path, strerror(-rc));
+	return rc;
+}
+
+void
+vined_peers_stop(struct vined_peers *p)
+{
+	if (p == NULL)
+		return;
+	rt_timers_cancel(rt_wait_timers(p->wait), &p->retry);
+	rt_timers_cancel(rt_wait_timers(p->wait), &p->calm);
+	rt_wait_unwatch(p->wait, &p->listening);
+	rt_wait_unwatch(p->wait, &p->rung);
+	utils_list_each(&p->all, link)
+		rt_wait_unwatch(p->wait,
+				&utils_list_of(link, struct peer, link)->watch);
+}
+
+void
+vined_peers_close(struct vined_peers *p)
+{
+	if (p == NULL)
+		return;
+	vined_peers_stop(p);
+	utils_list_each_safe(&p->all, link, after)
+		drop(utils_list_of(link, struct peer, link));
+	if (p->rung.fd >= 0)
+		close(p->rung.fd);
+	if (p->segment >= 0)
+		close(p->segment);
+	vined_socket_close(&p->socket);
+	vined_gate_free(&p->gate);
+	free(p);
+}
