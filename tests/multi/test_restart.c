@@ -612,6 +612,7 @@ END_TEST
 START_TEST(handles_data_and_code_are_valid_afterwards)
 {
 	static const char code[] = "not what a kernel looks like";
+	static const char other[sizeof(code)] = "something else";
 	struct vine_task_opts o;
 	struct slot slot = { 0 };
 	struct vine_session *s;
@@ -656,7 +657,7 @@ START_TEST(handles_data_and_code_are_valid_afterwards)
 		ck_assert_int_eq(vine_proc_add(s, CPU, "mine", code,
 					       sizeof(code), &again), 0);
 		ck_assert_ptr_eq(again, mine);
-		ck_assert_int_eq(vine_proc_add(s, CPU, "mine", code + 1,
+		ck_assert_int_eq(vine_proc_add(s, CPU, "mine", other,
 					       sizeof(code), &again), -EEXIST);
 	}
 	for (int i = 0; i < 4; i++)
