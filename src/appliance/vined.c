@@ -221,12 +221,14 @@ undo_segments(struct vined *v)
 static int
 do_segments(struct vined *v)
 {
+	uint32_t workers = workers_of(v->configs[0]);
 	int rc = 0, left = 0;
 
-	v->worker_count = workers_of(v->configs[0]);
+	v->worker_count = workers;
 	for (size_t i = 0; i < v->config_count && rc == 0; i++) {
 		vine_pipe_s **pipe = &v->pipes[v->count];
-		int bad = vine_pipe_start(v->configs[i], v->worker_count, pipe);
+		int bad = vine_pipe_start(v->configs[i], workers,
+					  VINE_BELLS_MAX, pipe);
 
 		if (bad) {
 			left = bad;
@@ -239,6 +241,9 @@ do_segments(struct vined *v)
 		}
 		v->pipe_of[i] = *pipe;
 		v->count++;
+		/* sessions that go on may need more than the config says */
+		if ((*pipe)->lane_count > v->worker_count)
+			v->worker_count = (*pipe)->lane_count;
 		rc = vined_peers_bind(v->peers[i], *pipe);
 	}
 	if (v->count == 0)

@@ -39,7 +39,8 @@ struct worker {
 	struct rt_wait *wait;
 	uint32_t index;
 	int spin;
-	struct share *shares;	/* one a segment */
+	struct share *shares;	/* one a segment that has such a lane */
+	uint32_t count;		/* of them */
 	_Atomic uint64_t rounds;
 } __attribute__((aligned(64)));
 
@@ -56,11 +57,10 @@ static int
 arm_all(struct worker *w, struct arch_bell_seen *seen, uint64_t *limit)
 {
 	*limit = UINT64_MAX;
-	for (uint32_t i = 0; i < w->all->pipe_count; i++) {
+	for (uint32_t i = 0; i < w->count; i++) {
 		uint64_t most;
 
-		if (!vine_lane_arm(&w->all->pipes[i]->lanes[w->index],
-				   &seen[i], &most))
+		if (!vine_lane_arm(w->shares[i].lane, &seen[i], &most))
 			return 0;
 		if (most < *limit)
 			*limit = most;
@@ -76,9 +76,9 @@ sleep_once(struct worker *w)
 	int slept = arm_all(w, seen, &limit);
 
 	if (slept)
-		rt_wait_sleep(w->wait, seen, w->all->pipe_count, limit);
-	for (uint32_t i = 0; i < w->all->pipe_count; i++)
-		vine_lane_awake(&w->all->pipes[i]->lanes[w->index], slept);
+		rt_wait_sleep(w->wait, seen, w->count, limit);
+	for (uint32_t i = 0; i < w->count; i++)
+		vine_lane_awake(w->shares[i].lane, slept);
 }
 
 /*
@@ -107,7 +107,7 @@ poll_share(struct share *s)
 static uint32_t
 poll_all(struct worker *w)
 {
-	uint32_t n = 0, active = 0, count = w->all->pipe_count;
+	uint32_t n = 0, active = 0, count = w->count;
 
 	for (uint32_t i = 0; i < count && count > 1; i++)
 		active += (uint32_t)vine_lane_is_active(w->shares[i].lane);
@@ -131,8 +131,8 @@ run(void *arg)
 	struct arch_ladder ladder;
 
 	arch_ladder_init(&ladder, w->spin);
-	for (uint32_t i = 0; i < w->all->pipe_count; i++)
-		vine_lane_awake(&w->all->pipes[i]->lanes[w->index], 0);
+	for (uint32_t i = 0; i < w->count; i++)
+		vine_lane_awake(w->shares[i].lane, 0);
 	while (!atomic_load_explicit(&w->all->stop, memory_order_relaxed)) {
 		uint32_t n = poll_all(w);
 		uint64_t rounds = w->rounds + 1;
@@ -151,26 +151,38 @@ run(void *arg)
 	return NULL;
 }
 
+/* Its lane of each segment that has so many. */
+static int
+find_lanes(struct worker *w)
+{
+	const struct vined_workers *all = w->all;
+
+	w->shares = calloc(all->pipe_count, sizeof(*w->shares));
+	if (w->shares == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < all->pipe_count; i++)
+		if (w->index < all->pipes[i]->lane_count)
+			w->shares[w->count++] = (struct share){
+				.lane = &all->pipes[i]->lanes[w->index],
+				.weight = (int32_t)all->pipes[i]->weight,
+			};
+	return 0;
+}
+
 static int
 start_one(struct worker *w)
 {
-	uint32_t count = w->all->pipe_count;
 	sigset_t all, old;
 	char name[16];
 	int rc = rt_wait_new(RT_WAIT_AUTO, &w->wait);
 
 	if (rc)
 		return rc;
-	w->shares = calloc(count, sizeof(*w->shares));
-	if (w->shares == NULL) {
+	rc = find_lanes(w);
+	if (rc) {
 		rt_wait_free(w->wait);
-		return -ENOMEM;
+		return rc;
 	}
-	for (uint32_t i = 0; i < count; i++)
-		w->shares[i] = (struct share){
-			.lane = &w->all->pipes[i]->lanes[w->index],
-			.weight = (int32_t)w->all->pipes[i]->weight,
-		};
 
 	/* signals are for the main thread; the filter's is for whose call it
 	 * was */
@@ -237,7 +249,7 @@ static void
 wake_all(struct vined_workers *all)
 {
 	for (uint32_t i = 0; i < all->pipe_count; i++)
-		for (uint32_t j = 0; j < all->count; j++)
+		for (uint32_t j = 0; j < all->pipes[i]->lane_count; j++)
 			vine_lane_ring(&all->pipes[i]->lanes[j]);
 }
 

@@ -13,8 +13,8 @@
 struct vined_workers;
 
 /*
- * vined_workers_start starts `count` workers on the pipes, each of which has as
- * many lanes. The caller keeps the array until they are stopped. Returns 0 or
+ * vined_workers_start starts `count` workers on the pipes, none of which has
+ * more lanes. The caller keeps the array until they are stopped. Returns 0 or
  * a negative errno, logged.
  */
 int vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,

@@ -145,21 +145,12 @@ run_proc_get(struct ctl *c)
 	return proc ? refer(c, proc) : -ENOENT;
 }
 
-/* Who could run an application's code for accelerators of this type? */
-static const struct vine_owner *
-builder_for(struct vine_pipe_s *pipe, vine_accel_type_e type)
-{
-	for (struct vine_accel_s *a = pipe->registry.phys; a; a = a->next)
-		if (a->type == type && !a->dropped && a->owner->build)
-			return a->owner;
-	return NULL;
-}
-
 /* All of the code is here: have it built, and known. */
 static int
 proc_new(struct ctl *c, struct vine_ctl_job *job, struct vine_proc_s **out)
 {
-	const struct vine_owner *builder = builder_for(c->pipe, job->type);
+	const struct vine_owner *builder =
+		vine_registry_builder(&c->pipe->registry, job->type);
 	void *ctx = NULL;
 	int rc = 0;
 
@@ -216,8 +207,11 @@ job_piece(struct ctl *c, struct vine_ctl_job *job,
 	c->lane->work += (uint32_t)n / VINE_CTL_UNIT_BYTES;
 	if (n && proc && memcmp((uint8_t *)proc->code + job->done, from, n))
 		return -EEXIST;
-	if (n && proc == NULL)
+	if (n && proc == NULL) {
+		if (vine_keep_back(&c->pipe->keep, job->code + job->done, n))
+			return -ENOMEM;
 		memcpy(job->code + job->done, from, n);
+	}
 	job->done += n;
 	return job->done < job->size ? -EINPROGRESS : 0;
 }
@@ -400,6 +394,7 @@ copy_name(struct ctl *c)
 static void
 answer(struct vine_pq *pq, uint32_t cookie, int64_t rc)
 {
+	struct vine_keep *keep = &pq->lane->pipe->keep;
 	struct vine_comp comp = { .cookie = cookie };
 
 	if (rc < 0) {
@@ -409,6 +404,9 @@ answer(struct vine_pq *pq, uint32_t cookie, int64_t rc)
 		comp.value = (uint64_t)rc;
 	}
 	vine_cring_push(&pq->comp, &comp);
+	vine_journal_answer(&pq->journal, cookie, pq->comp.pos);
+	/* what was made until here is known, and is no longer undone */
+	keep->sessions[pq->rec->slot].task++;
 	pq->completed++;
 	vine_lane_wake_peer(pq);
 }

@@ -17,9 +17,9 @@
 
 #define STRIKES 3u	/* looks that an abandoned claim outlives */
 
-static void
-answer(struct vine_pipe_s *pipe, uint32_t slot, uint64_t nonce,
-       enum vine_session_state state, int error)
+void
+vine_door_say(struct vine_pipe_s *pipe, uint32_t slot, uint64_t nonce,
+	      enum vine_session_state state, int error)
 {
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, slot);
 
@@ -33,24 +33,21 @@ answer(struct vine_pipe_s *pipe, uint32_t slot, uint64_t nonce,
 	arch_bell_ring(&pipe->recs[slot].bell, ~0u);
 }
 
-/* The directory entry of a queue, and zeroed rings. */
-static void
-queue_form(struct vine_pipe_s *pipe, const struct vine_pq *pq,
-	   const struct vine_rec *rec, vine_off_t sub, vine_off_t comp)
+void
+vine_door_show(const struct vine_pq *pq)
 {
+	const uint8_t *base = pq->lane->pipe->seg->base;
 	struct vine_queue_shm *shm = pq->shm;
 
 	arch_store32(&shm->armed, 1);
-	arch_store32(&shm->session, rec->slot);
+	arch_store32(&shm->session, pq->rec->slot);
 	arch_store32(&shm->bell, pq->lane->index);
-	arch_store64(&shm->sub, sub);
-	arch_store64(&shm->comp, comp);
+	arch_store64(&shm->sub, (uint64_t)((uint8_t *)pq->sub.slots - base));
+	arch_store64(&shm->comp, (uint64_t)((uint8_t *)pq->comp.slots - base));
 	arch_store32(&shm->sub_slots, pq->sub.mask + 1);
 	arch_store32(&shm->comp_slots, pq->comp.mask + 1);
-	arch_store32(&shm->taken, 0);
-	arch_store32(&shm->waiting, 0);
+	arch_store32(&shm->taken, pq->taken);
 	arch_store32(&shm->state, 1);
-	(void)pipe;
 }
 
 static int
@@ -74,33 +71,61 @@ queue_index(struct vine_pipe_s *pipe, uint32_t *index)
 
 /* Rings come from the heap: submissions, completions, a control page. */
 static int
-queue_rings(struct vine_pipe_s *pipe, struct vine_rec *rec, struct vine_pq *pq,
-	    uint32_t slots, int control)
+queue_rings(struct vine_pipe_s *pipe, struct vine_rec *rec, struct vine_pq *pq)
 {
 	/* half as large as a completion ring has room for tasks: a task that
 	 * was taken frees its slot, but keeps its place among completions */
-	uint64_t sub_bytes = slots * sizeof(struct vine_desc_shm);
-	uint64_t comp_bytes = 2 * slots * sizeof(struct vine_comp_shm);
+	uint64_t sub_bytes = (pq->sub.mask + 1) * sizeof(struct vine_desc_shm);
+	uint64_t comp_bytes = (pq->comp.mask + 1) *
+		sizeof(struct vine_comp_shm);
 	uint64_t bytes = sub_bytes + comp_bytes;
 	vine_off_t off;
 	int rc;
 
-	if (control)
+	if (pq->control)
 		bytes += VINE_PAGE;
 	rc = vine_extents_grant(&pipe->extents, VINE_SERIAL_RING(rec->serial),
 				rec->slot, pq->index, bytes, &off);
 	if (rc)
 		return rc;
 	memset(pipe->seg->base + off, 0, bytes);
-	pq->sub.slots = (struct vine_desc_shm *)(pipe->seg->base + off);
-	pq->sub.mask = slots - 1;
-	pq->comp.slots = (struct vine_comp_shm *)
-		(pipe->seg->base + off + sub_bytes);
-	pq->comp.mask = 2 * slots - 1;
-	if (control)
+	vine_door_rings(pq, off, off + sub_bytes);
+	if (pq->control)
 		rec->mailbox = off + sub_bytes + comp_bytes;
-	queue_form(pipe, pq, rec, off, off + sub_bytes);
+	arch_store32(&pq->shm->waiting, 0);
+	vine_door_show(pq);
 	return 0;
+}
+
+/* For the next appliance. */
+static int
+queue_note(struct vine_pipe_s *pipe, struct vine_pq *pq)
+{
+	struct vine_keep_queue *k = &pipe->keep.queues[pq->index];
+	int rc = vine_journal_open(&pq->journal, &pipe->keep, pq->index,
+				   pq->sub.mask + 1);
+
+	if (rc)
+		return rc;
+	k->serial = pq->serial;
+	k->slot = pq->rec->slot;
+	k->control = pq->control;
+	k->sub = (uint64_t)((uint8_t *)pq->sub.slots - pipe->seg->base);
+	k->comp = (uint64_t)((uint8_t *)pq->comp.slots - pipe->seg->base);
+	k->task = pipe->keep.sessions[pq->rec->slot].task;
+	k->lane = pq->lane->index;
+	k->slots = pq->sub.mask + 1;
+	vine_keep_set(&k->state, 1);
+	return 0;
+}
+
+void
+vine_door_rings(struct vine_pq *pq, vine_off_t sub, vine_off_t comp)
+{
+	uint8_t *base = pq->lane->pipe->seg->base;
+
+	pq->sub.slots = (struct vine_desc_shm *)(base + sub);
+	pq->comp.slots = (struct vine_comp_shm *)(base + comp);
 }
 
 /* A session has a share in each lane that has a queue of it. */
@@ -127,53 +152,76 @@ rec_free(struct vine_rec *rec)
 		free(rec->shares[i]);
 		rec->shares[i] = NULL;
 	}
-	free(rec->proc_refs);
-	rec->proc_refs = NULL;
+}
+
+struct vine_pq *
+vine_door_pq(struct vine_pipe_s *pipe, struct vine_rec *rec, uint32_t index,
+	     uint32_t lane, int control)
+{
+	struct vine_pq *pq = calloc(1, sizeof(*pq));
+	uint32_t slots = control ? VINE_SLOTS_CTL :
+		pipe->seg->layout.queue_slots;
+
+	if (pq == NULL)
+		return NULL;
+	pq->index = index;
+	pq->shm = vine_seg_queue(pipe->seg, index);
+	pq->lane = &pipe->lanes[lane];
+	pq->rec = rec;
+	pq->share = share_of(rec, lane);
+	if (pq->share == NULL) {
+		free(pq);
+		return NULL;
+	}
+	utils_link_init(&pq->mate);
+	pq->sub.mask = slots - 1;
+	pq->comp.mask = 2 * slots - 1;
+	pq->serial = rec->serial;
+	pq->fence = rec->fence;
+	pq->control = (uint32_t)control;
+	pq->trace_id = pipe->seg->incarnation << 16 | index;
+	return pq;
+}
+
+void
+vine_door_list(struct vine_pipe_s *pipe, struct vine_pq *pq)
+{
+	pq->rec->queues++;
+	atomic_store(&pipe->queue_lanes[pq->index], pq->lane->index + 1);
+	atomic_store_explicit(&pipe->queues[pq->index], pq,
+			      memory_order_release);
 }
 
 int64_t
 vine_door_queue(struct vine_pipe_s *pipe, struct vine_rec *rec, int control)
 {
-	struct vine_pq *pq = calloc(1, sizeof(*pq));
-	uint32_t slots = control ? VINE_SLOTS_CTL :
-		pipe->seg->layout.queue_slots;
-	int rc;
+	struct vine_pq *pq;
+	uint32_t index;
+	int rc = queue_index(pipe, &index);
 
+	if (rc)
+		return rc;
+	pq = vine_door_pq(pipe, rec, index,
+			  pipe->next_lane++ % pipe->lane_count, control);
 	if (pq == NULL)
 		return -ENOMEM;
-	rc = queue_index(pipe, &pq->index);
-	if (rc) {
-		free(pq);
-		return rc;
-	}
-	pq->shm = vine_seg_queue(pipe->seg, pq->index);
-	pq->lane = &pipe->lanes[pipe->next_lane++ % pipe->lane_count];
-	pq->rec = rec;
-	pq->share = share_of(rec, pq->lane->index);
-	if (pq->share == NULL) {
-		free(pq);
-		return -ENOMEM;
-	}
-	utils_link_init(&pq->mate);
-	pq->serial = rec->serial;
-	pq->fence = rec->fence;
-	pq->control = (uint32_t)control;
-	pq->trace_id = pipe->seg->incarnation << 16 | pq->index;
 	vine_pipe_sweep(pipe, VINE_SWEEP);
-	rc = queue_rings(pipe, rec, pq, slots, control);
+	rc = queue_rings(pipe, rec, pq);
 	if (rc == -ENOMEM && pipe->extents.resting)
 		rc = -EAGAIN;	/* there may be enough in a moment */
 	if (rc == 0)
+		rc = queue_note(pipe, pq);
+	if (rc == 0) {
 		rc = vine_lane_add(pq->lane, pq);
+		if (rc)
+			vine_journal_close(&pq->journal);
+	}
 	if (rc) {
 		free(pq);	/* its extent goes with the session */
 		return rc;
 	}
-	rec->queues++;
-	atomic_store(&pipe->queue_lanes[pq->index], pq->lane->index + 1);
-	atomic_store_explicit(&pipe->queues[pq->index], pq,
-			      memory_order_release);
-	return pq->index;
+	vine_door_list(pipe, pq);
+	return index;
 }
 
 void
@@ -196,9 +244,8 @@ vine_door_tell(struct vine_pipe_s *pipe, const struct vine_rec *rec)
 #undef VINE_QUOTA
 }
 
-/* A number that no session has; those of rings have the top bit. */
-static uint32_t
-serial_new(struct vine_pipe_s *pipe)
+uint32_t
+vine_door_serial(struct vine_pipe_s *pipe)
 {
 	uint32_t n = pipe->seg->layout.sessions, serial, i;
 
@@ -212,16 +259,35 @@ serial_new(struct vine_pipe_s *pipe)
 	return serial;
 }
 
+/* For the next appliance: from now on it is a session. */
+static void
+rec_note(struct vine_pipe_s *pipe, const struct vine_rec *rec)
+{
+	struct vine_keep_session *k = &pipe->keep.sessions[rec->slot];
+
+	k->serial = rec->serial;
+	k->nonce = rec->nonce;
+	k->mailbox = rec->mailbox;
+	k->task = 1;
+	k->control = rec->control;
+	k->fence = rec->fence;
+	k->weight = rec->weight;
+	vine_keep_set(&k->state, VINE_KEEP_SESSION_OPEN);
+}
+
 static int
 rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 {
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
+	struct vine_keep_session *k = &pipe->keep.sessions[rec->slot];
 	uint64_t most = atomic_load(&pipe->quotas.sessions);
 	int64_t q;
 
 	if (most && pipe->recs_open >= most)
 		return -EDQUOT;
-	rec->serial = serial_new(pipe);
+	vine_keep_set(&k->state, VINE_KEEP_SESSION_NONE);
+	k->task = 0;
+	rec->serial = vine_door_serial(pipe);
 	rec->queues = 0;
 	rec->vaccels = 0;
 	rec->procs = 0;
@@ -234,9 +300,7 @@ rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 	rec->peer = arch_load32(&s->peer);
 	rec->fence = arch_load64(&s->boot_id) != pipe->boot_id ||
 		!(arch_load32(&s->flags) & VINE_SESSION_F_MEMBARRIER);
-	rec->proc_refs = calloc(pipe->seg->layout.procs / 8 + 1, 1);
-	if (rec->proc_refs == NULL)
-		return -ENOMEM;
+	memset(rec->proc_refs, 0, pipe->keep.refs_stride);
 	q = vine_door_queue(pipe, rec, 1);
 	if (q < 0) {
 		vine_extents_leave(&pipe->extents, rec->slot,
@@ -248,12 +312,21 @@ rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 	rec->nonce = nonce;
 	rec->control = (uint32_t)q;
 	rec->state = VINE_REC_OPEN;
+	rec_note(pipe, rec);
 	pipe->recs_open++;
+	return 0;
+}
+
+void
+vine_door_admit(struct vine_pipe_s *pipe, const struct vine_rec *rec)
+{
+	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
+
 	arch_store32(&s->queue, rec->control);
 	arch_store32(&s->fence, rec->fence);
 	arch_store64(&s->mailbox, rec->mailbox);
 	vine_door_tell(pipe, rec);
-	return 0;
+	vine_door_say(pipe, rec->slot, rec->nonce, VINE_SESSION_OPEN, 0);
 }
 
 /* Returns 1 if somebody was let in. */
@@ -274,12 +347,12 @@ admit(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 				  pipe->seg->name, rec->slot, strerror(-rc));
 		vine_lane_count(lane, VINE_COUNT_SESSIONS_REFUSED, 1);
 		rec->nonce = nonce;
-		answer(pipe, rec->slot, nonce, VINE_SESSION_REFUSED, -rc);
+		vine_door_say(pipe, rec->slot, nonce, VINE_SESSION_REFUSED, -rc);
 		return 0;
 	}
 	vine_lane_count(lane, VINE_COUNT_SESSIONS_OPENED, 1);
 	log_debug("segment %s session %u opened", pipe->seg->name, rec->slot);
-	answer(pipe, rec->slot, nonce, VINE_SESSION_OPEN, 0);
+	vine_door_admit(pipe, rec);
 	return 1;
 }
 
@@ -352,6 +425,8 @@ rec_close(struct vine_pipe_s *pipe, struct vine_rec *rec, int dead)
 	}
 	rec->state = VINE_REC_CLOSING;
 	rec->dead = dead;
+	vine_keep_set(&pipe->keep.sessions[rec->slot].state,
+		      VINE_KEEP_SESSION_CLOSING);
 	atomic_store(&rec->lanes_open, pipe->lane_count);
 	for (uint32_t i = 0; i < pipe->lane_count; i++) {
 		posts[i]->post.fn = leave_here;
@@ -394,6 +469,9 @@ static void
 finish_fenced(struct vine_lane *lane, struct vine_rec *rec)
 {
 	rec->state = VINE_REC_LOST;
+	/* the next appliance finds it in the segment, where it is lost */
+	vine_keep_set(&lane->pipe->keep.sessions[rec->slot].state,
+		      VINE_KEEP_SESSION_NONE);
 	vine_door_tell(lane->pipe, rec);
 	vine_lane_count(lane, VINE_COUNT_SESSIONS_FENCED, 1);
 	/* it may have asked to leave meanwhile */
@@ -438,7 +516,10 @@ vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 	log_debug("segment %s session %u %s", pipe->seg->name, rec->slot,
 		  rec->dead ? "taken back, its process is gone" : "closed");
 	rec->state = VINE_REC_CLOSED;
-	answer(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
+	/* nothing of it is left; the application may not know that yet */
+	vine_keep_set(&pipe->keep.sessions[rec->slot].state,
+		      VINE_KEEP_SESSION_CLOSED);
+	vine_door_say(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
 	if (rec->dead) {
 		rec->state = VINE_REC_NONE;
 		if (!free_claim(pipe, rec->slot))
@@ -461,7 +542,7 @@ end_lost(struct vine_pipe_s *pipe, struct vine_rec *rec, uint32_t request,
 		return 0;
 	return_memory(pipe, rec, vine_pipe_rest(pipe));
 	rec->state = VINE_REC_CLOSED;
-	answer(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
+	vine_door_say(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
 	return 1;
 }
 
@@ -513,6 +594,9 @@ vine_door_answer(struct vine_pipe_s *pipe)
 {
 	uint32_t n = pipe->seg->layout.sessions, found = 0;
 
+	/* what was taken up reaches its lanes first: see vine_heir_enter() */
+	if (!pipe->serving)
+		return 0;
 	pthread_mutex_lock(&pipe->lock);
 	pipe->door_work = 0;
 	for (uint32_t i = 0; i < n && !pipe->draining; i++) {
@@ -537,7 +621,7 @@ fence(struct vine_pipe_s *pipe, struct vine_rec *rec)
 	rec->fenced = 1;
 	log_warn("segment %s session %u was ended by the operator",
 		 pipe->seg->name, rec->slot);
-	answer(pipe, rec->slot, rec->nonce, VINE_SESSION_LOST, EPERM);
+	vine_door_say(pipe, rec->slot, rec->nonce, VINE_SESSION_LOST, EPERM);
 	return 0;
 }
 
@@ -613,7 +697,7 @@ vine_door_reap(struct vine_pipe_s *pipe)
 {
 	uint64_t end = utils_clock_ns() + VINE_REAP_US * UINT64_C(1000);
 
-	if (pipe->seg->fd < 0)
+	if (pipe->seg->fd < 0 || !pipe->serving)
 		return 0;
 	pthread_mutex_lock(&pipe->lock);
 	if (pipe->reap_left == 0)
@@ -640,81 +724,6 @@ vine_door_peer_gone(struct vine_pipe_s *pipe, uint32_t peer)
 	pthread_mutex_unlock(&pipe->lock);
 }
 
-/* What the directory of extents says, copied before anything is judged. */
-struct old_extent {
-	vine_off_t off;
-	uint64_t len;
-	uint32_t slot;
-};
-
-/*
- * The directory is a hint of the guests' own making: what it says can only keep
- * pages of this segment from being granted while a lost session lives.
- */
-static void
-take_up_extents(struct vine_pipe_s *pipe)
-{
-	uint32_t max = pipe->seg->layout.extents, count = 0;
-	struct old_extent *old = calloc(max, sizeof(*old));
-
-	for (uint32_t i = 0; i < max; i++) {
-		struct vine_extent_shm *e = vine_seg_extent(pipe->seg, i);
-		uint32_t slot = arch_load32(&e->session);
-		uint64_t len = arch_load64(&e->len);
-
-		if (old && len && slot < pipe->seg->layout.sessions &&
-		    pipe->recs[slot].state == VINE_REC_LOST)
-			old[count++] = (struct old_extent){
-				arch_load64(&e->off), len, slot };
-		arch_store64(&e->len, 0);
-	}
-	for (uint32_t i = 0; i < count; i++)
-		if (vine_extents_claim(&pipe->extents,
-				       pipe->recs[old[i].slot].serial,
-				       old[i].slot, old[i].off,
-				       old[i].len) != 0)
-			utils_log_limited(&pipe->door_rate, UTILS_LOG_WARN,
-					  "segment %s session %u extent offset "
-					  "%llu length %llu cannot be taken up",
-					  pipe->seg->name, old[i].slot,
-					  (unsigned long long)old[i].off,
-					  (unsigned long long)old[i].len);
-	free(old);
-}
-
-void
-vine_door_take_up(struct vine_pipe_s *pipe)
-{
-	uint32_t lost = 0;
-
-	for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++) {
-		struct vine_session_shm *s = vine_seg_session(pipe->seg, i);
-		struct vine_rec *rec = &pipe->recs[i];
-
-		uint32_t state = arch_load32(&s->state);
-
-		/* OPEN where the appliance was killed, LOST where it left */
-		if (arch_load32(&s->claim) == 0 ||
-		    (state != VINE_SESSION_OPEN && state != VINE_SESSION_LOST))
-			continue;
-		rec->state = VINE_REC_LOST;
-		rec->serial = serial_new(pipe);
-		rec->nonce = arch_load64(&s->nonce);
-		lost++;
-	}
-	take_up_extents(pipe);
-	for (uint32_t i = 0; i < pipe->seg->layout.queues; i++)
-		arch_store32(&vine_seg_queue(pipe->seg, i)->state, 0);
-	for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++)
-		if (pipe->recs[i].state == VINE_REC_LOST)
-			answer(pipe, i, pipe->recs[i].nonce, VINE_SESSION_LOST,
-			       ECONNRESET);
-	if (lost)
-		log_warn("segment %s has %u sessions of an earlier appliance; "
-			 "they are lost", pipe->seg->name, lost);
-	vine_lane_count(&pipe->lanes[0], VINE_COUNT_SESSIONS_LOST, lost);
-}
-
 void
 vine_door_lose_all(struct vine_pipe_s *pipe)
 {
@@ -732,7 +741,7 @@ vine_door_close_all(struct vine_pipe_s *pipe)
 		struct vine_session_shm *s = vine_seg_session(pipe->seg, i);
 
 		if (rec->state == VINE_REC_OPEN)
-			answer(pipe, i, arch_load64(&s->nonce),
+			vine_door_say(pipe, i, arch_load64(&s->nonce),
 			       VINE_SESSION_LOST, ESHUTDOWN);
 		rec_free(rec);
 	}

@@ -17,7 +17,10 @@
 
 #include <stdint.h>
 
+#include "core/vine_layout.h"
+
 struct vine_pipe_s;
+struct vine_pq;
 struct vine_rec;
 struct vine_lane;
 
@@ -44,18 +47,31 @@ int vine_door_reap(struct vine_pipe_s *pipe);
 void vine_door_peer_gone(struct vine_pipe_s *pipe, uint32_t peer);
 
 /*
- * vine_door_take_up marks what an earlier appliance left: its sessions are
- * lost, and what they held stays theirs until they are gone.
- */
-void vine_door_take_up(struct vine_pipe_s *pipe);
-
-/*
  * vine_door_queue makes a queue of a session: rings, directory entry, lane.
  * Under the lock. Returns its index, or -EDQUOT, -ENOMEM, -EAGAIN where
  * memory that rests might be enough.
  */
 int64_t vine_door_queue(struct vine_pipe_s *pipe, struct vine_rec *rec,
 			int control);
+
+/*
+ * What vine_door_queue and vine_heir.c make queues and sessions of, all under
+ * the lock. vine_door_pq makes the private half of a queue, which the caller
+ * owns, or returns NULL: -ENOMEM. vine_door_rings says where its rings lie,
+ * vine_door_show writes its directory entry, vine_door_list makes it known.
+ * vine_door_serial returns a number that no session has; those of rings have
+ * the top bit. vine_door_say gives a slot an answer, vine_door_admit that it
+ * has a session.
+ */
+struct vine_pq *vine_door_pq(struct vine_pipe_s *pipe, struct vine_rec *rec,
+			     uint32_t index, uint32_t lane, int control);
+void vine_door_rings(struct vine_pq *pq, vine_off_t sub, vine_off_t comp);
+void vine_door_show(const struct vine_pq *pq);
+void vine_door_list(struct vine_pipe_s *pipe, struct vine_pq *pq);
+uint32_t vine_door_serial(struct vine_pipe_s *pipe);
+void vine_door_say(struct vine_pipe_s *pipe, uint32_t slot, uint64_t nonce,
+		   enum vine_session_state state, int error);
+void vine_door_admit(struct vine_pipe_s *pipe, const struct vine_rec *rec);
 
 /* vine_door_tell writes what a session holds into its slot, for tools. */
 void vine_door_tell(struct vine_pipe_s *pipe, const struct vine_rec *rec);

@@ -19,7 +19,8 @@ own_pages(struct vine_extents *x, uint32_t page, uint32_t len, uint32_t entry)
 				      memory_order_release);
 }
 
-/* Write the directory's entry, for tools and for the next appliance. */
+/* Write the directory's entry, for tools, and for an appliance that has no keep
+ * of ours. */
 static void
 publish(struct vine_extents *x, uint32_t i, uint32_t slot, uint32_t queue)
 {
@@ -56,14 +57,28 @@ unlink_mate(struct vine_extents *x, const struct vine_extent *e)
 		x->entries[e->mates[1] - 1].mates[0] = e->mates[0];
 }
 
+/* The same for the next appliance, which will believe it. */
 static void
-entry_take(struct vine_extents *x, uint32_t serial, uint32_t slot,
+note(struct vine_extents *x, uint32_t i, uint32_t queue)
+{
+	struct vine_keep_extent *k = &x->keep->extents[i];
+	const struct vine_extent *e = &x->entries[i];
+
+	k->slot = e->slot;
+	k->queue = queue;
+	k->off = e->off;
+	k->len = e->len;
+	k->task = x->keep->sessions[e->slot].task;
+	vine_keep_set(&k->serial,
+		      atomic_load_explicit(&e->serial, memory_order_relaxed));
+}
+
+static void
+entry_fill(struct vine_extents *x, uint32_t i, uint32_t serial, uint32_t slot,
 	   uint32_t queue, uint32_t page, uint32_t len)
 {
-	uint32_t i = x->free_entry - 1;
 	struct vine_extent *e = &x->entries[i];
 
-	x->free_entry = e->next;
 	e->slot = slot;
 	e->rings = queue != 0;
 	e->off = x->heap_off + (uint64_t)page * VINE_PAGE;
@@ -78,11 +93,47 @@ entry_take(struct vine_extents *x, uint32_t serial, uint32_t slot,
 	publish(x, i, slot, queue);
 }
 
-int
-vine_extents_init(struct vine_extents *x, const struct vine_seg *seg)
+static void
+entry_take(struct vine_extents *x, uint32_t serial, uint32_t slot,
+	   uint32_t queue, uint32_t page, uint32_t len)
 {
+	uint32_t i = x->free_entry - 1;
+
+	x->free_entry = x->entries[i].next;
+	entry_fill(x, i, serial, slot, queue, page, len);
+	note(x, i, queue);
+}
+
+/* What stands in the keep was judged when that was opened. */
+static int
+restore(struct vine_extents *x)
+{
+	for (uint32_t i = x->max; i-- > 0;) {
+		const struct vine_keep_extent *k = &x->keep->extents[i];
+		uint32_t page = (uint32_t)((k->off - x->heap_off) / VINE_PAGE);
+		uint32_t len = (uint32_t)(k->len / VINE_PAGE);
+
+		if (k->serial == 0) {
+			x->entries[i].next = x->free_entry;
+			x->free_entry = i + 1;
+			continue;
+		}
+		if (vine_runs_claim(&x->free, page, len) != 0)
+			return -ENOMEM;
+		entry_fill(x, i, k->serial, k->slot, k->queue, page, len);
+	}
+	return 0;
+}
+
+int
+vine_extents_init(struct vine_extents *x, const struct vine_seg *seg,
+		  struct vine_keep *keep)
+{
+	int rc = -ENOMEM;
+
 	memset(x, 0, sizeof(*x));
 	x->seg = seg;
+	x->keep = keep;
 	x->heap_off = seg->layout.heap_off;
 	x->heap_size = seg->layout.heap_size;
 	if (x->heap_size / VINE_PAGE > UINT32_MAX - 2)
@@ -92,17 +143,14 @@ vine_extents_init(struct vine_extents *x, const struct vine_seg *seg)
 	x->owner = calloc(x->pages, sizeof(*x->owner));
 	x->entries = calloc(x->max, sizeof(*x->entries));
 	x->use = calloc(seg->layout.sessions, sizeof(*x->use));
-	if (x->owner == NULL || x->entries == NULL || x->use == NULL ||
-	    vine_runs_init(&x->free, x->pages) != 0) {
+	if (x->owner && x->entries && x->use &&
+	    vine_runs_init(&x->free, x->pages) == 0) {
+		vine_runs_free(&x->free, 0, x->pages);
+		rc = restore(x);
+	}
+	if (rc)
 		vine_extents_fini(x);
-		return -ENOMEM;
-	}
-	for (uint32_t i = x->max; i > 0; i--) {
-		x->entries[i - 1].next = x->free_entry;
-		x->free_entry = i;
-	}
-	vine_runs_free(&x->free, 0, x->pages);
-	return 0;
+	return rc;
 }
 
 void
@@ -170,6 +218,8 @@ rest_push(struct vine_extents *x, uint32_t i)
 static int64_t
 rest(struct vine_extents *x, struct vine_extent *e, uint64_t epoch)
 {
+	/* it rests for the sake of tasks, which end with us */
+	vine_keep_set(&x->keep->extents[e - x->entries].serial, 0);
 	atomic_store_explicit(&e->serial, 0, memory_order_relaxed);
 	atomic_fetch_add(&x->changes, 1);
 	e->state = VINE_EXTENT_RESTING;

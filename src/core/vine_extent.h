@@ -2,8 +2,9 @@
 /*
  * Extents: who holds which pages of the heap, as the appliance knows it.
  *
- * All of it is private memory. Grants and returns are control work, done under
- * the pipe's lock. The one question on the road of a task, "does this session
+ * All of it is private memory; who holds what also stands in the keep, for the
+ * next appliance. Grants and returns are control work, done under the pipe's
+ * lock. The one question on the road of a task, "does this session
  * hold these bytes", reads two words without a lock.
  *
  * An extent that is returned, or whose session ended, may still be in use by a
@@ -16,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "core/vine_keep.h"
 #include "core/vine_runs.h"
 #include "core/vine_seg.h"
 
@@ -47,6 +49,7 @@ struct vine_extents_use {
 
 struct vine_extents {
 	const struct vine_seg *seg;
+	struct vine_keep *keep;
 	vine_off_t heap_off;
 	uint64_t heap_size;
 	uint32_t pages;
@@ -62,8 +65,12 @@ struct vine_extents {
 	struct vine_runs free;
 };
 
-/* vine_extents_init makes the whole heap free. Returns 0 or -ENOMEM. */
-int vine_extents_init(struct vine_extents *x, const struct vine_seg *seg);
+/*
+ * vine_extents_init makes the whole heap free, but for what is granted by the
+ * keep, which lives longer. Returns 0 or -ENOMEM.
+ */
+int vine_extents_init(struct vine_extents *x, const struct vine_seg *seg,
+		      struct vine_keep *keep);
 void vine_extents_fini(struct vine_extents *x);
 
 /*

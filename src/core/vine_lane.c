@@ -172,6 +172,17 @@ is_over(struct vine_lane *lane)
 	return lane->answered >= lane->turn_end;
 }
 
+/* Carry one task out. Returns 0 where that was not possible, or not done. */
+static int
+run_one(struct vine_lane *lane, struct vine_pq *pq,
+	const struct vine_desc *desc)
+{
+	if (__builtin_expect(!pq->control, 1))
+		return vine_req_run(lane, pq, desc) == 0;
+	lane->partial = !vine_ctl_run(lane, pq, desc);
+	return !lane->partial;
+}
+
 /*
  * Run what was taken. After a full batch there are mostly more, whose lines are
  * asked for meanwhile. Returns how many were run; what no memory or no time was
@@ -181,23 +192,25 @@ static uint32_t
 run(struct vine_lane *lane, struct vine_pq *pq, const struct vine_desc *batch,
     uint32_t count)
 {
+	const uint32_t pos = pq->sub.pos - count;	/* of the first */
 	uint32_t n = 0;
 
 	while (n < count) {
 		if (count == VINE_TAKE_BATCH)
 			vine_ring_expect(&pq->sub, n);
-		if (__builtin_expect(pq->control, 0)) {
-			lane->partial = !vine_ctl_run(lane, pq, &batch[n]);
-			if (lane->partial)
-				break;
-		} else if (vine_req_run(lane, pq, &batch[n]) != 0) {
+		/* for the next appliance, a task is taken only here */
+		vine_journal_take(&pq->journal, &batch[n], pos + n + 1);
+		if (__builtin_expect(!run_one(lane, pq, &batch[n]), 0)) {
+			vine_journal_put_back(&pq->journal,
+					      vine_desc_cookie(&batch[n]),
+					      pos + n);
 			break;
 		}
 		n++;
 		if (is_over(lane))
 			break;
 	}
-	pq->sub.pos -= count - n;
+	pq->sub.pos = pos + n;
 	return n;
 }
 
@@ -785,6 +798,7 @@ vine_lane_remove(struct vine_lane *lane, struct vine_pq *pq)
 	if (pq->job)
 		vine_ctl_drop(pq);
 	arch_store32(&pq->shm->state, 0);
+	vine_journal_close(&pq->journal);
 	/* the lane's number goes last: until then nobody takes the index */
 	atomic_store(&lane->pipe->queues[pq->index], NULL);
 	atomic_store(&lane->pipe->queue_lanes[pq->index], 0);

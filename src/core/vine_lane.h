@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "arch/spin/arch_bell.h"
+#include "core/vine_journal.h"
 #include "core/vine_park.h"
 #include "core/vine_ready.h"
 #include "core/vine_req.h"
@@ -63,6 +64,7 @@ struct vine_pq {
 	struct vine_ring sub;
 	struct vine_cring comp;
 	struct vine_queue_shm *shm;
+	struct vine_journal journal;	/* of it, for the next appliance */
 	struct vine_lane *lane;
 	struct vine_rec *rec;		/* its session */
 	uint32_t serial;		/* of its session */
@@ -86,6 +88,7 @@ struct vine_pq {
 	uint32_t added;			/* 1: in the lane's list of all */
 	uint32_t control;		/* 1: the session's control queue */
 	struct vine_ctl_job *job;	/* of it, see vine_ctl.c; or NULL */
+	struct vine_post *entering;	/* taken up: its way to the lane */
 	uint32_t cancels;		/* how many of cancel[] are used */
 	struct vine_cancel cancel[VINE_CANCELS_PENDING];
 	uint32_t place;			/* in the lane's list of all */
@@ -206,8 +209,14 @@ int vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
 		  uint64_t *limit_ns);
 void vine_lane_awake(struct vine_lane *lane, int slept);
 
-/* vine_lane_add gives the lane a queue; any thread, under the pipe's lock. */
+/*
+ * vine_lane_add gives the lane a queue; any thread, under the pipe's lock.
+ * vine_lane_prepare makes a post of it, which does that when it is posted and
+ * is the caller's until then. Return 0 or -ENOMEM.
+ */
 int vine_lane_add(struct vine_lane *lane, struct vine_pq *pq);
+int vine_lane_prepare(struct vine_lane *lane, struct vine_pq *pq,
+		      struct vine_post **post);
 
 /* vine_lane_remove takes a queue out again and frees it. The lane's thread. */
 void vine_lane_remove(struct vine_lane *lane, struct vine_pq *pq);
@@ -245,8 +254,10 @@ void vine_lane_post(struct vine_lane *lane, struct vine_post *post);
  */
 void vine_lane_defer(struct vine_lane *lane, struct vine_post *post);
 
-/* vine_lane_drop_posts frees what was posted and will not be called. */
+/* vine_lane_drop_posts frees what was posted and will not be called;
+ * vine_post_drop a list of posts. */
 void vine_lane_drop_posts(struct vine_lane *lane);
+void vine_post_drop(struct vine_post *first);
 
 /* Call what was posted, or was deferred; for vine_lane_poll. */
 uint32_t vine_lane_run_posts(struct vine_lane *lane);

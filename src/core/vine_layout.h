@@ -212,7 +212,7 @@ struct vine_proc_shm {
 	le64_t pad1[5];
 };
 
-/* writer: the appliance. For tools, and for the next appliance. */
+/* writer: the appliance. For tools, and for an appliance that has no keep. */
 struct vine_extent_shm {
 	le64_t off;
 	le64_t len;		/* 0: free entry */

@@ -5,12 +5,14 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arch/shm/arch_shm.h"
 #include "core/vine_door.h"
 #include "core/vine_mend.h"
+#include "core/vine_heir.h"
 #include "core/vine_park.h"
 #include "core/vine_pipe.h"
 #include "core/vine_program.h"
@@ -40,10 +42,12 @@ tables_init(struct vine_pipe_s *pipe, uint32_t lanes)
 		pipe->recs[i].slot = i;
 		pipe->recs[i].bell = arch_bell_of_word(
 			&vine_seg_session(pipe->seg, i)->bell);
+		pipe->recs[i].proc_refs = vine_keep_refs(&pipe->keep, i);
 	}
-	rc = vine_extents_init(&pipe->extents, pipe->seg);
+	rc = vine_extents_init(&pipe->extents, pipe->seg, &pipe->keep);
 	if (rc == 0)
-		rc = vine_registry_init(&pipe->registry, pipe->seg);
+		rc = vine_registry_init(&pipe->registry, pipe->seg,
+					&pipe->keep);
 	for (uint32_t i = 0; i < lanes && rc == 0; i++) {
 		rc = vine_lane_init(&pipe->lanes[i], pipe, i);
 		pipe->lane_count = i + (rc == 0);
@@ -54,11 +58,16 @@ tables_init(struct vine_pipe_s *pipe, uint32_t lanes)
 static void
 pipe_free(struct vine_pipe_s *pipe)
 {
-	for (uint32_t i = 0; i < pipe->lane_count; i++)
+	if (!pipe->serving)
+		vine_heir_leave(pipe);
+	for (uint32_t i = 0; i < pipe->lane_count; i++) {
+		vine_lane_drop_posts(&pipe->lanes[i]);
 		vine_lane_fini(&pipe->lanes[i]);
+	}
 	if (pipe->registry.seg)
 		vine_registry_fini(&pipe->registry);
 	vine_extents_fini(&pipe->extents);
+	vine_keep_close(&pipe->keep);
 	pthread_mutex_destroy(&pipe->lock);
 	free(pipe->lanes);
 	free(pipe->recs);
@@ -68,32 +77,34 @@ pipe_free(struct vine_pipe_s *pipe)
 }
 
 /* The appliance's part of the header, and what an earlier one left. */
-static void
+static int
 take_office(struct vine_pipe_s *pipe)
 {
 	pipe->boot_id = vine_seg_boot_id();
 	pipe->generation = 1 +
-		arch_load64(&vine_seg_header(pipe->seg)->generation);
+		(pipe->keep.found ? pipe->keep.header->generation :
+		 arch_load64(&vine_seg_header(pipe->seg)->generation));
+	pipe->keep.header->generation = pipe->generation;
 	for (uint32_t i = 0; i < VINE_COUNT_MAX; i++)
 		arch_store64(&vine_seg_counter(pipe->seg, i)->value, 0);
 	vine_mend_tell(pipe);
-	if (!pipe->seg->formed)
-		vine_door_take_up(pipe);
+	return pipe->seg->formed ? 0 : vine_heir_take_up(pipe);
 }
 
+/* One appliance serves a segment. Returns 0 or -EBUSY, logged. */
 static int
-pipe_new(struct vine_seg *seg, uint32_t lanes, int spin,
-	 struct vine_pipe_s **out)
+lock_office(struct vine_seg *seg, const struct utils_config *config)
 {
-	struct vine_pipe_s *pipe;
-	int rc;
+	char who[32] = "";
+	pid_t pid;
 
-	if (lanes == 0 || lanes > VINE_BELLS_MAX)
-		return -EINVAL;
 	if (seg->fd >= 0 &&
 	    arch_shm_lock(seg->fd, ARCH_SHM_BYTE_APPLIANCE, 0) != 0) {
-		log_error("segment %s is served by another appliance",
-			  seg->name);
+		pid = vine_keep_holder(seg, config);
+		if (pid)
+			snprintf(who, sizeof(who), ", process %ld", (long)pid);
+		log_error("segment %s is served by another appliance%s",
+			  seg->name, who);
 		return -EBUSY;
 	}
 	/* memory has no locks: the word itself must do */
@@ -103,15 +114,58 @@ pipe_new(struct vine_seg *seg, uint32_t lanes, int spin,
 		log_error("segment %s has an appliance", seg->name);
 		return -EBUSY;
 	}
+	return 0;
+}
+
+/* What the last appliance left, and the lanes that its queues need. */
+static int
+open_keep(struct vine_pipe_s *pipe, const struct utils_config *config,
+	  uint32_t *lanes, uint32_t most)
+{
+	int rc = vine_keep_open(&pipe->keep, pipe->seg, config);
+	uint32_t need = rc == 0 && pipe->keep.found ? vine_heir_settle(pipe) :
+		0;
+
+	if (need > most) {
+		log_warn("segment %s has sessions on %u workers, expected at "
+			 "most %u", pipe->seg->name, need, most);
+		vine_keep_void(&pipe->keep);
+		vine_keep_close(&pipe->keep);
+		rc = vine_keep_open(&pipe->keep, pipe->seg, config);
+	} else if (need > *lanes) {
+		log_info("segment %s has sessions on %u workers, which are "
+			 "more than %u: as many are started", pipe->seg->name,
+			 need, *lanes);
+		*lanes = need;
+	}
+	return rc;
+}
+
+static int
+pipe_new(struct vine_seg *seg, const struct utils_config *config,
+	 uint32_t lanes, uint32_t most, struct vine_pipe_s **out)
+{
+	struct vine_pipe_s *pipe;
+	int rc;
+
+	if (lanes == 0 || lanes > VINE_BELLS_MAX)
+		return -EINVAL;
+	rc = lock_office(seg, config);
+	if (rc)
+		return rc;
 	pipe = calloc(1, sizeof(*pipe));
 	rc = -ENOMEM;
 	if (pipe) {
 		pthread_mutex_init(&pipe->lock, NULL);
 		pipe->seg = seg;
-		pipe->spin = spin;
 		pipe->weight = VINE_WEIGHT_DEFAULT;
 		vine_quota_init(&pipe->quotas);
-		rc = tables_init(pipe, lanes);
+		arch_bell_register();
+		rc = open_keep(pipe, config, &lanes, most);
+		if (rc == 0)
+			rc = tables_init(pipe, lanes);
+		if (rc == 0)
+			rc = take_office(pipe);
 		if (rc)
 			pipe_free(pipe);
 	}
@@ -122,8 +176,6 @@ pipe_new(struct vine_seg *seg, uint32_t lanes, int spin,
 				     VINE_APPLIANCE_NONE);
 		return rc;
 	}
-	arch_bell_register();
-	take_office(pipe);
 	*out = pipe;
 	return 0;
 }
@@ -140,22 +192,22 @@ wants_spin(const struct utils_config *config)
 
 int
 vine_pipe_start(const struct utils_config *config, uint32_t lanes,
-		vine_pipe_s **pipe)
+		uint32_t most, vine_pipe_s **pipe)
 {
+	int has_socket = utils_config_is_set(config, UTILS_KEY_socket);
 	struct vine_seg *seg;
-	int rc;
+	int rc = has_socket ? vine_seg_make(config, &seg) :
+		vine_seg_open(config, &seg);
 
-	if (utils_config_is_set(config, UTILS_KEY_socket))
-		rc = vine_seg_make(config, &seg);
-	else
-		rc = vine_seg_open(config, &seg);
 	if (rc)
 		return rc;
-	rc = pipe_new(seg, lanes, wants_spin(config), pipe);
+	/* what was made for a socket nobody can find again */
+	rc = pipe_new(seg, has_socket ? NULL : config, lanes, most, pipe);
 	if (rc) {
 		vine_seg_close(seg);
 		return rc;
 	}
+	(*pipe)->spin = wants_spin(config);
 	(*pipe)->weight = (uint32_t)
 		utils_config_u64(config, UTILS_KEY_segment_weight);
 	vine_pipe_set_quotas(*pipe, config);
@@ -192,6 +244,8 @@ vine_pipe_serve(vine_pipe_s *pipe)
 	struct vine_header_shm *h = vine_seg_header(pipe->seg);
 	struct vine_ready door;
 
+	if (!pipe->serving)
+		vine_heir_enter(pipe);
 	pipe->serving = 1;
 	pipe->draining = 0;
 	/* SERVE-R1: accelerators and procedures are in the directory before
@@ -411,6 +465,7 @@ leave_office(struct vine_pipe_s *pipe)
 {
 	const struct vine_seg *seg = pipe->seg;
 
+	vine_keep_void(&pipe->keep);
 	vine_door_close_all(pipe);
 	vine_pipe_publish(pipe);
 	for (uint32_t i = 1; i < seg->layout.accels; i++)
@@ -425,15 +480,16 @@ int
 vine_pipe_end(vine_pipe_s *pipe, int *last)
 {
 	struct vine_seg *seg = pipe->seg;
-	uint32_t left;
+	uint32_t left = 0;
 
-	vine_pipe_drain(pipe);
-	left = abandon(pipe);
-	leave_office(pipe);
+	/* what one finds that never serves stays as it is, for the next */
+	if (pipe->serving || !pipe->keep.found) {
+		vine_pipe_drain(pipe);
+		left = abandon(pipe);
+		leave_office(pipe);
+	}
 	if (left)	/* a service still works on memory of the pipe */
 		return -EBUSY;
-	for (uint32_t i = 0; i < pipe->lane_count; i++)
-		vine_lane_drop_posts(&pipe->lanes[i]);
 	pipe_free(pipe);
 	*last = vine_seg_close(seg);
 	return 0;
@@ -474,7 +530,7 @@ vine_pipe_open(const struct vine_pipe_opts *opts, vine_pipe_s **pipe)
 			  "expected shm_file", utils_config_name(config));
 		rc = -EINVAL;
 	} else {
-		rc = vine_pipe_start(config, 1, pipe);
+		rc = vine_pipe_start(config, 1, 1, pipe);
 	}
 	utils_config_free(config);
 	if (rc)
@@ -493,7 +549,7 @@ vine_pipe_init(void *mem, size_t size, size_t queue_size)
 		vine_seg_wrap(mem, size, slots, &seg);
 
 	if (rc == 0) {
-		rc = pipe_new(seg, 1, 0, &pipe);
+		rc = pipe_new(seg, NULL, 1, 1, &pipe);
 		if (rc)
 			vine_seg_close(seg);
 	}

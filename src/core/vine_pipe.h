@@ -18,6 +18,7 @@
 
 #include "arch/spin/arch_ladder.h"
 #include "core/vine_extent.h"
+#include "core/vine_keep.h"
 #include "core/vine_lane.h"
 #include "core/vine_quota.h"
 #include "core/vine_registry.h"
@@ -27,7 +28,7 @@ enum vine_rec_state {
 	VINE_REC_OPEN,
 	VINE_REC_CLOSING,
 	VINE_REC_CLOSED,	/* answered; the slot is still claimed */
-	VINE_REC_LOST,		/* of an earlier appliance */
+	VINE_REC_LOST,		/* of an earlier appliance, not taken up */
 };
 
 /* A session, as the appliance knows it: one per slot. */
@@ -50,7 +51,7 @@ struct vine_rec {
 	int dead;		/* its process is gone */
 	int fenced;		/* ended by the operator */
 	vine_off_t mailbox;	/* page for texts of control tasks */
-	uint8_t *proc_refs;	/* bitmap by procedure index */
+	uint8_t *proc_refs;	/* bitmap by procedure index, in the keep */
 	_Atomic uint32_t lanes_open; /* lanes that still have queues of it */
 	/* its share in each lane that has queues of it; only that lane's */
 	struct vine_share *shares[VINE_BELLS_MAX];
@@ -67,6 +68,7 @@ struct vine_pipe_s {
 	uint32_t weight;		/* among the segments of a vined */
 	int spin;			/* never sleep */
 	struct vine_lane *lanes;
+	struct vine_keep keep;		/* what outlives us */
 	struct vine_extents extents;
 	struct vine_registry registry;
 	_Atomic(struct vine_pq *) *queues; /* by index; only the lane below */
@@ -105,12 +107,15 @@ struct vine_pipe_s {
 struct utils_config;
 
 /*
- * vine_pipe_start opens a pipe with `lanes` lanes on the segment of a config:
- * what vine_pipe_open does for one. The segment of a config with a socket is
- * made; to hand it out is the caller's part. The owner keeps config.
+ * vine_pipe_start opens a pipe on the segment of a config: what vine_pipe_open
+ * does with one lane. It has `lanes` lanes, or more, up to `most`, where
+ * sessions of an earlier appliance are taken up and had queues there; with
+ * less than they need they are lost. The segment of a config with a socket is
+ * made, and has no sessions yet; to hand it out is the caller's part. The owner
+ * keeps config.
  */
 int vine_pipe_start(const struct utils_config *config, uint32_t lanes,
-		    vine_pipe_s **pipe);
+		    uint32_t most, vine_pipe_s **pipe);
 
 /* vine_pipe_add_accel_of: vine_pipe_add_accel for an owner of its own. */
 int vine_pipe_add_accel_of(vine_pipe_s *pipe, vine_accel_type_e type,
@@ -129,7 +134,9 @@ void vine_pipe_serve(vine_pipe_s *pipe);
 void vine_pipe_drain(vine_pipe_s *pipe);
 
 /*
- * vine_pipe_end closes a pipe: vine_pipe_exit for the daemon. Returns 0, or
+ * vine_pipe_end closes a pipe: vine_pipe_exit for the daemon. Sessions are
+ * told; but those of an earlier appliance, that were never served, go on
+ * waiting for one that does. Returns 0, or
  * -EBUSY where a service still holds requests: then applications have been
  * told, and the memory stays until the process ends.
  */

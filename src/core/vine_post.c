@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/vine_heir.h"
 #include "core/vine_lane.h"
 
 void
@@ -63,29 +64,25 @@ vine_lane_run_deferred(struct vine_lane *lane)
 	}
 }
 
-static void
-drop(struct vine_post *post)
+void
+vine_post_drop(struct vine_post *first)
 {
-	if (post->drop)
-		post->drop(post);
-	free(post);
+	struct vine_post *next;
+
+	for (struct vine_post *p = first; p; p = next) {
+		next = p->next;
+		if (p->drop)
+			p->drop(p);
+		free(p);
+	}
 }
 
 void
 vine_lane_drop_posts(struct vine_lane *lane)
 {
-	struct vine_post *p = lane->deferred, *next;
-
-	for (; p; p = next) {
-		next = p->next;
-		drop(p);
-	}
+	vine_post_drop(lane->deferred);
 	lane->deferred = NULL;
-	p = atomic_exchange(&lane->posts, NULL);
-	for (; p; p = next) {
-		next = p->next;
-		drop(p);
-	}
+	vine_post_drop(atomic_exchange(&lane->posts, NULL));
 }
 
 struct add {
@@ -102,6 +99,8 @@ add_here(struct vine_lane *lane, struct vine_post *post)
 	pq->added = 1;
 	utils_list_push_back(&pq->share->queues, &pq->mate);
 	lane->all[lane->all_count++] = pq;
+	if (pq->entering)
+		vine_heir_run_again(lane, pq);
 	/* armed from the start; what came before this is found by this look */
 	if (vine_ring_peek(&pq->sub))
 		vine_lane_activate(lane, pq);
@@ -174,7 +173,8 @@ reserve(struct vine_lane *lane)
 }
 
 int
-vine_lane_add(struct vine_lane *lane, struct vine_pq *pq)
+vine_lane_prepare(struct vine_lane *lane, struct vine_pq *pq,
+		  struct vine_post **post)
 {
 	struct add *a = malloc(sizeof(*a));
 	int rc = a ? reserve(lane) : -ENOMEM;
@@ -186,6 +186,17 @@ vine_lane_add(struct vine_lane *lane, struct vine_pq *pq)
 	a->pq = pq;
 	a->post.fn = add_here;
 	a->post.drop = add_drop;
-	vine_lane_post(lane, &a->post);
+	*post = &a->post;
 	return 0;
+}
+
+int
+vine_lane_add(struct vine_lane *lane, struct vine_pq *pq)
+{
+	struct vine_post *post;
+	int rc = vine_lane_prepare(lane, pq, &post);
+
+	if (rc == 0)
+		vine_lane_post(lane, post);
+	return rc;
 }

@@ -26,10 +26,12 @@ good_name(const char *name, size_t size)
 }
 
 int
-vine_registry_init(struct vine_registry *r, const struct vine_seg *seg)
+vine_registry_init(struct vine_registry *r, const struct vine_seg *seg,
+		   struct vine_keep *keep)
 {
 	memset(r, 0, sizeof(*r));
 	r->seg = seg;
+	r->keep = keep;
 	r->accel_count = seg->layout.accels;
 	r->proc_count = seg->layout.procs;
 	r->accels = calloc(r->accel_count, sizeof(*r->accels));
@@ -48,10 +50,10 @@ vine_registry_init(struct vine_registry *r, const struct vine_seg *seg)
 static void
 proc_free(struct vine_registry *r, struct vine_proc_s *proc)
 {
-	r->code_bytes -= proc->code_size;
 	if (proc->builder && proc->builder->drop)
 		proc->builder->drop(proc->builder->state, proc->ctx);
-	free(proc->code);
+	if (proc->code)
+		vine_registry_code_drop(r, proc->code, proc->code_size);
 	free(proc);
 }
 
@@ -77,20 +79,38 @@ vine_registry_fini(struct vine_registry *r)
 	memset(r, 0, sizeof(*r));
 }
 
-/* Index 0 is never used, so that no handle is 0 or looks like the appliance. */
-static int
-accel_slot(struct vine_registry *r, uint32_t *index, uint32_t *handle)
+static uint32_t
+handle_of(uint32_t index, uint32_t generation)
 {
-	for (uint32_t i = 1; i < r->accel_count; i++) {
-		struct vine_accel_slot *s = &r->accels[i];
+	return index | generation << 16;
+}
 
-		if (atomic_load(&s->word) == 0) {
+/*
+ * A place for an accelerator. A physical one that an earlier appliance offered
+ * has its place again. Index 0 is never used, so that no handle is 0 or looks
+ * like the appliance.
+ */
+static int
+accel_slot(struct vine_registry *r, vine_accel_type_e type, const char *name,
+	   uint32_t *index)
+{
+	uint32_t first = 0;
+
+	for (uint32_t i = r->accel_count; i-- > 1;) {
+		const struct vine_keep_accel *k = &r->keep->accels[i];
+
+		if (atomic_load(&r->accels[i].word))
+			continue;
+		if (k->state == VINE_KEEP_ACCEL_NONE)
+			first = i;
+		if (name && k->state == VINE_KEEP_ACCEL_PHYSICAL &&
+		    k->type == type && strcmp(k->name, name) == 0) {
 			*index = i;
-			*handle = i | (uint32_t)++s->generation << 16;
 			return 0;
 		}
 	}
-	return -ENOSPC;
+	*index = first;
+	return first ? 0 : -ENOSPC;
 }
 
 /* Write an entry of the directory, as the slot is. */
@@ -109,7 +129,8 @@ accel_tell(const struct vine_registry *r, uint32_t index)
 	}
 	arch_store32(&shm->type, a->type);
 	arch_store32(&shm->phys, is_virtual ? a->handle : 0);
-	arch_store32(&shm->session, s->session);
+	arch_store32(&shm->session,
+		     is_virtual ? r->keep->accels[index].slot : 0);
 	arch_store32(&shm->units, a->units);
 	arch_store32(&shm->state, 1);
 	arch_store32(&shm->numa_node, UINT32_MAX);
@@ -141,8 +162,9 @@ vine_registry_add_accel(struct vine_registry *r, vine_accel_type_e type,
 			const struct vine_owner *owner,
 			struct vine_accel_s **out)
 {
+	struct vine_keep_accel *k;
 	struct vine_accel_s *a;
-	uint32_t i, handle;
+	uint32_t i;
 	int rc;
 
 	if (!good_name(name, sizeof(a->name)) || type <= ANY ||
@@ -151,22 +173,28 @@ vine_registry_add_accel(struct vine_registry *r, vine_accel_type_e type,
 	for (a = r->phys; a; a = a->next)
 		if (!a->dropped && strcmp(a->name, name) == 0)
 			return -EEXIST;
-	rc = accel_slot(r, &i, &handle);
+	rc = accel_slot(r, type, name, &i);
 	if (rc)
 		return rc;
 	a = aligned_alloc(64, sizeof(*a));
 	if (a == NULL)
 		return -ENOMEM;
 	memset(a, 0, sizeof(*a));
-	a->handle = handle;
+	k = &r->keep->accels[i];
+	if (k->state == VINE_KEEP_ACCEL_NONE) {
+		k->generation++;
+		k->type = type;
+		strcpy(k->name, name);
+		vine_keep_set(&k->state, VINE_KEEP_ACCEL_PHYSICAL);
+	}
+	a->handle = handle_of(i, k->generation);
 	a->type = type;
 	a->units = units;
 	a->owner = owner;
 	strcpy(a->name, name);
 	a->next = r->phys;
 	r->phys = a;
-	r->accels[i].session = 0;
-	accel_set(r, i, handle, 0, VINE_LEVEL_NORMAL, a);
+	accel_set(r, i, a->handle, 0, VINE_LEVEL_NORMAL, a);
 	*out = a;
 	return 0;
 }
@@ -174,6 +202,7 @@ vine_registry_add_accel(struct vine_registry *r, vine_accel_type_e type,
 static void
 accel_clear(struct vine_registry *r, uint32_t index)
 {
+	vine_keep_set(&r->keep->accels[index].state, VINE_KEEP_ACCEL_NONE);
 	arch_store32(&vine_seg_accel(r->seg, index)->handle, 0);
 	atomic_store(&r->accels[index].word, 0);
 	atomic_fetch_add(&r->changes, 1);
@@ -202,25 +231,42 @@ count_vaccels(struct vine_registry *r, struct vine_accel_s *phys, int by)
 		     phys->vaccels);
 }
 
+/* Make a virtual one known, as the keep says it. */
+static void
+virtual_set(struct vine_registry *r, uint32_t i, struct vine_accel_s *a)
+{
+	const struct vine_keep_accel *k = &r->keep->accels[i];
+
+	accel_set(r, i, handle_of(i, k->generation), k->serial,
+		  (uint32_t)(k->priority + (int)VINE_LEVEL_NORMAL), a);
+	count_vaccels(r, a, 1);
+}
+
 int
 vine_registry_open(struct vine_registry *r, uint32_t phys, uint32_t serial,
 		   uint32_t slot, int priority, uint32_t *handle)
 {
 	struct vine_accel_s *a = vine_registry_accel(r, phys, 0);
+	struct vine_keep_accel *k;
 	uint32_t i;
-	int rc;
 
 	if (a == NULL)
 		return -ENODEV;
 	if (a->handle != phys || priority < -8 || priority > 7)
 		return -EINVAL;
-	rc = accel_slot(r, &i, handle);
-	if (rc)
+	if (accel_slot(r, a->type, NULL, &i) != 0)
 		return -EDQUOT;
-	r->accels[i].session = slot;
-	accel_set(r, i, *handle, serial,
-		  (uint32_t)(priority + (int)VINE_LEVEL_NORMAL), a);
-	count_vaccels(r, a, 1);
+	k = &r->keep->accels[i];
+	k->generation++;
+	k->type = a->type;
+	k->serial = serial;
+	k->slot = slot;
+	k->phys = phys;
+	k->priority = priority;
+	k->task = r->keep->sessions[slot].task;
+	vine_keep_set(&k->state, VINE_KEEP_ACCEL_VIRTUAL);
+	virtual_set(r, i, a);
+	*handle = handle_of(i, k->generation);
 	return 0;
 }
 
@@ -255,7 +301,7 @@ vine_registry_code(struct vine_registry *r, size_t size)
 
 	if (size > r->seg->layout.heap_size - r->code_bytes)
 		return NULL;
-	code = malloc(size ? size : 1);
+	code = vine_keep_code(r->keep, size);
 	if (code)
 		r->code_bytes += size;
 	return code;
@@ -265,29 +311,62 @@ void
 vine_registry_code_drop(struct vine_registry *r, void *code, size_t size)
 {
 	r->code_bytes -= size;
-	free(code);
+	vine_keep_code_drop(r->keep, code, size);
 }
 
-/* Is the name free, and a place? */
+const struct vine_owner *
+vine_registry_builder(const struct vine_registry *r, vine_accel_type_e type)
+{
+	for (struct vine_accel_s *a = r->phys; a; a = a->next)
+		if (a->type == type && !a->dropped && a->owner->build)
+			return a->owner;
+	return NULL;
+}
+
+/*
+ * Is the name free, and a place? What an earlier appliance offered has its
+ * place again.
+ */
 static int
 proc_slot(const struct vine_registry *r, vine_accel_type_e type,
-	  const char *name, uint32_t *index)
+	  const char *name, int built_in, uint32_t *index)
 {
-	uint32_t i = 1;
+	uint32_t first = 0, again = 0;
 
 	if (!good_name(name, sizeof(((struct vine_proc_s *)0)->name)) ||
 	    type >= VINE_ACCEL_TYPES)
 		return -EINVAL;
-	for (uint32_t j = 1; j < r->proc_count; j++) {
-		struct vine_proc_s *p = atomic_load(&r->procs[j].proc);
+	for (uint32_t i = r->proc_count; i-- > 1;) {
+		struct vine_proc_s *p = atomic_load(&r->procs[i].proc);
+		const struct vine_keep_proc *k = &r->keep->procs[i];
 
 		if (p && p->type == type && strcmp(p->name, name) == 0)
 			return -EEXIST;
+		if (p == NULL && k->state == VINE_KEEP_PROC_NONE)
+			first = i;
+		if (p == NULL && k->state == VINE_KEEP_PROC_BUILT_IN &&
+		    built_in && k->type == type && strcmp(k->name, name) == 0)
+			again = i;
 	}
-	while (i < r->proc_count && atomic_load(&r->procs[i].proc))
-		i++;
-	*index = i;
-	return i == r->proc_count ? -ENOSPC : 0;
+	*index = again ? again : first;
+	return *index ? 0 : -ENOSPC;
+}
+
+/* For the next appliance, unless it stands there from the one before. */
+static void
+proc_note(struct vine_registry *r, uint32_t i, const struct vine_proc_s *p)
+{
+	struct vine_keep_proc *k = &r->keep->procs[i];
+
+	if (k->state != VINE_KEEP_PROC_NONE)
+		return;
+	k->generation++;
+	k->type = p->type;
+	k->code = p->code ? (uint64_t)((uint8_t *)p->code - r->keep->code) : 0;
+	k->code_size = p->code_size;
+	strcpy(k->name, p->name);
+	vine_keep_set(&k->state, p->code ? VINE_KEEP_PROC_CODE :
+		      VINE_KEEP_PROC_BUILT_IN);
 }
 
 static void
@@ -313,11 +392,31 @@ proc_set(struct vine_registry *r, uint32_t i, struct vine_proc_s *p)
 {
 	struct vine_proc_slot *s = &r->procs[i];
 
-	p->handle = i | (uint32_t)++s->generation << 16;
+	proc_note(r, i, p);
+	p->handle = handle_of(i, r->keep->procs[i].generation);
 	atomic_store_explicit(&s->proc, p, memory_order_relaxed);
 	/* REG-R2: pairs with REG-A2 in vine_registry_proc(). */
 	atomic_store_explicit(&s->word, p->handle, memory_order_release);
 	proc_tell(r, i);
+}
+
+static struct vine_proc_s *
+proc_make(vine_accel_type_e type, const char *name, void *code, size_t size,
+	  const struct vine_owner *owner, void *ctx)
+{
+	struct vine_proc_s *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->code = code;
+	p->code_size = code ? size : 0;
+	p->type = type;
+	/* code of an application has no owner, but one who made it runnable */
+	p->owner = code ? NULL : owner;
+	p->builder = code ? owner : NULL;
+	p->ctx = ctx;
+	strcpy(p->name, name);
+	return p;
 }
 
 int
@@ -328,21 +427,13 @@ vine_registry_adopt_proc(struct vine_registry *r, vine_accel_type_e type,
 {
 	struct vine_proc_s *p;
 	uint32_t i;
-	int rc = proc_slot(r, type, name, &i);
+	int rc = proc_slot(r, type, name, code == NULL, &i);
 
 	if (rc)
 		return rc;
-	p = calloc(1, sizeof(*p));
+	p = proc_make(type, name, code, size, owner, ctx);
 	if (p == NULL)
 		return -ENOMEM;
-	p->code = code;
-	p->code_size = code ? size : 0;
-	p->type = type;
-	/* code of an application has no owner, but one who made it runnable */
-	p->owner = code ? NULL : owner;
-	p->builder = code ? owner : NULL;
-	p->ctx = ctx;
-	strcpy(p->name, name);
 	proc_set(r, i, p);
 	*out = p;
 	return 0;
@@ -356,13 +447,15 @@ vine_registry_add_proc(struct vine_registry *r, vine_accel_type_e type,
 {
 	uint32_t i;
 	void *copy = NULL;
-	int rc = proc_slot(r, type, name, &i);
+	int rc = proc_slot(r, type, name, code == NULL, &i);
 
 	if (rc == 0 && code) {
 		copy = vine_registry_code(r, size);
 		if (copy == NULL)
 			return -ENOSPC;
-		memcpy(copy, code, size);
+		rc = vine_keep_back(r->keep, copy, size);
+		if (rc == 0)
+			memcpy(copy, code, size);
 	}
 	if (rc == 0)
 		rc = vine_registry_adopt_proc(r, type, name, copy, size, owner,
@@ -370,6 +463,64 @@ vine_registry_add_proc(struct vine_registry *r, vine_accel_type_e type,
 	if (rc && copy)
 		vine_registry_code_drop(r, copy, size);
 	return rc;
+}
+
+/*
+ * An application's code is as it was; whether it can be run is asked anew.
+ * Where it cannot, tasks for it are refused, as for code that never could.
+ */
+static void
+restore_code(struct vine_registry *r, uint32_t i)
+{
+	struct vine_keep_proc *k = &r->keep->procs[i];
+	vine_accel_type_e type = (vine_accel_type_e)k->type;
+	const struct vine_owner *builder = vine_registry_builder(r, type);
+	uint8_t *code = r->keep->code + k->code;
+	struct vine_proc_s *p;
+	void *ctx = NULL;
+
+	if (builder && builder->build(builder->state, k->name, code,
+				      k->code_size, &ctx) != 0)
+		builder = NULL;
+	p = proc_make(type, k->name, code, k->code_size, builder, ctx);
+	if (p) {
+		r->code_bytes += k->code_size;
+		proc_set(r, i, p);
+		return;
+	}
+	if (builder && builder->drop)
+		builder->drop(builder->state, ctx);
+	vine_keep_set(&k->state, VINE_KEEP_PROC_NONE);
+	vine_keep_code_drop(r->keep, code, k->code_size);
+}
+
+void
+vine_registry_restore(struct vine_registry *r)
+{
+	for (uint32_t i = 1; i < r->accel_count; i++) {
+		struct vine_keep_accel *k = &r->keep->accels[i];
+		struct vine_accel_s *a;
+
+		if (k->state == VINE_KEEP_ACCEL_NONE ||
+		    atomic_load(&r->accels[i].word))
+			continue;
+		a = k->state == VINE_KEEP_ACCEL_VIRTUAL ?
+			vine_registry_accel(r, k->phys, 0) : NULL;
+		if (a && a->handle == k->phys)
+			virtual_set(r, i, a);
+		else	/* it, or its physical one, is offered no more */
+			vine_keep_set(&k->state, VINE_KEEP_ACCEL_NONE);
+	}
+	for (uint32_t i = 1; i < r->proc_count; i++) {
+		struct vine_keep_proc *k = &r->keep->procs[i];
+
+		if (atomic_load(&r->procs[i].proc))
+			continue;
+		if (k->state == VINE_KEEP_PROC_CODE)
+			restore_code(r, i);
+		else if (k->state == VINE_KEEP_PROC_BUILT_IN)
+			vine_keep_set(&k->state, VINE_KEEP_PROC_NONE);
+	}
 }
 
 struct vine_proc_s *
@@ -410,6 +561,7 @@ vine_registry_unuse(struct vine_registry *r, struct vine_proc_s *proc,
 	arch_store32(&vine_seg_proc(r->seg, i)->users, proc->users);
 	if (proc->users > 0 || proc->code == NULL)
 		return;
+	vine_keep_set(&r->keep->procs[i].state, VINE_KEEP_PROC_NONE);
 	arch_store32(&vine_seg_proc(r->seg, i)->handle, 0);
 	atomic_store(&r->procs[i].word, 0);
 	atomic_store(&r->procs[i].proc, NULL);

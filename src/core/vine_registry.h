@@ -8,6 +8,10 @@
  * the pipe's lock. Look-ups on the road of a task take no lock: one atomic word
  * a slot says handle and owner. Physical accelerators live as long as the pipe;
  * a procedure that is dropped rests until every lane passed a quiet point.
+ *
+ * Handles, generations and applications' code stand in the keep. What the next
+ * appliance offers by the same type and name has its handle again; what was
+ * applications' comes back by vine_registry_restore.
  */
 #ifndef VINE_REGISTRY_H
 #define VINE_REGISTRY_H
@@ -16,6 +20,7 @@
 #include <stdint.h>
 
 #include "core/vine_accel.h"
+#include "core/vine_keep.h"
 #include "core/vine_proc.h"
 #include "core/vine_sched.h"
 #include "core/vine_seg.h"
@@ -35,18 +40,16 @@ struct vine_accel_slot {
 	_Atomic uint64_t word;	/* handle | session serial << 32; 0: free */
 	_Atomic(struct vine_accel_s *) accel; /* physical, also of a virtual */
 	_Atomic uint8_t level;	/* of its priority, see vine_sched.h */
-	uint16_t generation;
-	uint32_t session;	/* slot; of a virtual one */
 };
 
 struct vine_proc_slot {
 	_Atomic uint64_t word;
 	_Atomic(struct vine_proc_s *) proc;
-	uint16_t generation;
 };
 
 struct vine_registry {
 	const struct vine_seg *seg;
+	struct vine_keep *keep;
 	uint32_t accel_count;
 	uint32_t proc_count;
 	_Atomic uint32_t changes;	/* counts withdrawals: see vine_req.c */
@@ -54,12 +57,15 @@ struct vine_registry {
 	struct vine_proc_slot *procs;
 	struct vine_accel_s *phys;	/* list of all, by next */
 	struct vine_proc_s *resting;	/* dropped, by next */
-	uint64_t code_bytes;		/* of applications, kept here */
+	uint64_t code_bytes;		/* of applications, in the keep */
 	uint32_t told_accel;		/* vine_registry_tell goes on here */
 	uint32_t told_proc;
 };
 
-int vine_registry_init(struct vine_registry *r, const struct vine_seg *seg);
+/* vine_registry_init makes an empty one; the keep lives longer. Returns 0 or
+ * -ENOMEM. */
+int vine_registry_init(struct vine_registry *r, const struct vine_seg *seg,
+		       struct vine_keep *keep);
 void vine_registry_fini(struct vine_registry *r);
 
 /* vine_registry_add_accel: 0, -EINVAL (name), -EEXIST, -ENOSPC, -ENOMEM. */
@@ -94,9 +100,23 @@ int vine_registry_add_proc(struct vine_registry *r, vine_accel_type_e type,
 			   struct vine_proc_s **proc);
 
 /*
- * vine_registry_code makes private memory for an application's code, which
- * counts as all code does: NULL where that would be too much. It is given back
- * by vine_registry_code_drop, or goes to vine_registry_adopt_proc, which is
+ * vine_registry_restore brings back what the keep has of applications: virtual
+ * accelerators whose physical one is there, and procedures with their code.
+ * What of the keep nobody has claimed by then goes. Once, after all that the
+ * appliance offers was added. Under the pipe's lock.
+ */
+void vine_registry_restore(struct vine_registry *r);
+
+/* vine_registry_builder returns who could run an application's code for
+ * accelerators of a type; NULL: nobody. */
+const struct vine_owner *vine_registry_builder(const struct vine_registry *r,
+					       vine_accel_type_e type);
+
+/*
+ * vine_registry_code takes room in the keep for an application's code, which
+ * counts as all code does: NULL where that would be too much. Bytes may be
+ * stored there after vine_keep_back. It is given back by
+ * vine_registry_code_drop, or goes to vine_registry_adopt_proc, which is
  * vine_registry_add_proc without the copy; if that fails the caller keeps it.
  */
 void *vine_registry_code(struct vine_registry *r, size_t size);

@@ -473,6 +473,7 @@ vine_req_answer(struct vine_req *req, enum vine_status status, int error,
 				  req->take);
 	VINE_STOP(complete, req);
 	vine_cring_push(&pq->comp, &comp);
+	vine_journal_answer(&pq->journal, req->cookie, pq->comp.pos);
 	pq->in_flight--;
 	pq->completed++;
 	count(req, status);

@@ -222,7 +222,6 @@ attach(struct vine_session *s)
 		give_up(s);
 		return rc == -EDQUOT || rc == -ENOMEM ? -EUSERS : rc;
 	}
-	s->generation = arch_load64(&s->shm->generation);
 	s->fence = arch_load32(&s->shm->fence);
 	s->same_clock = arch_load32(&vine_seg_header(s->seg)->clock_kind) ==
 		utils_clock_kind_now &&
@@ -298,6 +297,7 @@ session_new(const struct vine_session_opts *o, const struct utils_config *c)
 	s->throttle = (int64_t)utils_config_u64(c, UTILS_KEY_throttle);
 	s->attach_timeout = o && o->attach_timeout ? o->attach_timeout :
 		(int64_t)utils_config_u64(c, UTILS_KEY_attach_timeout);
+	s->restart_wait = (int64_t)utils_config_u64(c, UTILS_KEY_restart_wait);
 	s->glanced = utils_clock_ns();
 	snprintf(s->label, sizeof(s->label), "%s", label);
 	return s;
@@ -474,16 +474,41 @@ vine_session_close(struct vine_session *session)
 	utils_trace_stop();
 }
 
+/* Nobody holds the appliance's lock. Is it away for too long by now? */
+static int
+is_over(struct vine_session *s)
+{
+	uint64_t now = utils_clock_ns(), since = 0;
+
+	/* one that ends in order says so, and comes back to no session; nor
+	 * does one that made the segment for its socket */
+	if (s->restart_wait == 0 || s->seg->peer.sock >= 0 ||
+	    arch_load32(&vine_seg_header(s->seg)->appliance) ==
+	    VINE_APPLIANCE_NONE)
+		return 1;
+	if (atomic_compare_exchange_strong(&s->away, &since, now)) {
+		log_warn("segment %s session %u: the appliance is gone; it "
+			 "waits up to %lld ms for another", s->seg->name,
+			 s->slot, (long long)s->restart_wait / 1000000);
+		return 0;
+	}
+	return now - since >= (uint64_t)s->restart_wait;
+}
+
 /* VINE_STATUS_OK, or with what the tasks of a session that is gone end. */
 static enum vine_status
-look(const struct vine_session *s)
+look(struct vine_session *s)
 {
 	if (arch_load_acquire32(&s->shm->state) != VINE_SESSION_OPEN ||
 	    arch_load64(&s->shm->echo) != s->nonce)
 		return VINE_STATUS_SESSION_LOST;
-	/* an appliance that was killed has not said so */
+	/* an appliance that was killed has not said so, but holds no lock */
 	if (!vine_seg_has_appliance(s->seg))
-		return VINE_STATUS_APPLIANCE_LOST;
+		return is_over(s) ? VINE_STATUS_APPLIANCE_LOST : VINE_STATUS_OK;
+	if (__builtin_expect(atomic_load(&s->away) != 0, 0)) {
+		atomic_store(&s->back, utils_clock_ns());
+		atomic_store(&s->away, 0);
+	}
 	return VINE_STATUS_OK;
 }
 
@@ -544,6 +569,30 @@ done_room(void *arg)
 	return vine_queue_room(q) || q->session->lost;
 }
 
+/* Has the appliance been away lately, or is the session lost? */
+static int
+is_excused(struct vine_session *s)
+{
+	return vine_session_check(s) != 0 || atomic_load(&s->away) ||
+	       utils_clock_ns() - atomic_load(&s->back) <
+	       (uint64_t)s->attach_timeout;
+}
+
+/* Wait for something of the control queue. While the appliance is away the
+ * time does not count: that has a limit of its own. */
+static int
+control_wait(struct vine_session *s, int (*done)(void *arg), void *arg)
+{
+	struct vine_queue *q = s->control;
+	int rc;
+
+	do
+		rc = vine_wait(&q, 1, &q->ladder, done, arg, s->attach_timeout);
+	while (rc == -ETIMEDOUT && is_excused(s));
+	return rc;
+}
+
+/* One try. -ERESTART: the appliance was killed while it was at it. */
 static int
 control(struct vine_session *s, enum vine_ctl op, const uint64_t operand[3],
 	uint64_t *value)
@@ -554,7 +603,7 @@ control(struct vine_session *s, enum vine_ctl op, const uint64_t operand[3],
 	int rc;
 
 	/* full: earlier ones were not answered in time, and may be now */
-	rc = vine_wait(&q, 1, &q->ladder, done_room, q, s->attach_timeout);
+	rc = control_wait(s, done_room, q);
 	if (rc)
 		return rc;
 	if (s->lost)
@@ -567,7 +616,7 @@ control(struct vine_session *s, enum vine_ctl op, const uint64_t operand[3],
 	vine_queue_put(q, task, (uint64_t)op << 32,
 		       vine_desc_w2(0, 0, 0, VINE_DESC_NOSTAMP, 0), 0, body);
 	vine_queue_knock(q, s->fence);
-	rc = vine_wait(&q, 1, &q->ladder, done_task, task, s->attach_timeout);
+	rc = control_wait(s, done_task, task);
 	if (rc == 0 && s->lost)
 		rc = -ECONNRESET;
 	else if (rc == 0 && vine_comp_status(task->how) != VINE_STATUS_OK)
@@ -576,6 +625,26 @@ control(struct vine_session *s, enum vine_ctl op, const uint64_t operand[3],
 	if (rc == 0 && value)
 		*value = task->value;
 	vine_task_unref(task);
+	return rc;
+}
+
+/*
+ * Carry a control task out, as often as appliances are killed at it. What the
+ * one that died had made for it was undone; what it had taken back was not, and
+ * cannot be taken back again: then that was all there was to do.
+ */
+static int
+control_over(struct vine_session *s, enum vine_ctl op,
+	     const uint64_t operand[3], uint64_t *value)
+{
+	int rc = control(s, op, operand, value), again = rc == -ERESTART;
+
+	while (rc == -ERESTART)
+		rc = control(s, op, operand, value);
+	if (again && rc == -EINVAL &&
+	    (op == VINE_CTL_RETURN || op == VINE_CTL_ACCEL_CLOSE ||
+	     op == VINE_CTL_PROC_PUT))
+		return 0;
 	return rc;
 }
 
@@ -595,13 +664,13 @@ vine_session_control(struct vine_session *session, enum vine_ctl op,
 		memcpy(session->mailbox, text,
 		       strnlen(text, VINE_CTL_NAME - 1));
 	}
-	rc = control(session, op, operand, value);
+	rc = control_over(session, op, operand, value);
 	/* memory that was given back is in use by a task until it ends */
 	for (int i = 0; rc == -EAGAIN && i < AGAIN_TRIES; i++) {
 		struct timespec nap = { 0, 500000 };
 
 		nanosleep(&nap, NULL);
-		rc = control(session, op, operand, value);
+		rc = control_over(session, op, operand, value);
 	}
 	pthread_mutex_unlock(&session->ctl_lock);
 	return rc == -EAGAIN ? -ENOMEM : rc;
@@ -691,7 +760,7 @@ vine_session_info(struct vine_session *session, struct vine_session_info *info)
 	info->heap_size = session->seg->layout.heap_size;
 	info->granted = session->heap.granted;
 	info->incarnation = session->seg->incarnation;
-	info->generation = session->generation;
+	info->generation = arch_load64(&session->shm->generation);
 	info->session_id = session->slot;
 	info->queues = session->queue_count;
 	info_quotas(session->shm, info);

@@ -33,17 +33,19 @@ struct vine_session {
 	uint64_t nonce;
 	uint64_t id;		/* unique in this process, never used again */
 	_Atomic uint64_t key;	/* the id; 0 once lost, or in a forked child */
-	uint64_t generation;	/* of the appliance that admitted us */
 	uint32_t slot;
 	uint32_t fence;		/* 1: publish with a real fence */
 	int spin;		/* 1: never sleep */
 	int same_clock;		/* the appliance's ticks are ours */
 	uint64_t forks;		/* vine_fork_count when opened */
 	int64_t attach_timeout;
+	int64_t restart_wait;	/* ns that its appliance may be away */
 	uint32_t weight;
 	int64_t throttle;	/* ns that VineTalk's API waits for memory */
 	uint64_t recycle;	/* bytes of a class that a thread keeps */
 	_Atomic uint32_t lost;	/* enum vine_status once the session is lost */
+	_Atomic uint64_t away;	/* ns: since when it is; 0: it is there */
+	_Atomic uint64_t back;	/* ns: since when it is there again */
 	_Atomic uint64_t glanced; /* ns: when vine_session_glance last looked */
 	_Atomic uint64_t found_late;	/* completions, without a bell */
 	char label[32];
@@ -69,9 +71,10 @@ struct vine_session {
 };
 
 /*
- * vine_session_control carries out a control task and waits for its answer.
- * text (NULL: none) goes into the mailbox. Any thread. Returns 0 and the
- * value, or the task's -errno, -ETIMEDOUT, -ECONNRESET.
+ * vine_session_control carries out a control task and waits for its answer,
+ * also over a restart of the appliance. text (NULL: none) goes into the
+ * mailbox. Any thread. Returns 0 and the value, or the task's -errno,
+ * -ETIMEDOUT, -ECONNRESET.
  */
 int vine_session_control(struct vine_session *session, enum vine_ctl op,
 			 uint64_t a, uint64_t b, uint64_t c, const char *text,
@@ -80,8 +83,8 @@ int vine_session_control(struct vine_session *session, enum vine_ctl op,
 /*
  * vine_session_check looks whether the appliance still has the session. If not
  * the session is lost from then on, and its control tasks end; who waits on a
- * queue ends the tasks of that. Any locks may be held. Returns 0 or
- * -ECONNRESET.
+ * queue ends the tasks of that. An appliance that was killed may be away for
+ * restart_wait before that. Any locks may be held. Returns 0 or -ECONNRESET.
  */
 int vine_session_check(struct vine_session *session);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Target: vine_pipe_init on a segment that an earlier appliance left, by
- * vine_door_take_up: its session slots, its directories of extents, queues,
+ * vine_heir_take_up: its session slots, its directories of extents, queues,
  * accelerators and procedures, ready bits and bells hold anything. The input is
  * what stands where. The next appliance starts, never grants a page twice, and
  * serves a new session.

@@ -58,6 +58,17 @@ appliance_path(char *path, size_t size, const char *file)
 	snprintf(path, size, "%s/%s", appliance_folder, file);
 }
 
+/* appliance_state_dir returns where its appliances keep what outlives them. */
+APPLIANCE_UNUSED static const char *
+appliance_state_dir(void)
+{
+	static char dir[128];
+
+	snprintf(dir, sizeof(dir), "/dev/shm/%s-state",
+		 strrchr(appliance_folder, '/') + 1);
+	return dir;
+}
+
 /* appliance_bin writes the path of a program of the build. */
 APPLIANCE_UNUSED static void
 appliance_bin(char *path, size_t size, const char *program)
@@ -154,9 +165,9 @@ appliance_plan(struct appliance *a, const char *tag, const char *more)
 		 tag);
 	snprintf(a->log, sizeof(a->log), "%s/%s.log", appliance_folder, tag);
 	snprintf(text, sizeof(text),
-		 "shm_file %s\ntrace 0\nworkers 2\ncpu_threads 2\n%s%s",
-		 a->name, more, strstr(more, "control_socket") ? "" :
-		 "control_socket off\n");
+		 "shm_file %s\ntrace 0\nworkers 2\ncpu_threads 2\n"
+		 "state_dir %s\n%s%s", a->name, appliance_state_dir(), more,
+		 strstr(more, "control_socket") ? "" : "control_socket off\n");
 	appliance_write(a->config, text);
 }
 
@@ -309,6 +320,8 @@ appliance_close(void)
 	snprintf(prefix, sizeof(prefix), "%s-",
 		 strrchr(appliance_folder, '/') + 1);
 	appliance_sweep("/dev/shm", prefix);
+	appliance_sweep(appliance_state_dir(), "");
+	rmdir(appliance_state_dir());
 	appliance_sweep(appliance_folder, "");
 	rmdir(appliance_folder);
 }

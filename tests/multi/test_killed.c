@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vined is killed and no other follows: what an application sees of it, in
- * whatever it is at that moment. Nothing may hang, each task ends once, with
+ * vined is killed and no other is waited for: what an application sees of it,
+ * in whatever it is at that moment. Nothing may hang, each task ends once, with
  * appliance_lost, and each later call says that the session is gone.
  *
  * ctest: timeout=300
@@ -63,8 +63,9 @@ attach(const char *more)
 		.attach_timeout = INT64_C(20000000000) };
 	struct vine_session *s = NULL;
 
-	snprintf(text, sizeof(text), "shm_file %s\ntrace 0\n%s",
-		 appliance.name, more);
+	snprintf(text, sizeof(text),
+		 "shm_file %s\ntrace 0\nrestart_wait 0\n%s", appliance.name,
+		 more);
 	ck_assert_int_eq(vine_session_open(&o, &s), 0);
 	return s;
 }
@@ -416,7 +417,8 @@ START_TEST(vinetalks_functions_set_errno)
 
 	start("talk");
 	appliance_path(path, sizeof(path), "talk-app.conf");
-	snprintf(text, sizeof(text), "shm_file %s\ntrace 0\n", appliance.name);
+	snprintf(text, sizeof(text), "shm_file %s\ntrace 0\nrestart_wait 0\n",
+		 appliance.name);
 	appliance_write(path, text);
 	setenv("VINE_CONFIG", path, 1);
 	vine_talk_init();

@@ -12,6 +12,7 @@
 #include "segment_view.h"
 
 static struct appliance appliance;
+static int restart_wait;	/* ms; of each application */
 
 /* Run vined with arguments to its end; returns its exit status. */
 static int
@@ -40,7 +41,8 @@ open_with(const struct appliance *a, int64_t timeout_ms,
 	struct vine_session_opts o = { .size = sizeof(o), .config = text,
 		.attach_timeout = timeout_ms * 1000000 };
 
-	snprintf(text, sizeof(text), "shm_file %s\ntrace 0\n", a->name);
+	snprintf(text, sizeof(text), "shm_file %s\ntrace 0\nrestart_wait %d\n",
+		 a->name, restart_wait);
 	return vine_session_open(&o, s);
 }
 
@@ -180,13 +182,18 @@ START_TEST(a_second_vined_on_a_segment_is_refused_and_the_first_serves_on)
 	struct appliance second;
 	char *argv[] = { "vined", "--config", second.config, NULL };
 	struct vine_session *s;
+	char who[64];
 
 	appliance_start(&appliance, "only", "shm_size 4M\n");
+	snprintf(who, sizeof(who), "another appliance, process %d",
+		 (int)appliance.pid);
 	ck_assert_int_eq(open_on(&appliance, &s), 0);
 	second = appliance;
 	appliance_path(second.log, sizeof(second.log), "second.log");
 	ck_assert_int_eq(vined(&second, argv), 1);
 	ck_assert(appliance_logged(&second, 0, appliance.name));
+	ck_assert_msg(appliance_logged(&second, 0, who), "no line has \"%s\"",
+		      who);
 	ck_assert_int_eq(noop(s), VINE_STATUS_OK);
 	vine_session_close(s);
 	ck_assert_int_eq(open_on(&appliance, &s), 0);
@@ -361,6 +368,7 @@ START_TEST(a_wait_over_a_crash_and_a_restart_ends_with_an_error)
 	vine_task *task;
 	char more[512];
 
+	restart_wait = 60000;
 	appliance_slow(more, sizeof(more), 300);
 	appliance_start(&appliance, "restart", more);
 	ck_assert_int_eq(open_on(&appliance, &s), 0);
@@ -368,9 +376,10 @@ START_TEST(a_wait_over_a_crash_and_a_restart_ends_with_an_error)
 	appliance_nap(20);
 	ck_assert_int_eq(appliance_stop(&appliance, SIGKILL), 128 + SIGKILL);
 	appliance_run(&appliance);
-	ck_assert_int_ge((int)status_of(task), VINE_STATUS_SESSION_CLOSED);
+	ck_assert_int_eq((int)status_of(task), VINE_STATUS_APPLIANCE_LOST);
 	ck_assert_int_eq(open_on(&appliance, &again), 0);
 	ck_assert_int_eq(noop(again), VINE_STATUS_OK);
+	ck_assert_int_eq(noop(s), VINE_STATUS_OK);
 	vine_task_free(task);
 	vine_session_close(s);
 	vine_session_close(again);
@@ -439,8 +448,8 @@ rewrite(const char *more)
 
 	snprintf(text, sizeof(text),
 		 "shm_file %s\ntrace 0\nworkers 2\ncpu_threads 2\n"
-		 "shm_size 4M\ncontrol_socket off\n%s",
-		 appliance.name, more);
+		 "state_dir %s\nshm_size 4M\ncontrol_socket off\n%s",
+		 appliance.name, appliance_state_dir(), more);
 	appliance_write(appliance.config, text);
 }
 

@@ -80,6 +80,9 @@ make_pq(struct proof_world *w, struct proof_queue *q, uint32_t index)
 	pq->index = index;
 	pq->control = 1;
 	pq->added = 1;
+	pq->journal.entries = q->entries;
+	pq->journal.mask = PROOF_PLACES - 1;
+	pq->journal.queue = &q->kept;
 	pq->fence = w->rec.fence;
 	w->lane.all[w->lane.all_count++] = pq;
 	calm(&w->by_index[index], pq);

@@ -36,6 +36,8 @@ struct proof_queue {
 	_Atomic(struct vine_task_s *) flight[PROOF_PLACES];
 	struct vine_queue app;		/* the application's half */
 	struct vine_pq pq;		/* the appliance's */
+	struct vine_keep_queue kept;	/* for the next appliance */
+	uint32_t entries[PROOF_PLACES];	/* of its journal */
 	struct vine_thread owner;
 	struct vine_task_s tasks[PROOF_TASKS];
 	unsigned issued;

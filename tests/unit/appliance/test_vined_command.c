@@ -26,7 +26,7 @@ setup(void)
 	snprintf(text, sizeof(text), "shm_file vine-command-%d\nshm_size 1M\n"
 		 "trace 0\n", (int)getpid());
 	ck_assert_int_eq(utils_config_parse(text, "test", &config), 0);
-	ck_assert_int_eq(vine_pipe_start(config, 1, pipes), 0);
+	ck_assert_int_eq(vine_pipe_start(config, 1, 1, pipes), 0);
 	ck_assert_int_eq(vine_pipe_add_accel(pipes[0], CPU, "\xff\x1b[2J",
 					     &accel), 0);
 	vine_pipe_serve(pipes[0]);

@@ -50,7 +50,7 @@ typedef void (*rig_fn)(struct rig *rig, struct vine_req *req);
 
 struct rig {
 	char name[96];
-	char config[256];
+	char config[384];
 	vine_pipe_s *pipe;
 	vine_accel_s *accel;
 	pthread_t thread;
@@ -150,19 +150,42 @@ rig_name(char name[96])
 	shm_unlink(name);
 }
 
+/* Where the program's appliances keep what outlives them. */
+static RIG_UNUSED const char *
+rig_state_dir(void)
+{
+	static char dir[64];
+
+	snprintf(dir, sizeof(dir), "/dev/shm/vine-test-%d-state", (int)rig_pid);
+	return dir;
+}
+
+static void
+rig_sweep_in(const char *folder, const char *prefix)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *e;
+	char path[512];
+
+	while (dir && (e = readdir(dir)) != NULL) {
+		if (strncmp(e->d_name, prefix, strlen(prefix)) != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+		unlink(path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 static void
 rig_sweep(void)
 {
 	char prefix[64];
-	struct dirent *e;
-	DIR *dir = opendir("/dev/shm");
 
 	snprintf(prefix, sizeof(prefix), "vine-test-%d-", (int)rig_pid);
-	while (dir && (e = readdir(dir)) != NULL)
-		if (strncmp(e->d_name, prefix, strlen(prefix)) == 0)
-			shm_unlink(e->d_name);
-	if (dir)
-		closedir(dir);
+	rig_sweep_in("/dev/shm", prefix);
+	rig_sweep_in(rig_state_dir(), "");
+	rmdir(rig_state_dir());
 }
 
 /* --- procedures --- */
@@ -314,8 +337,9 @@ rig_init(struct rig *rig, uint64_t size, const char *more)
 	pthread_mutex_init(&rig->lock, NULL);
 	rig_name(rig->name);
 	snprintf(rig->config, sizeof(rig->config),
-		 "shm_file %s\nshm_size %llu\ntrace 0\n%s", rig->name,
-		 (unsigned long long)size, more ? more : "");
+		 "shm_file %s\nshm_size %llu\ntrace 0\nstate_dir %s\n%s",
+		 rig->name, (unsigned long long)size, rig_state_dir(),
+		 more ? more : "");
 }
 
 static RIG_UNUSED void

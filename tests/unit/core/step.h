@@ -2,7 +2,7 @@
 /*
  * Step: what code does to a page of the segment, one access after another.
  *
- * The page is closed to the mapping that is watched. Each access faults, is
+ * The page, or several, is closed to the mapping that is watched. Each access faults, is
  * noted, and is then carried out alone (the trap flag), so a test sees loads
  * and stores in their order, and a hook does between two of them what another
  * process may do there, through a mapping of its own. x86-64 only, and not
@@ -40,6 +40,7 @@ struct step {
 
 struct step_watch {
 	uint8_t *page;
+	size_t size;		/* of it, or of several */
 	uintptr_t base;
 	/* called before and after each access; from a signal handler */
 	void (*before)(struct step step);
@@ -59,7 +60,7 @@ step_fault(int sig, siginfo_t *info, void *context)
 	uintptr_t at = (uintptr_t)info->si_addr;
 	struct step_watch *w = &step_watch;
 
-	if (at - (uintptr_t)w->page >= STEP_PAGE) {
+	if (at - (uintptr_t)w->page >= w->size) {
 		signal(sig, SIG_DFL);	/* not ours: again, and die of it */
 		return;
 	}
@@ -69,7 +70,7 @@ step_fault(int sig, siginfo_t *info, void *context)
 		w->seen[w->count++] = w->now;
 	if (w->before)
 		w->before(w->now);
-	mprotect(w->page, STEP_PAGE, PROT_READ | PROT_WRITE);
+	mprotect(w->page, w->size, PROT_READ | PROT_WRITE);
 	regs[REG_EFL] |= STEP_EFL_TRAP;
 }
 
@@ -84,25 +85,35 @@ step_trap(int sig, siginfo_t *info, void *context)
 	if (w->after)
 		w->after(w->now);
 	if (!w->ends)
-		mprotect(w->page, STEP_PAGE, PROT_NONE);
+		mprotect(w->page, w->size, PROT_NONE);
 }
 
-/* Watch the page that `base` is on; offsets count from base. */
+/* Watch whole pages from the one on that `base` is on; offsets count from
+ * base. */
 static RIG_UNUSED void
-step_begin(void *base, void (*before)(struct step), void (*after)(struct step))
+step_begin_pages(void *base, size_t size, void (*before)(struct step),
+		 void (*after)(struct step))
 {
 	struct sigaction act = { .sa_flags = SA_SIGINFO };
 
 	memset(&step_watch, 0, sizeof(step_watch));
 	step_watch.base = (uintptr_t)base;
 	step_watch.page = (uint8_t *)base - (uintptr_t)base % STEP_PAGE;
+	step_watch.size = size;
 	step_watch.before = before;
 	step_watch.after = after;
 	act.sa_sigaction = step_fault;
 	sigaction(SIGSEGV, &act, NULL);
 	act.sa_sigaction = step_trap;
 	sigaction(SIGTRAP, &act, NULL);
-	ck_assert_int_eq(mprotect(step_watch.page, STEP_PAGE, PROT_NONE), 0);
+	ck_assert_int_eq(mprotect(step_watch.page, size, PROT_NONE), 0);
+}
+
+/* Watch the page that `base` is on. */
+static RIG_UNUSED void
+step_begin(void *base, void (*before)(struct step), void (*after)(struct step))
+{
+	step_begin_pages(base, STEP_PAGE, before, after);
 }
 
 /* Watch no more. Where a hook has set `ends` the page may be gone by now. */
@@ -110,7 +121,8 @@ static RIG_UNUSED void
 step_end(void)
 {
 	if (!step_watch.ends)
-		mprotect(step_watch.page, STEP_PAGE, PROT_READ | PROT_WRITE);
+		mprotect(step_watch.page, step_watch.size,
+			 PROT_READ | PROT_WRITE);
 	signal(SIGSEGV, SIG_DFL);
 	signal(SIGTRAP, SIG_DFL);
 	ck_assert_uint_lt(step_watch.count, STEP_MAX);

@@ -448,6 +448,7 @@ lost_door(uint64_t nonce)
 	rig_listen();
 	vine_pipe_exit(rig.pipe);
 	rig_serve_on(&rig);
+	vine_pipe_serve(rig.pipe);
 	ck_assert_int_eq(rig.pipe->recs[SLOT].state, VINE_REC_LOST);
 	check_answer(nonce, VINE_SESSION_LOST);
 	return &rig.pipe->recs[SLOT];

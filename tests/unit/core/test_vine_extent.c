@@ -4,6 +4,7 @@
 #include "core/vine_extent.h"
 
 static struct vine_seg seg;
+static struct vine_keep keep;
 static struct vine_extents x;
 
 static void
@@ -14,7 +15,8 @@ setup_of(uint64_t size)
 	seg.base = mmap(NULL, seg.layout.heap_off, PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(seg.base, MAP_FAILED);
-	ck_assert_int_eq(vine_extents_init(&x, &seg), 0);
+	ck_assert_int_eq(vine_keep_open(&keep, &seg, NULL), 0);
+	ck_assert_int_eq(vine_extents_init(&x, &seg, &keep), 0);
 }
 
 static vine_off_t
@@ -48,6 +50,7 @@ START_TEST(a_session_finds_its_own_bytes_and_no_others)
 	ck_assert_ptr_null(vine_extents_find(&x, 1, seg.layout.size, 1));
 	ck_assert_ptr_null(vine_extents_find(&x, 1, UINT64_MAX, 1));
 	vine_extents_fini(&x);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -61,6 +64,7 @@ START_TEST(two_extents_side_by_side_do_not_join_for_a_reference)
 	ck_assert_uint_eq(b, a + 4096);
 	ck_assert_ptr_null(vine_extents_find(&x, 1, a, 4097));
 	vine_extents_fini(&x);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -96,6 +100,7 @@ START_TEST(bad_grants_claims_and_returns_are_refused)
 					    x.heap_size, 4096), -EINVAL);
 	ck_assert_int_eq(vine_extents_claim(&x, 1, 0, a, 4096), -EBUSY);
 	vine_extents_fini(&x);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -113,6 +118,7 @@ START_TEST(a_returned_extent_rests_until_the_quiet_point)
 	vine_extents_sweep(&x, 11, UINT32_MAX);
 	ck_assert_uint_eq(grant(2, x.heap_size), x.heap_off);
 	vine_extents_fini(&x);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -133,6 +139,7 @@ START_TEST(an_extent_that_a_request_holds_is_not_free)
 	ck_assert_int_eq(vine_extents_claim(&x, 2, 0, a, 4096), 0);
 	ck_assert_ptr_nonnull(vine_extents_find(&x, 2, a, 4096));
 	vine_extents_fini(&x);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -146,6 +153,7 @@ START_TEST(rings_come_from_the_top)
 	ck_assert_uint_eq(ring, x.heap_off + x.heap_size - 4096);
 	ck_assert_uint_eq(data, x.heap_off);
 	vine_extents_fini(&x);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -173,6 +181,7 @@ START_TEST(the_directory_tells_tools_what_is_granted)
 		ck_assert_uint_eq(arch_load64(&vine_seg_extent(&seg, i)->len),
 				  0);
 	vine_extents_fini(&x);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -189,6 +198,7 @@ START_TEST(entries_run_out_before_pages_and_come_back)
 	vine_extents_sweep(&x, 2, UINT32_MAX);
 	ck_assert_uint_eq(grant(2, x.heap_size), x.heap_off);
 	vine_extents_fini(&x);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -243,6 +253,7 @@ START_TEST(random_steps_keep_sessions_apart_and_lose_no_page)
 	ck_assert_uint_eq(x.resting, 0);
 	ck_assert_uint_eq(grant(1, x.heap_size), x.heap_off);
 	vine_extents_fini(&x);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -277,6 +288,7 @@ START_TEST(a_sweep_looks_at_no_more_than_it_is_told)
 	ck_assert_uint_eq(x.use[0].held, 0);
 	ck_assert_uint_eq(x.use[0].resting, 0);
 	vine_extents_fini(&x);
+	vine_keep_close(&keep);
 }
 END_TEST
 

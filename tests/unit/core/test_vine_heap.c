@@ -404,7 +404,7 @@ START_TEST(a_busy_worker_does_not_make_memory_run_out)
 
 	rig_init(&rig, 4 * RIG_MIB, NULL);
 	ck_assert_int_eq(utils_config_parse(rig.config, "test", &config), 0);
-	ck_assert_int_eq(vine_pipe_start(config, 2, &rig.pipe), 0);
+	ck_assert_int_eq(vine_pipe_start(config, 2, 2, &rig.pipe), 0);
 	utils_config_free(config);
 	vine_pipe_serve(rig.pipe);
 	pthread_create(&a, NULL, quick_lane, &rig);

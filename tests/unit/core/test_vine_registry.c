@@ -4,6 +4,7 @@
 #include "core/vine_registry.h"
 
 static struct vine_seg seg;
+static struct vine_keep keep;
 static struct vine_registry r;
 static int dropped;
 
@@ -25,7 +26,8 @@ setup(void)
 	seg.base = mmap(NULL, seg.layout.heap_off, PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(seg.base, MAP_FAILED);
-	ck_assert_int_eq(vine_registry_init(&r, &seg), 0);
+	ck_assert_int_eq(vine_keep_open(&keep, &seg, NULL), 0);
+	ck_assert_int_eq(vine_registry_init(&r, &seg, &keep), 0);
 }
 
 static struct vine_accel_s *
@@ -57,6 +59,7 @@ START_TEST(an_accelerator_is_found_by_its_handle_and_in_the_directory)
 	ck_assert_uint_eq(arch_load32(&shm->type), CPU);
 	ck_assert_mem_eq(shm->name, "one", 4);
 	vine_registry_fini(&r);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -74,6 +77,7 @@ START_TEST(any_handle_a_peer_may_write_is_looked_up_in_bounds)
 		ck_assert_ptr_null(vine_registry_proc(&r, h));
 	}
 	vine_registry_fini(&r);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -113,6 +117,7 @@ START_TEST(names_are_checked_and_unique)
 	ck_assert_int_eq(vine_registry_add_proc(&r, GPU, name, NULL, 0, &owner,
 						NULL, &p), 0);
 	vine_registry_fini(&r);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -131,6 +136,7 @@ START_TEST(a_stale_handle_never_matches_again)
 		ck_assert_int_eq(vine_registry_drop_accel(&r, a), -ENOENT);
 	}
 	vine_registry_fini(&r);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -160,6 +166,7 @@ START_TEST(a_virtual_accelerator_is_its_session_s_alone)
 	ck_assert_uint_eq(arch_load32(&vine_seg_accel(&seg, a->handle &
 						      0xffff)->vaccels), 0);
 	vine_registry_fini(&r);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -191,6 +198,7 @@ START_TEST(a_level_is_that_of_the_session_s_own_accelerator)
 				  VINE_LEVEL_NORMAL);
 	}
 	vine_registry_fini(&r);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -217,6 +225,7 @@ START_TEST(virtual_ones_go_with_their_session_and_with_the_physical_one)
 	ck_assert_int_eq(vine_registry_open(&r, b->handle, 2, 0, 0, &v[0]),
 			 -ENODEV);
 	vine_registry_fini(&r);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -235,6 +244,7 @@ START_TEST(slots_run_out_and_come_back)
 	vine_registry_close_all(&r, 1);
 	ck_assert_int_eq(vine_registry_open(&r, a->handle, 1, 0, 0, &v[0]), 0);
 	vine_registry_fini(&r);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -271,6 +281,7 @@ START_TEST(code_without_users_rests_and_is_dropped_once)
 	vine_registry_sweep(&r, 6);
 	ck_assert_int_eq(dropped, 1);
 	vine_registry_fini(&r);
+	vine_keep_close(&keep);
 	ck_assert_int_eq(dropped, 1);
 }
 END_TEST
@@ -286,6 +297,7 @@ START_TEST(a_built_in_procedure_stays_without_users)
 	vine_registry_unuse(&r, p, 1);
 	ck_assert_ptr_eq(vine_registry_proc(&r, p->handle), p);
 	vine_registry_fini(&r);
+	vine_keep_close(&keep);
 }
 END_TEST
 
@@ -304,6 +316,7 @@ START_TEST(the_procedure_table_runs_out)
 	ck_assert_int_eq(vine_registry_add_proc(&r, CPU, "more", NULL, 0,
 						&owner, NULL, &p), -ENOSPC);
 	vine_registry_fini(&r);
+	vine_keep_close(&keep);
 }
 END_TEST
 
