@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/vine_ctl.h"
 #include "core/vine_door.h"
@@ -479,6 +480,16 @@ door_left(const struct vine_lane *lane, uint64_t now)
 	return since < wait ? wait - since : 0;
 }
 
+/* Not the time that we were off the cpu: nobody has that from us. */
+static uint64_t
+thread_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 /*
  * Somebody knocked, or it is time to look for the dead. Anybody can knock, and
  * it costs a look at every slot: each time that it was in vain the next look is
@@ -489,10 +500,11 @@ static uint32_t
 answer_door(struct vine_lane *lane)
 {
 	const uint64_t least = VINE_DOOR_MIN_US * UINT64_C(1000);
-	uint64_t now = utils_clock_ns();
+	uint64_t now = utils_clock_ns(), from;
 
 	if (door_left(lane, now))
 		return 0;
+	from = thread_ns();
 	lane->knocked = 0;
 	if (vine_door_answer(lane->pipe) || lane->door_wait < least ||
 	    now - lane->last_door > VINE_REAP_MS * UINT64_C(1000000))
@@ -503,8 +515,7 @@ answer_door(struct vine_lane *lane)
 		lane->pipe->reaping = vine_door_reap(lane->pipe);
 	lane->knocked |= lane->pipe->reaping;
 	lane->last_door = utils_clock_ns();
-	lane->door_rest = (lane->last_door - now) * VINE_DOOR_SHARE;
-	/* or we were off the cpu */
+	lane->door_rest = (thread_ns() - from) * VINE_DOOR_SHARE;
 	if (lane->door_rest > VINE_REAP_MS * UINT64_C(1000000))
 		lane->door_rest = VINE_REAP_MS * UINT64_C(1000000);
 	return 1;
