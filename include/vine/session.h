@@ -129,7 +129,7 @@ struct vine_session_info {
 	uint64_t heap_size;	/* bytes of the segment that can hold data */
 	uint64_t granted;	/* bytes of extents this session holds */
 	uint64_t incarnation;	/* random, of the segment's initialisation */
-	uint64_t generation;	/* of the appliance */
+	uint64_t generation;	/* of the appliance; grows with a restart */
 	uint32_t session_id;	/* slot index in the segment */
 	uint32_t queues;	/* queues this session holds */
 	/* as the appliance counts */

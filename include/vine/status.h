@@ -3,7 +3,7 @@
  * Status: how a task ended, in numbers that are part of the segment format.
  *
  * The numbers are grouped by the largest thing that the failure ended: the
- * task, its accelerator, its session, the whole segment. They never change
+ * task, its accelerator, its session, the appliance. They never change
  * meaning; new ones are added at the end of a group.
  */
 #ifndef VINE_STATUS_H
@@ -35,7 +35,8 @@ enum vine_status {
 	VINE_STATUS_SESSION_CLOSED = 80, /* closed while the task was pending */
 	VINE_STATUS_SESSION_LOST = 81,	/* ended by the appliance */
 
-	/* the segment, or the appliance behind it, is gone */
+	/* the appliance was killed while it had the task: it was carried out,
+	 * or in part, or not; the session may go on with the next one */
 	VINE_STATUS_APPLIANCE_LOST = 112,
 };
 

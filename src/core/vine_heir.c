@@ -17,7 +17,7 @@
 #include "core/vine_pipe.h"
 #include "utils/utils_log.h"
 
-/* --- settle --------------------------------------------------------------- */
+/* --- settle -------------------------------------------------------------- */
 
 /* Is the session's control queue that of its record? */
 static int
@@ -121,7 +121,7 @@ vine_heir_settle(struct vine_pipe_s *pipe)
 	return lanes;
 }
 
-/* --- take up --------------------------------------------------------------- */
+/* --- take up ------------------------------------------------------------- */
 
 static void
 take_up_session(struct vine_pipe_s *pipe, struct vine_rec *rec)
@@ -258,7 +258,8 @@ find_lost(struct vine_pipe_s *pipe)
 		struct vine_rec *rec = &pipe->recs[i];
 
 		/* OPEN where the appliance was killed, LOST where it left */
-		if (rec->state != VINE_REC_NONE || arch_load32(&s->claim) == 0 ||
+		if (rec->state != VINE_REC_NONE ||
+		    arch_load32(&s->claim) == 0 ||
 		    (state != VINE_SESSION_OPEN && state != VINE_SESSION_LOST))
 			continue;
 		rec->state = VINE_REC_LOST;
@@ -319,7 +320,7 @@ vine_heir_take_up(struct vine_pipe_s *pipe)
 	return 0;
 }
 
-/* --- enter ---------------------------------------------------------------- */
+/* --- enter --------------------------------------------------------------- */
 
 /* Which procedures the session has, by its bitmap. */
 static void

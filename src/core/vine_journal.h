@@ -31,8 +31,8 @@
 
 struct vine_journal {
 	uint32_t *entries;	/* by place; 0: none */
-	uint32_t mask;
 	struct vine_keep_queue *queue;
+	uint32_t mask;
 	struct vine_keep_desc *descs;	/* by place */
 	struct vine_keep *keep;
 };

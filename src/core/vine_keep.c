@@ -29,7 +29,7 @@
 #include "utils/utils_config.h"
 #include "utils/utils_log.h"
 
-#define KEEP_MAGIC UINT64_C(0x504545454b4e4956)	/* "VINKEEEP" in memory */
+#define KEEP_MAGIC UINT64_C(0x5045454b454e4956)	/* "VINEKEEP" */
 #define KEEP_VERSION 1u
 #define TMPFS_MAGIC 0x01021994
 #define OPEN_TRIES 10
@@ -680,11 +680,13 @@ vine_keep_unback(struct vine_keep *keep, const void *at, uint64_t len)
 {
 	uint64_t off = (uint64_t)((const uint8_t *)at - keep->base);
 
+	/* where that cannot be done they stay, and are used again */
 	if (keep->fd < 0)
-		madvise(keep->base + off, len, MADV_DONTNEED);
+		(void)madvise(keep->base + off, len, MADV_DONTNEED);
 	else if (fallocate(keep->fd, FALLOC_FL_PUNCH_HOLE |
 			   FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) != 0)
-		memset(keep->base + off, 0, len);
+		log_debug("%s keeps %llu bytes: %s", keep->path,
+			  (unsigned long long)len, strerror(errno));
 }
 
 uint8_t *
@@ -705,5 +707,6 @@ vine_keep_code_drop(struct vine_keep *keep, const uint8_t *code, uint64_t size)
 
 	vine_keep_unback(keep, code, (uint64_t)n * VINE_PAGE);
 	vine_runs_free(&keep->code_runs,
-		       (uint32_t)((uint64_t)(code - keep->code) / VINE_PAGE), n);
+		       (uint32_t)((uint64_t)(code - keep->code) / VINE_PAGE),
+		       n);
 }

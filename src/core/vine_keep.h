@@ -197,9 +197,9 @@ pid_t vine_keep_holder(const struct vine_seg *seg,
 
 /*
  * vine_keep_back makes sure that memory is behind some bytes of the keep, so
- * that a store cannot fail; vine_keep_unback gives whole pages of it back, and
- * they read as zeros. May take as long as clearing the pages. Returns 0 or
- * -ENOMEM.
+ * that a store cannot fail; vine_keep_unback gives whole pages of it back, whose
+ * content nobody needs any more. May take as long as clearing the pages. Returns
+ * 0 or -ENOMEM.
  */
 int vine_keep_back(struct vine_keep *keep, const void *at, uint64_t len);
 void vine_keep_unback(struct vine_keep *keep, const void *at, uint64_t len);

@@ -64,7 +64,6 @@ struct vine_pq {
 	struct vine_ring sub;
 	struct vine_cring comp;
 	struct vine_queue_shm *shm;
-	struct vine_journal journal;	/* of it, for the next appliance */
 	struct vine_lane *lane;
 	struct vine_rec *rec;		/* its session */
 	uint32_t serial;		/* of its session */
@@ -77,6 +76,7 @@ struct vine_pq {
 	uint32_t skip;			/* looks to leave out, see visit() */
 	uint32_t active;
 	uint32_t at;			/* in lane->active, while it is empty */
+	struct vine_journal journal;	/* of it, for the next appliance */
 	struct vine_share *share;	/* of its session in this lane */
 	struct vine_sched_item item;
 	struct vine_way way;

@@ -5,12 +5,14 @@
  * Follows src/core/vine_session.c (claim, introduce, knock, await_answer,
  * unclaim, attach, detach), vine_door.c (look_at, rec_open, admit, rec_close,
  * vine_door_finish, end_lost, free_claim, reap_claim, vine_door_reap,
- * vine_door_take_up, answer) and the byte locks of arch/shm/arch_shm.c. Each
- * application attaches and detaches TRIES times, with a fresh nonce.
+ * vine_door_say), vine_heir.c (find_lost) and the byte locks of
+ * arch/shm/arch_shm.c. Each application attaches and detaches TRIES times, with
+ * a fresh nonce.
  * Application 0 may give up waiting at any time and may die at any step. With
- * RESTART the appliance is killed once, at any step, and another takes up what
- * it left; then application 0 dies only with DEATH, which takes half a minute,
- * so it is not in models.def. The slot is a leftover of an orderly life from
+ * RESTART the appliance is killed once, at any step, and another that has no
+ * keep of it takes the segment up: a session is lost. Then application 0 dies
+ * only with DEATH, which takes half a minute, so it is not in models.def. The
+ * slot is a leftover of an orderly life from
  * the start.
  *
  * Stores are seen in program order here: that is what DOOR-R1 and DOOR-R2 are
@@ -403,7 +405,7 @@ proctype appliance()
 		rec_nonce = 0;
 		dead = 0
 	};
-	/* vine_door_take_up() */
+	/* vine_heir_take_up() */
 	if
 	:: claim != 0 && (state == OPEN || state == LOST) ->
 		rec_nonce = nonce;
