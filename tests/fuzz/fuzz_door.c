@@ -135,7 +135,7 @@ check_recs(const struct fuzz_pipe *f)
 		if (rec->state == VINE_REC_NONE ||
 		    rec->state == VINE_REC_CLOSED)
 			fuzz_check(rec->queues == 0 && rec->vaccels == 0 &&
-				   !rec->code && !rec->proc_refs);
+				   rec->procs == 0 && rec->code == 0);
 	}
 	fuzz_check(open == p->recs_open);
 }
