@@ -236,6 +236,52 @@ attach(struct vine_session *s)
 	return rc;
 }
 
+/* Nobody holds the appliance's lock. Is it away for too long by now? */
+static int
+is_over(struct vine_session *s)
+{
+	uint64_t now = utils_clock_ns(), since = 0;
+
+	/* one that ends in order says so, and comes back to no session; nor
+	 * does one that made the segment for its socket */
+	if (s->restart_wait == 0 || s->seg->peer.sock >= 0 ||
+	    arch_load32(&vine_seg_header(s->seg)->appliance) ==
+	    VINE_APPLIANCE_NONE)
+		return 1;
+	if (atomic_compare_exchange_strong(&s->away, &since, now)) {
+		log_warn("segment %s session %u: the appliance is gone; it "
+			 "waits up to %lld ms for another", s->seg->name,
+			 s->slot, (long long)s->restart_wait / 1000000);
+		return 0;
+	}
+	return now - since >= (uint64_t)s->restart_wait;
+}
+
+/* VINE_STATUS_OK, or with what the tasks of a session that is gone end. */
+static enum vine_status
+look(struct vine_session *s)
+{
+	if (arch_load_acquire32(&s->shm->state) != VINE_SESSION_OPEN ||
+	    arch_load64(&s->shm->echo) != s->nonce)
+		return VINE_STATUS_SESSION_LOST;
+	/* an appliance that was killed has not said so, but holds no lock */
+	if (!vine_seg_has_appliance(s->seg))
+		return is_over(s) ? VINE_STATUS_APPLIANCE_LOST : VINE_STATUS_OK;
+	if (__builtin_expect(atomic_load(&s->away) != 0, 0)) {
+		atomic_store(&s->back, utils_clock_ns());
+		atomic_store(&s->away, 0);
+	}
+	return VINE_STATUS_OK;
+}
+
+/* Was the appliance killed, and may another come? */
+static int
+is_away(struct vine_session *s)
+{
+	return s->lost == 0 && look(s) == VINE_STATUS_OK &&
+		atomic_load(&s->away) != 0;
+}
+
 static int
 detach(struct vine_session *s)
 {
@@ -245,7 +291,7 @@ detach(struct vine_session *s)
 	knock(s, VINE_REQUEST_DETACH);
 	while (rc == -ETIMEDOUT &&
 	       utils_clock_ns() - start < (uint64_t)s->attach_timeout &&
-	       is_served(s->seg))
+	       (is_served(s->seg) || is_away(s)))
 		rc = await_answer(s, s->lost ? VINE_SESSION_LOST :
 				  VINE_SESSION_OPEN, utils_clock_ns(),
 				  200000000);
@@ -472,44 +518,6 @@ vine_session_close(struct vine_session *session)
 	session_free(session);
 	UTILS_TRACE_END(t, vine_session_close, 0, session);
 	utils_trace_stop();
-}
-
-/* Nobody holds the appliance's lock. Is it away for too long by now? */
-static int
-is_over(struct vine_session *s)
-{
-	uint64_t now = utils_clock_ns(), since = 0;
-
-	/* one that ends in order says so, and comes back to no session; nor
-	 * does one that made the segment for its socket */
-	if (s->restart_wait == 0 || s->seg->peer.sock >= 0 ||
-	    arch_load32(&vine_seg_header(s->seg)->appliance) ==
-	    VINE_APPLIANCE_NONE)
-		return 1;
-	if (atomic_compare_exchange_strong(&s->away, &since, now)) {
-		log_warn("segment %s session %u: the appliance is gone; it "
-			 "waits up to %lld ms for another", s->seg->name,
-			 s->slot, (long long)s->restart_wait / 1000000);
-		return 0;
-	}
-	return now - since >= (uint64_t)s->restart_wait;
-}
-
-/* VINE_STATUS_OK, or with what the tasks of a session that is gone end. */
-static enum vine_status
-look(struct vine_session *s)
-{
-	if (arch_load_acquire32(&s->shm->state) != VINE_SESSION_OPEN ||
-	    arch_load64(&s->shm->echo) != s->nonce)
-		return VINE_STATUS_SESSION_LOST;
-	/* an appliance that was killed has not said so, but holds no lock */
-	if (!vine_seg_has_appliance(s->seg))
-		return is_over(s) ? VINE_STATUS_APPLIANCE_LOST : VINE_STATUS_OK;
-	if (__builtin_expect(atomic_load(&s->away) != 0, 0)) {
-		atomic_store(&s->back, utils_clock_ns());
-		atomic_store(&s->away, 0);
-	}
-	return VINE_STATUS_OK;
 }
 
 int

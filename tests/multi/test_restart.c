@@ -105,6 +105,21 @@ restart(void)
 	appliance_run(&appliance);
 }
 
+/* Kill it, and some that take it up before they serve. */
+static void
+restart_roughly(uint64_t random)
+{
+	char *argv[] = { "vined", "--config", appliance.config, NULL };
+
+	kill_it();
+	for (; random & 1; random >>= 1) {
+		appliance_spawn(&appliance, argv);
+		appliance_nap((long)(random >> 8) % 60);
+		kill_it();
+	}
+	appliance_run(&appliance);
+}
+
 static struct vine_session *
 attach_with(const char *wait, const char *more)
 {
@@ -356,7 +371,7 @@ START_TEST(work_goes_on_over_restarts_at_any_instant)
 	end = appliance_now() + how_long_ms();
 	while (restarts < 15 || appliance_now() < end) {
 		appliance_nap((long)(random_of(&seed) % 40));
-		restart();
+		restart_roughly(random_of(&seed));
 		restarts++;
 	}
 	appliance_nap(100);
@@ -465,7 +480,7 @@ START_TEST(calls_in_progress_come_back_with_their_result)
 						s), 0);
 	for (int i = 0; i < 15; i++) {
 		appliance_nap((long)(random_of(&seed) % 40));
-		restart();
+		restart_roughly(random_of(&seed));
 	}
 	calls_stop = 1;
 	for (int i = 0; i < N; i++)
@@ -663,6 +678,57 @@ START_TEST(handles_data_and_code_are_valid_afterwards)
 	for (int i = 0; i < 4; i++)
 		if (i != 1)
 			ck_assert_int_eq(vine_accel_close(v[i]), 0);
+	vine_session_close(s);
+	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
+}
+END_TEST
+
+/* Code that the operator lets applications bring is built again. */
+START_TEST(code_of_applications_runs_afterwards)
+{
+	static char code[1 << 20];
+	const char *tree = getenv("VINE_SRC_DIR"), *cc = getenv("CC");
+	char source[256], object[256], text[2048];
+	struct vine_task_opts o;
+	struct vine_session *s;
+	struct vine_task_result r = { .size = sizeof(r) };
+	FILE *file;
+	size_t size;
+
+	appliance_path(source, sizeof(source), "own.c");
+	appliance_path(object, sizeof(object), "own.so");
+	appliance_write(source,
+		"#include <vine/kernel.h>\n"
+		"static int own(struct vine_kernel_call *call)\n"
+		"{\n"
+		"	call->value = 4711;\n"
+		"	return 0;\n"
+		"}\n"
+		"static const struct vine_kernel k = { \"own\", own, 0, 0 };\n"
+		"const struct vine_kernel_table vine_kernels =\n"
+		"	{ VINE_KERNEL_ABI, 1, &k };\n");
+	snprintf(text, sizeof(text), "%s -shared -fPIC -I'%s/include' "
+		 "-o '%s' '%s'", cc ? cc : "cc", tree ? tree : ".", object,
+		 source);
+	ck_assert_int_eq(system(text), 0);
+	file = fopen(object, "r");
+	ck_assert_ptr_nonnull(file);
+	size = fread(code, 1, sizeof(code), file);
+	fclose(file);
+	start("own", "shm_size 8M\ncpu_app_code 1\n");
+	s = attach();
+	o = opts_of(s, "tally");
+	ck_assert_int_eq(vine_proc_add(s, CPU, "own", code, size, &o.proc), 0);
+	for (int i = 0; i < 3; i++) {
+		vine_task *task;
+
+		ck_assert_int_eq(vine_task_issue_opts(&o, &task), 0);
+		ck_assert_int_eq(status_of(task), VINE_STATUS_OK);
+		ck_assert_int_eq(vine_task_result(task, &r), 0);
+		ck_assert_uint_eq(r.value, 4711);
+		vine_task_free(task);
+		restart();
+	}
 	vine_session_close(s);
 	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
 }
@@ -900,6 +966,7 @@ main(void)
 		waits_go_on_and_what_was_not_taken_is_carried_out);
 	tcase_add_test(tcase, the_descriptor_stays_quiet_while_vined_is_away);
 	tcase_add_test(tcase, handles_data_and_code_are_valid_afterwards);
+	tcase_add_test(tcase, code_of_applications_runs_afterwards);
 	tcase_add_test(tcase, tasks_that_may_be_run_again_are);
 	tcase_add_test(tcase, an_orderly_end_is_the_sessions_end_at_once);
 	tcase_add_test(tcase, who_waits_long_enough_has_lost_its_appliance);
