@@ -15,7 +15,7 @@ static struct vine_journal j;
 static struct vine_desc_shm sub_slots[SLOTS];
 static struct vine_comp_shm comp_slots[2 * SLOTS];
 static struct vine_ring sub = { sub_slots, SLOTS - 1, 0 };
-static struct vine_cring comp = { comp_slots, 2 * SLOTS - 1, 0 };
+static RIG_UNUSED struct vine_cring comp = { comp_slots, 2 * SLOTS - 1, 0 };
 
 static void
 setup(void)
@@ -43,7 +43,7 @@ task(uint32_t place, uint32_t pos, uint32_t flags)
 	return d;
 }
 
-static void
+static RIG_UNUSED void
 push(const struct vine_desc *d)
 {
 	struct vine_ring end = sub;
