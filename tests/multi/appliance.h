@@ -62,7 +62,7 @@ appliance_path(char *path, size_t size, const char *file)
 APPLIANCE_UNUSED static const char *
 appliance_state_dir(void)
 {
-	static char dir[192];
+	static char dir[256];
 
 	snprintf(dir, sizeof(dir), "/dev/shm/%s-state",
 		 strrchr(appliance_folder, '/') + 1);
