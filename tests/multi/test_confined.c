@@ -25,7 +25,8 @@ attach_to(const char *segment)
 		.attach_timeout = INT64_C(20000000000) };
 	struct vine_session *s = NULL;
 
-	snprintf(text, sizeof(text), "shm_file %s\ntrace 0\n", segment);
+	snprintf(text, sizeof(text), "shm_file %s\ntrace 0\n"
+		 "restart_wait 0\n", segment);
 	ck_assert_int_eq(vine_session_open(&o, &s), 0);
 	return s;
 }
