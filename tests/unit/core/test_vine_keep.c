@@ -218,7 +218,8 @@ START_TEST(garbage_is_refused_or_harmless)
 				ck_assert_uint_lt(keep.queues[i].slot,
 						  seg.layout.sessions);
 		if (keep.found)		/* to begin anew */
-			memset(words, 0, keep.fixed - VINE_PAGE);
+			memset(keep.base + VINE_PAGE, 0,
+			       keep.fixed - VINE_PAGE);
 	}
 	teardown();
 }
