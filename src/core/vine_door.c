@@ -12,6 +12,7 @@
 #include "arch/shm/arch_shm.h"
 #include "core/vine_door.h"
 #include "core/vine_pipe.h"
+#include "utils/utils_clock.h"
 #include "utils/utils_log.h"
 
 #define STRIKES 3u	/* looks that an abandoned claim outlives */
@@ -209,6 +210,19 @@ serial_new(struct vine_pipe_s *pipe)
 	return serial;
 }
 
+/* How it says that it lives: by a lock, or by its heartbeat. */
+static void
+read_life(struct vine_pipe_s *pipe, struct vine_rec *rec)
+{
+	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
+	uint32_t flags = arch_load32(&s->flags);
+
+	rec->beats = (flags & VINE_SESSION_F_BEATS) != 0;
+	rec->mute = (flags & VINE_SESSION_F_MUTE) != 0;
+	rec->beat = arch_load64(&s->heartbeat);
+	rec->beat_at = utils_clock_ns();
+}
+
 static int
 rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 {
@@ -246,6 +260,8 @@ rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 	rec->control = (uint32_t)q;
 	rec->state = VINE_REC_OPEN;
 	pipe->recs_open++;
+	read_life(pipe, rec);
+	atomic_fetch_add(&pipe->mutes, rec->mute);
 	arch_store32(&s->queue, rec->control);
 	arch_store32(&s->fence, rec->fence);
 	arch_store64(&s->mailbox, rec->mailbox);
@@ -357,19 +373,22 @@ rec_close(struct vine_pipe_s *pipe, struct vine_rec *rec, int dead)
 
 /*
  * Clear the claim of a session that is gone. With the lock in our hand nobody
- * else can take the slot for his; he looks at the claim again once he has it.
- * Where somebody has the lock the slot was given back and is another's by now,
- * or a peer that has hung up is not quite gone. Returns whether it is clear.
+ * of this machine can take the slot for his; he looks at the claim again once
+ * he has it. Where somebody has the lock the slot was given back and is
+ * another's by now, or a peer that has hung up is not quite gone. Returns
+ * whether it is clear.
  */
 static int
 free_claim(struct vine_pipe_s *pipe, uint32_t slot)
 {
-	uint32_t byte = ARCH_SHM_BYTE_SESSION + slot;
+	le32_t *claim = &vine_seg_session(pipe->seg, slot)->claim;
+	uint32_t byte = ARCH_SHM_BYTE_SESSION + slot, tag = arch_load32(claim);
 
-	if (arch_shm_lock(pipe->seg->fd, byte, 0) != 0)
+	if (pipe->seg->fd >= 0 && arch_shm_lock(pipe->seg->fd, byte, 0) != 0)
 		return 0;
-	arch_store32(&vine_seg_session(pipe->seg, slot)->claim, 0);
-	arch_shm_unlock(pipe->seg->fd, byte);
+	arch_cas32(claim, tag, 0);
+	if (pipe->seg->fd >= 0)
+		arch_shm_unlock(pipe->seg->fd, byte);
 	return 1;
 }
 
@@ -393,12 +412,14 @@ vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 	vine_extents_return_all(&pipe->extents, VINE_SERIAL_RING(rec->serial),
 				epoch);
 	rec_free(rec);
+	rec->beats = 0;
 	rec->queues = 0;
 	rec->vaccels = 0;
 	rec->procs = 0;
 	rec->code = 0;
 	vine_door_tell(pipe, rec);
 	pipe->recs_open--;
+	atomic_fetch_sub(&pipe->mutes, rec->mute);
 	vine_lane_count(lane, rec->dead ? VINE_COUNT_SESSIONS_REAPED :
 			VINE_COUNT_SESSIONS_CLOSED, 1);
 	log_debug("segment %s session %u %s", pipe->seg->name, rec->slot,
@@ -493,17 +514,42 @@ static void
 reap_claim(struct vine_pipe_s *pipe, struct vine_rec *rec)
 {
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
+	uint32_t claim = arch_load32(&s->claim);
 
-	if (arch_load32(&s->claim) == 0 || ++rec->strikes < STRIKES)
+	if (claim != rec->claim)	/* without a lock, perhaps another's */
+		rec->strikes = 0;
+	rec->claim = claim;
+	if (claim == 0 || ++rec->strikes < STRIKES)
 		return;
 	rec->strikes = 0;
 	free_claim(pipe, rec->slot);
 }
 
+/* Does a session that we know live? By its heartbeat, or by its lock; of the
+ * program's own memory nobody knows. */
+static int
+is_alive(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t now)
+{
+	uint64_t beat;
+
+	if (!rec->beats)
+		return pipe->seg->fd < 0 ? !pipe->seg->far :
+			arch_shm_locked(pipe->seg->fd,
+					ARCH_SHM_BYTE_SESSION + rec->slot);
+	beat = arch_load64(&vine_seg_session(pipe->seg, rec->slot)->heartbeat);
+	if (beat != rec->beat) {
+		rec->beat = beat;
+		rec->beat_at = now;
+	}
+	return now - rec->beat_at < pipe->seg->lease;
+}
+
 void
 vine_door_reap(struct vine_pipe_s *pipe)
 {
-	if (pipe->seg->fd < 0)
+	uint64_t now = utils_clock_ns();
+
+	if (pipe->seg->fd < 0 && !pipe->seg->far)
 		return;
 	pthread_mutex_lock(&pipe->lock);
 	for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++) {
@@ -512,7 +558,7 @@ vine_door_reap(struct vine_pipe_s *pipe)
 		if (rec->state == VINE_REC_NONE &&
 		    arch_load32(&vine_seg_session(pipe->seg, i)->claim) == 0)
 			continue;
-		if (arch_shm_locked(pipe->seg->fd, ARCH_SHM_BYTE_SESSION + i)) {
+		if (is_alive(pipe, rec, now)) {
 			rec->strikes = 0;
 			continue;
 		}
@@ -604,6 +650,7 @@ vine_door_take_up(struct vine_pipe_s *pipe)
 		rec->state = VINE_REC_LOST;
 		rec->serial = serial_new(pipe);
 		rec->nonce = arch_load64(&s->nonce);
+		read_life(pipe, rec);
 		lost++;
 	}
 	take_up_extents(pipe);

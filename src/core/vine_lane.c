@@ -31,6 +31,8 @@ vine_lane_init(struct vine_lane *lane, struct vine_pipe_s *pipe,
 	lane->pipe = pipe;
 	lane->index = index;
 	vine_ready_bind(pipe->seg, index, &lane->ready);
+	if (pipe->seg->far)	/* its threads ring each other all the same */
+		lane->ready.ring = arch_bell_of_word(&lane->own_bell);
 	vine_sched_init(&lane->sched);
 	utils_list_init(&lane->parked);
 	lane->task_ticks = utils_clock_from_ns(VINE_TASK_NS);
@@ -704,6 +706,22 @@ has_work(struct vine_lane *lane)
 	return 0;
 }
 
+/*
+ * How long a lane may sleep for those who cannot wake it: a nap, twice as long
+ * each time that there was nothing.
+ */
+static uint64_t
+nap_ns(const struct vine_lane *lane)
+{
+	uint64_t us = (uint64_t)VINE_NAP_MIN_US << (lane->naps < 16 ?
+						    lane->naps : 16);
+
+	if (atomic_load_explicit(&lane->pipe->mutes,
+				 memory_order_relaxed) == 0)
+		return UINT64_MAX;
+	return (us < VINE_NAP_MAX_US ? us : VINE_NAP_MAX_US) * 1000;
+}
+
 int
 vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
 	      uint64_t *limit_ns)
@@ -716,8 +734,8 @@ vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
 	if (find_late(lane, UINT32_MAX) || due <= now)
 		return 0;
 	vine_pipe_publish(lane->pipe);
-	seen->word = &bell->word;
-	seen->seen = arch_load32(&bell->word);
+	seen->word = lane->ready.ring.word;
+	seen->seen = arch_bell_look(&lane->ready.ring);
 	for (uint32_t i = 0; i < lane->active_count; i++) {
 		if (lane->active[i]->taken != lane->active[i]->sub.pos)
 			publish_taken(lane->active[i]);
@@ -735,6 +753,8 @@ vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
 		vine_lane_deactivate(lane, lane->active[0]);
 	}
 	*limit_ns = due - now;
+	if (nap_ns(lane) < *limit_ns)
+		*limit_ns = nap_ns(lane);
 	if (lane->knocked && door_left(lane, now) < *limit_ns)
 		*limit_ns = door_left(lane, now);
 	vine_lane_count(lane, VINE_COUNT_SLEEPS, 1);
@@ -751,8 +771,11 @@ vine_lane_awake(struct vine_lane *lane, int slept)
 		arch_store32(&lane->active[i]->shm->armed, 0);
 	if (slept) {
 		lane->last_tick = 0;	/* the sleep may have been long */
+		lane->naps++;
 		if (!has_work(lane))
 			tick(lane);
+		else
+			lane->naps = 0;
 	}
 }
 

@@ -104,6 +104,8 @@ struct vine_lane {
 	struct vine_pipe_s *pipe;
 	uint32_t index;
 	struct vine_ready ready;
+	le32_t own_bell;		/* its word where the segment is far */
+	uint32_t naps;			/* sleeps in a row that found nothing */
 	struct vine_pq **active;	/* those without tasks */
 	uint32_t active_count;
 	uint32_t next_look;		/* of `active` */

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "arch/shm/arch_shm.h"
 #include "core/vine_door.h"
@@ -96,6 +97,31 @@ take_office(struct vine_pipe_s *pipe)
 		vine_door_take_up(pipe);
 }
 
+/*
+ * Memory without locks: the word itself must do. In far memory it may be left
+ * over from an appliance that died, whose heartbeat stands still.
+ */
+static int
+take_word(const struct vine_seg *seg)
+{
+	struct vine_header_shm *h = vine_seg_header(seg);
+	uint64_t start = utils_clock_ns(), beat = arch_load64(&h->heartbeat);
+	struct timespec nap = { 0, 10000000 };
+
+	while (!arch_cas32(&h->appliance, VINE_APPLIANCE_NONE,
+			   VINE_APPLIANCE_DRAINING)) {
+		uint32_t was = arch_load32(&h->appliance);
+
+		if (!seg->far || arch_load64(&h->heartbeat) != beat)
+			return -EBUSY;
+		if (utils_clock_ns() - start >= seg->lease &&
+		    arch_cas32(&h->appliance, was, VINE_APPLIANCE_DRAINING))
+			return 0;
+		nanosleep(&nap, NULL);
+	}
+	return 0;
+}
+
 static int
 pipe_new(struct vine_seg *seg, uint32_t lanes, int spin,
 	 struct vine_pipe_s **out)
@@ -111,10 +137,7 @@ pipe_new(struct vine_seg *seg, uint32_t lanes, int spin,
 			  seg->name);
 		return -EBUSY;
 	}
-	/* memory has no locks: the word itself must do */
-	if (seg->fd < 0 && !arch_cas32(&vine_seg_header(seg)->appliance,
-				       VINE_APPLIANCE_NONE,
-				       VINE_APPLIANCE_DRAINING)) {
+	if (seg->fd < 0 && take_word(seg) != 0) {
 		log_error("segment %s has an appliance", seg->name);
 		return -EBUSY;
 	}
@@ -163,7 +186,7 @@ vine_pipe_start(const struct utils_config *config, uint32_t lanes,
 	if (utils_config_is_set(config, UTILS_KEY_socket))
 		rc = vine_seg_make(config, &seg);
 	else
-		rc = vine_seg_open(config, &seg);
+		rc = vine_seg_open_own(config, &seg);
 	if (rc)
 		return rc;
 	rc = pipe_new(seg, lanes, wants_spin(config), pipe);

@@ -47,6 +47,11 @@ struct vine_rec {
 	uint32_t weight;	/* as it says: vine_sched makes it one */
 	uint32_t peer;		/* as it says: its number at the socket */
 	uint32_t strikes;	/* how often its claim looked abandoned */
+	uint32_t claim;		/* which claim that was */
+	uint32_t mute;		/* 1: it cannot ring */
+	uint32_t beats;		/* 1: it lives while its heartbeat grows */
+	uint64_t beat;		/* what that was */
+	uint64_t beat_at;	/* ns, when it was new */
 	int dead;		/* its process is gone */
 	vine_off_t mailbox;	/* page for texts of control tasks */
 	uint8_t *proc_refs;	/* bitmap by procedure index */
@@ -72,6 +77,7 @@ struct vine_pipe_s {
 	_Atomic uint32_t *queue_lanes;	/* by index: its lane + 1; 0: none */
 	struct vine_rec *recs;
 	uint32_t recs_open;
+	_Atomic uint32_t mutes;		/* sessions that cannot ring */
 	uint32_t next_serial;
 	uint32_t next_lane;
 	uint32_t next_queue;

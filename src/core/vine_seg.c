@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "arch/shm/arch_shm.h"
+#include "core/vine_far.h"
 #include "core/vine_seg.h"
 #include "utils/utils_config.h"
 #include "utils/utils_log.h"
@@ -35,6 +36,8 @@ struct want {
 	mode_t mode;
 	uint32_t slots;
 	int trunc;
+	uint64_t lease;
+	struct vine_far_want far;
 };
 
 uint64_t
@@ -77,10 +80,10 @@ close_fd(struct vine_seg *seg)
 	vine_fork_unlock();
 }
 
-static void
-form(uint8_t *base, const struct vine_layout *l)
+void
+vine_seg_form(void *base, const struct vine_layout *l)
 {
-	struct vine_header_shm *h = (struct vine_header_shm *)base;
+	struct vine_header_shm *h = base;
 
 	arch_store64(&h->magic, VINE_MAGIC);
 	arch_store32(&h->layout_id, vine_layout_id());
@@ -105,7 +108,7 @@ vine_seg_check(const void *base, uint64_t bytes, const char *name,
 	uint32_t state, major, minor, incompat, ro, id, slots;
 	uint64_t magic, size;
 
-	/* SEG-A1: see form(). */
+	/* SEG-A1: see vine_seg_form(). */
 	state = arch_load_acquire32(&h->state);
 	magic = arch_load64(&h->magic);
 	major = __atomic_load_n(&h->abi_major.v, __ATOMIC_RELAXED);
@@ -216,11 +219,27 @@ may_reform(int fd, const struct want *w, uint64_t bytes)
 	return vine_seg_check(&h, bytes - w->off, w->file, &l);
 }
 
+/* Map what the plan says. */
+static int
+map(struct vine_seg *seg, const struct want *w)
+{
+	const struct arch_shm_object o = { .fd = seg->fd };
+	void *base;
+	int rc = arch_shm_map(&o, w->off, seg->layout.size, 0, &base);
+
+	if (rc == 0)
+		seg->base = base;
+	else
+		log_error("segment %s cannot be mapped, %" PRIu64 " bytes from "
+			  "%" PRIu64 " on: %s", w->file, seg->layout.size,
+			  w->off, strerror(-rc));
+	return rc;
+}
+
 /* Give the object its size and form it. */
 static int
 form_sized(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 {
-	void *base;
 	int rc;
 
 	if (w->trunc) {
@@ -246,14 +265,10 @@ form_sized(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 			  VINE_SEGMENT_MIN);
 		return rc;
 	}
-	rc = arch_shm_map(seg->fd, w->off, seg->layout.size, 0, &base);
-	if (rc) {
-		log_error("segment %s cannot be mapped, %" PRIu64 " bytes: %s",
-			  w->file, seg->layout.size, strerror(-rc));
+	rc = map(seg, w);
+	if (rc)
 		return rc;
-	}
-	seg->base = base;
-	form(seg->base, &seg->layout);
+	vine_seg_form(seg->base, &seg->layout);
 	seg->formed = 1;
 	return 0;
 }
@@ -278,7 +293,6 @@ static int
 join(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 {
 	struct vine_header_shm h;
-	void *base;
 	int rc;
 
 	if (bytes <= w->off || !read_header(seg->fd, w->off, &h)) {
@@ -287,16 +301,7 @@ join(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 		return -EPROTO;
 	}
 	rc = vine_seg_check(&h, bytes - w->off, w->file, &seg->layout);
-	if (rc)
-		return rc;
-	rc = arch_shm_map(seg->fd, w->off, seg->layout.size, 0, &base);
-	if (rc) {
-		log_error("segment %s cannot be mapped, %" PRIu64 " bytes: %s",
-			  w->file, seg->layout.size, strerror(-rc));
-		return rc;
-	}
-	seg->base = base;
-	return 0;
+	return rc ? rc : map(seg, w);
 }
 
 /* Under the attach byte: the object is ours to judge. */
@@ -353,21 +358,29 @@ enter(struct vine_seg *seg, const struct want *w)
 }
 
 static int
-try_open(struct vine_seg *seg, const struct want *w)
+try_open(struct vine_seg *seg, struct want *w)
 {
+	struct arch_shm_object o = { .fd = -1 };
 	int rc;
 
 	vine_fork_lock();
-	seg->fd = seg->mapper->open(w->file,
-				    O_RDWR | (w->trunc ? O_CREAT : 0), w->mode);
+	rc = seg->mapper->open(w->file, O_RDWR | (w->trunc ? O_CREAT : 0),
+			       w->mode, &o);
+	seg->fd = rc ? -1 : o.fd;
 	vine_fork_unlock();
-	if (seg->fd < 0) {
-		rc = seg->fd;
+	if (rc) {
 		log_error("segment %s cannot be opened: %s", w->file,
 			  strerror(-rc));
 		return rc;
 	}
-	return enter(seg, w);
+	seg->far = o.far;
+	if (!o.far)
+		return enter(seg, w);
+	w->far.off = w->off;
+	w->far.slots = w->slots;
+	rc = vine_far_enter(seg, &o, &w->far);
+	close_fd(seg);	/* the mapping is all of it */
+	return rc;
 }
 
 static void
@@ -379,7 +392,12 @@ read_want(const struct utils_config *c, struct want *w)
 	w->trunc = utils_config_bool(c, UTILS_KEY_shm_trunc);
 	w->slots = (uint32_t)utils_config_u64(c, UTILS_KEY_queue_slots);
 	w->mode = (mode_t)utils_config_u64(c, UTILS_KEY_shm_mode);
+	w->lease = utils_config_u64(c, UTILS_KEY_lease);
+	w->far.own = 0;
+	w->far.timeout = utils_config_u64(c, UTILS_KEY_attach_timeout);
 	if (utils_config_bool(c, UTILS_KEY_shm_ivshmem)) {
+		if (w->file == NULL)
+			w->file = "pci:";	/* the only device */
 		w->off += VINE_PAGE;	/* VineTalk kept the first page free */
 		w->trunc = 0;
 	}
@@ -395,6 +413,7 @@ seg_new(const struct want *w, const struct arch_shm_mapper *mapper)
 	snprintf(seg->name, sizeof(seg->name), "%s", w->file);
 	seg->mapper = mapper;
 	seg->keep = !w->trunc || mapper->remove == NULL;
+	seg->lease = w->lease;
 	seg->fd = -1;
 	seg->peer.sock = -1;
 	vine_fork_add(&seg->known, vine_fork_close, &seg->fd);
@@ -480,31 +499,60 @@ vine_seg_join(const struct utils_config *config, int64_t timeout_ns,
 	return 0;
 }
 
-int
-vine_seg_open(const struct utils_config *config, struct vine_seg **out)
+static int
+open_named(struct want *w, struct vine_seg **out)
 {
 	struct vine_seg *seg;
-	struct want w;
-	int rc;
+	char name[VINE_FAR_NAME];
+	int rc = -ESTALE;
 
-	if (utils_config_is_set(config, UTILS_KEY_socket))
-		return vine_seg_join(config, (int64_t)
-			utils_config_u64(config, UTILS_KEY_attach_timeout),
-			out);
-	read_want(config, &w);
-	seg = seg_new(&w, arch_shm_mapper_of(w.file));
+	if (w->file == NULL) {
+		log_error("no segment is named: expected shm_file, socket or "
+			  "shm_ivshmem 1");
+		return -EINVAL;
+	}
+	if (vine_far_is_id(w->file)) {
+		int none = vine_far_find(w->file, w->off, name);
+
+		if (none)
+			return none;
+		w->file = name;
+	}
+	seg = seg_new(w, arch_shm_mapper_of(w->file));
 	if (seg == NULL)
 		return -ENOMEM;
-	rc = -ESTALE;
 	/* ESTALE: the last user removed the name between open and lock */
 	for (int i = 0; i < OPEN_TRIES && rc == -ESTALE; i++)
-		rc = try_open(seg, &w);
+		rc = try_open(seg, w);
 	if (rc) {
 		seg_free(seg);
 		return rc;
 	}
 	*out = seg;
 	return 0;
+}
+
+int
+vine_seg_open(const struct utils_config *config, struct vine_seg **out)
+{
+	struct want w;
+
+	if (utils_config_is_set(config, UTILS_KEY_socket))
+		return vine_seg_join(config, (int64_t)
+			utils_config_u64(config, UTILS_KEY_attach_timeout),
+			out);
+	read_want(config, &w);
+	return open_named(&w, out);
+}
+
+int
+vine_seg_open_own(const struct utils_config *config, struct vine_seg **out)
+{
+	struct want w;
+
+	read_want(config, &w);
+	w.far.own = 1;
+	return open_named(&w, out);
 }
 
 /* Another process may be at it; one that died at it is not waited for long. */
@@ -539,7 +587,7 @@ vine_seg_wrap(void *mem, uint64_t size, uint32_t queue_slots,
 	rc = vine_layout_plan(size, queue_slots, &seg->layout);
 	if (rc == 0 &&
 	    arch_cas32(&h->state, VINE_SEG_BLANK, VINE_SEG_FORMING)) {
-		form(seg->base, &seg->layout);
+		vine_seg_form(seg->base, &seg->layout);
 		seg->formed = 1;
 	} else if (rc == 0) {
 		await_formed(h);
@@ -559,6 +607,8 @@ vine_seg_has_appliance(const struct vine_seg *seg)
 {
 	if (seg->peer.sock >= 0)
 		return vine_peer_is_served(&seg->peer);
+	if (seg->far)
+		return !atomic_load(&seg->silent);
 	return seg->fd < 0 || arch_shm_locked(seg->fd, ARCH_SHM_BYTE_APPLIANCE);
 }
 
@@ -567,6 +617,11 @@ vine_seg_close(struct vine_seg *seg)
 {
 	int last = 0;
 
+	if (seg->far) {
+		vine_far_leave(seg);
+		seg_free(seg);
+		return 0;
+	}
 	if (seg->fd < 0) {	/* the caller's memory */
 		free(seg);
 		return 0;

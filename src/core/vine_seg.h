@@ -10,10 +10,15 @@
  *
  * Where the config names a socket the appliance makes the segment, sealed and
  * without a name, and everybody else has it from there (vine_peer.h).
+ *
+ * A segment in the memory of an ivshmem device, or in a file on DAX, is far:
+ * its other users may be on other machines, so it has no locks. It is used as
+ * it is found; a blank one is formed by the appliance.
  */
 #ifndef VINE_SEG_H
 #define VINE_SEG_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,8 +26,9 @@
 #include "core/vine_layout.h"
 #include "core/vine_peer.h"
 
-struct utils_config;
+struct arch_pci_registers;
 struct arch_shm_mapper;
+struct utils_config;
 
 struct vine_seg {
 	uint8_t *base;
@@ -30,7 +36,14 @@ struct vine_seg {
 	uint64_t incarnation;
 	const struct arch_shm_mapper *mapper;	/* NULL: the caller's memory */
 	char name[256];		/* for messages and removal */
-	int fd;			/* -1: the caller's memory */
+	int fd;			/* -1: far, or the caller's memory */
+	int far;		/* 1: no locks; leases go by heartbeats */
+	uint64_t lease;		/* ns that a heartbeat may stand still */
+	_Atomic int silent;	/* far: the appliance's has, for that long */
+	void *mapped;		/* far: all of the object */
+	uint64_t mapped_size;
+	/* of an ivshmem device: to ring the appliance; NULL: one cannot */
+	struct arch_pci_registers *registers;
 	int keep;		/* 1: do not remove the object */
 	int formed;		/* 1: this open formed it */
 	struct vine_peer peer;	/* from a socket: the connection */
@@ -41,10 +54,17 @@ struct vine_seg {
 /*
  * vine_seg_open maps the segment that a config names, forming it where it is
  * new. The caller owns *seg. Blocks while another process attaches, at most
- * 30 s. Returns 0, or, logged: -ENOENT, -EACCES, -EPROTO (foreign or newer),
- * -ENOSPC (too small), -EINVAL, -EBUSY (the attach byte is held), -ENOMEM.
+ * 30 s; until a far segment has been formed, at most the config's
+ * attach_timeout. Returns 0, or, logged: -ENOENT, -ENODEV, -EMLINK (several
+ * devices), -EACCES, -EPROTO (foreign or newer), -ENOSPC (too small), -EINVAL,
+ * -EBUSY (the attach byte is held), -ETIMEDOUT (nobody forms it), -ENOTSUP (its
+ * memory is write-combined), -ENOMEM.
  */
 int vine_seg_open(const struct utils_config *config, struct vine_seg **seg);
+
+/* vine_seg_open_own is vine_seg_open for the appliance, who does not wait until
+ * far memory is formed, but forms it. Not for a config with a socket. */
+int vine_seg_open_own(const struct utils_config *config, struct vine_seg **seg);
 
 /*
  * vine_seg_join has the segment of a config's socket handed over and maps it;
@@ -67,7 +87,8 @@ int vine_seg_wrap(void *mem, uint64_t size, uint32_t queue_slots,
 		  struct vine_seg **seg);
 
 /* vine_seg_has_appliance tells whether the object has a living appliance; of
- * the caller's memory nobody knows, and it says yes. */
+ * the caller's memory nobody knows, and it says yes. Of a far one it says what
+ * is known from its heartbeat (vine_beat.h). */
 int vine_seg_has_appliance(const struct vine_seg *seg);
 
 /*
@@ -151,6 +172,9 @@ vine_seg_bell(const struct vine_seg *seg, uint32_t i)
 {
 	return (struct vine_bell_shm *)(seg->base + seg->layout.bell_off) + i;
 }
+
+/* vine_seg_form writes the header of a new segment and releases it. */
+void vine_seg_form(void *base, const struct vine_layout *layout);
 
 /* vine_seg_boot_id returns a hash of the running kernel's boot id, never 0. */
 uint64_t vine_seg_boot_id(void);

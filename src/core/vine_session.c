@@ -17,6 +17,7 @@
 #include "arch/spin/arch_bell.h"
 #include "arch/spin/arch_bias.h"
 #include "core/vine_accel.h"
+#include "core/vine_beat.h"
 #include "core/vine_hangup.h"
 #include "core/vine_proc.h"
 #include "core/vine_queue.h"
@@ -85,12 +86,30 @@ await_appliance(const struct vine_seg *seg, uint64_t start, int64_t timeout)
 	return 0;
 }
 
+/* What we write into the claim of our slot. */
+static uint32_t
+tag_of(const struct vine_session *s)
+{
+	return (uint32_t)s->nonce | 1;
+}
+
+/*
+ * The bell at which we wait: a futex in the slot. In far memory there is no
+ * futex; the threads of this process have a word of their own then.
+ */
+static void
+make_bell(struct vine_session *s)
+{
+	s->mute = s->seg->far;
+	s->bell = arch_bell_of_word(s->seg->far ? &s->own_bell : &s->shm->bell);
+}
+
 /* Claim a slot: the word first, then the lock, then the word again. */
 static int
 claim(struct vine_session *s)
 {
 	struct vine_seg *seg = s->seg;
-	uint32_t tag = (uint32_t)s->nonce | 1;
+	uint32_t tag = tag_of(s);
 	uint32_t n = seg->layout.sessions;
 
 	for (uint32_t slot = 0; slot < n; slot++) {
@@ -108,7 +127,7 @@ claim(struct vine_session *s)
 		if (arch_load32(&shm->claim) == tag) {
 			s->slot = slot;
 			s->shm = shm;
-			s->bell = arch_bell_of_word(&shm->bell);
+			make_bell(s);
 			return 0;
 		}
 		if (seg->fd >= 0)
@@ -155,15 +174,27 @@ await_answer(struct vine_session *s, enum vine_session_state not_yet,
 	}
 }
 
+/* What the appliance needs to know of how we live. */
+static uint32_t
+flags_of(const struct vine_session *s)
+{
+	uint32_t flags = arch_bell_register() ? VINE_SESSION_F_MEMBARRIER : 0;
+
+	if (s->seg->far)
+		flags |= VINE_SESSION_F_BEATS;
+	if (s->seg->far && s->seg->registers == NULL)
+		flags |= VINE_SESSION_F_MUTE;
+	return flags;
+}
+
 static void
 introduce(struct vine_session *s)
 {
-	int can = arch_bell_register();
-
 	/* what a dead claimant asked for is not ours */
 	arch_store_release32(&s->shm->request, VINE_REQUEST_NONE);
 	arch_store_release64(&s->shm->nonce, s->nonce);
-	arch_store32(&s->shm->flags, can ? VINE_SESSION_F_MEMBARRIER : 0);
+	arch_store32(&s->shm->flags, flags_of(s));
+	arch_store64(&s->shm->heartbeat, 0);
 	arch_store64(&s->shm->boot_id, vine_seg_boot_id());
 	for (size_t i = 0; i < sizeof(s->shm->label); i++)
 		arch_store8(&s->shm->label[i], (uint8_t)s->label[i]);
@@ -172,11 +203,19 @@ introduce(struct vine_session *s)
 	knock(s, VINE_REQUEST_ATTACH);
 }
 
+/* Is the slot ours? Without a lock it is given to another when our machine
+ * stood still for a lease. */
+static int
+is_ours(const struct vine_session *s)
+{
+	return !s->seg->far || arch_load32(&s->shm->claim) == tag_of(s);
+}
+
 /* Give the slot back: our last word in it. */
 static void
 unclaim(struct vine_session *s)
 {
-	arch_store32(&s->shm->claim, 0);
+	arch_cas32(&s->shm->claim, tag_of(s), 0);
 	if (s->seg->fd >= 0)
 		arch_shm_unlock(s->seg->fd, ARCH_SHM_BYTE_SESSION + s->slot);
 }
@@ -243,6 +282,8 @@ detach(struct vine_session *s)
 	uint64_t start = utils_clock_ns();
 	int rc = -ETIMEDOUT;
 
+	if (!is_ours(s))
+		return 0;
 	knock(s, VINE_REQUEST_DETACH);
 	while (rc == -ETIMEDOUT &&
 	       utils_clock_ns() - start < (uint64_t)s->attach_timeout &&
@@ -351,6 +392,11 @@ session_start(const struct vine_session_opts *opts,
 		rc = vine_heap_init(&s->heap, s);
 	if (rc == 0)
 		rc = attach(s);
+	if (rc == 0) {
+		rc = vine_beat_start(s);
+		if (rc)
+			detach(s);
+	}
 	if (rc) {
 		session_free(s);
 		return rc;
@@ -469,6 +515,7 @@ vine_session_close(struct vine_session *session)
 		log_warn("segment %s session %u closed without an answer of "
 			 "the appliance", session->seg->name, session->slot);
 	vine_hangup_stop(session);
+	vine_beat_stop(session);
 	session_free(session);
 	UTILS_TRACE_END(t, vine_session_close, 0, session);
 	utils_trace_stop();

@@ -23,6 +23,7 @@
 #include "core/vine_heap.h"
 #include "core/vine_seg.h"
 
+struct vine_beat;
 struct vine_queue;
 struct vine_watch;
 
@@ -30,6 +31,9 @@ struct vine_session {
 	struct vine_seg *seg;
 	struct vine_session_shm *shm;
 	struct arch_bell bell;	/* at which its threads wait */
+	le32_t own_bell;	/* its word where the segment is far */
+	int mute;		/* 1: no bell of the appliance's reaches us */
+	struct vine_beat *beat;	/* vine_beat.h */
 	uint64_t nonce;
 	uint64_t id;		/* unique in this process, never used again */
 	_Atomic uint64_t key;	/* the id; 0 once lost, or in a forked child */

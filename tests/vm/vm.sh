@@ -108,7 +108,7 @@ boot()
 	[ "$accel" = tcg ] || cpu=host
 	rm -f "$to/result" "$to/output" "$to/console" "$to/qemu.pid"
 	timeout -k 5 "$limit" "$qemu" -accel "$accel" -cpu "$cpu" \
-		-machine q35 -smp "$cpus" -m 256 -nodefaults -display none \
+		-machine q35 -smp "$cpus" -m 256M,slots=4,maxmem=8G -nodefaults -display none \
 		-no-reboot -pidfile "$to/qemu.pid" \
 		-kernel "$kernel/vmlinuz" -initrd "$initramfs" -append \
 		"console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on $cmdline" \

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +21,8 @@
 #define PAUSE_MAX_NS UINT64_C(200000000)
 
 static const struct arch_shm_mapper *const mappers[] = {
+	&arch_shm_pci,
+	&arch_shm_dax,
 	&arch_shm_file,
 	&arch_shm_posix,	/* matches every name: last */
 };
@@ -35,11 +38,31 @@ arch_shm_mapper_of(const char *name)
 }
 
 int
-arch_shm_map(int fd, uint64_t off, uint64_t size, int read_only, void **base)
+arch_shm_bytes(const struct arch_shm_object *o, uint64_t *bytes)
+{
+	struct stat st;
+
+	if (o->size == 0 && fstat(o->fd, &st) != 0)
+		return -errno;
+	*bytes = o->size ? o->size : (uint64_t)st.st_size;
+	return 0;
+}
+
+int
+arch_shm_map(const struct arch_shm_object *o, uint64_t off, uint64_t size,
+	     int read_only, void **base)
 {
 	int prot = read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-	void *p = mmap(NULL, size, prot, MAP_SHARED, fd, (off_t)off);
+	uint64_t bytes;
+	int rc = arch_shm_bytes(o, &bytes);
+	void *p;
 
+	if (rc)
+		return rc;
+	if (size > bytes || off > bytes - size)
+		return -ERANGE;
+	p = mmap(NULL, size, prot, MAP_SHARED, o->fd,
+		 (off_t)(o->begin + off));
 	if (p == MAP_FAILED)
 		return -errno;
 	/* a child has no session: a stray access there is a fault, not a race

@@ -133,6 +133,8 @@ arch_bell_wait(const struct arch_bell *bell, uint32_t seen, uint32_t mask,
 {
 	if (bell->kind == ARCH_BELL_EVENTFD)
 		return fd_wait(bell, timeout_ns);
+	if (bell->kind != ARCH_BELL_FUTEX)
+		return -EBADF;
 	return word_wait(bell->word, seen, mask, timeout_ns);
 }
 
@@ -182,6 +184,10 @@ arch_bell_ring(const struct arch_bell *bell, uint32_t mask)
 		(void)woken;
 		return 0;
 	}
+	if (bell->kind == ARCH_BELL_REGISTER)
+		arch_store32(bell->word, bell->value);
+	if (bell->kind != ARCH_BELL_FUTEX)
+		return 0;
 	arch_add32(bell->word, 1);
 	woken = syscall(SYS_futex, &bell->word->v, FUTEX_WAKE_BITSET, INT_MAX,
 			NULL, NULL, mask);
