@@ -312,7 +312,7 @@ was_rung(struct rt_watch *watch, uint32_t events)
 	uint64_t now = utils_clock_ns(), next;
 
 	(void)events;
-	arch_bell_clear(&bell);
+	vine_pipe_count(p->pipe, VINE_COUNT_PEER_RINGS, arch_bell_clear(&bell));
 	vine_pipe_ring(p->pipe);
 	next = p->last_ring + VINE_PEER_RING_MS * MS;
 	p->last_ring = now;

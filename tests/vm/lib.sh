@@ -65,6 +65,33 @@ shm_size 64M" >>"$dir/vined.conf"
 	await "$dir/vined.log" "serving segment"
 }
 
+# load NAME OPTION... -- ARGUMENTS: vm-load in a guest, write-back, over $dir/sock
+load()
+{
+	local name=$1 options=()
+	shift
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	guest "$name" -f "$dir/guest.conf:/tmp/.vinetalk" "${above[@]}" \
+		"${doorbell[@]}" "${options[@]+"${options[@]}"}" \
+		"$bin/vm-load" "$@"
+}
+
+# count NAME LABEL: what vm-load printed of a counter of the segment.
+count()
+{
+	sed -n "s/^counter: $2: //p" "$dir/$1.log"
+}
+
+# ms: milliseconds, for what took how long.
+ms()
+{
+	date +%s%3N
+}
+
 # stop_vined ends it in order.
 stop_vined()
 {

@@ -87,7 +87,7 @@ word_wait(le32_t *word, uint32_t seen, uint32_t mask, uint64_t timeout_ns)
 				   &at, NULL, mask));
 }
 
-int
+uint64_t
 arch_bell_clear(const struct arch_bell *bell)
 {
 	uint64_t count;
@@ -101,7 +101,7 @@ arch_bell_clear(const struct arch_bell *bell)
 	n = preadv2(bell->fd, &iov, 1, -1, RWF_NOWAIT);
 	if (n < 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
 		n = read(bell->fd, &count, sizeof(count));
-	return n == sizeof(count);
+	return n == sizeof(count) ? count : 0;
 }
 
 static int

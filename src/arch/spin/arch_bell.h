@@ -114,12 +114,12 @@ int arch_bell_wait(const struct arch_bell *bell, uint32_t seen, uint32_t mask,
 
 /*
  * arch_bell_clear takes back the rings of an eventfd: until the next ring it
- * does not poll readable. Of a word there is nothing to take back. Returns 1 if
- * it had been rung, else 0. Never blocks, even if another process that has the
- * eventfd made it blocking (before Linux 5.8 it then may). Whoever waits at
- * that end.
+ * does not poll readable. Of a word there is nothing to take back. Returns how
+ * often it had been rung, 0 if it was not; others may have filled it. Never
+ * blocks, even if another process that has the eventfd made it blocking (before
+ * Linux 5.8 it then may). Whoever waits at that end.
  */
-int arch_bell_clear(const struct arch_bell *bell);
+uint64_t arch_bell_clear(const struct arch_bell *bell);
 
 /* A word to sleep on, and the value it had before the last look. */
 struct arch_bell_seen {
