@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The thread counts and looks every VINE_BEAT_MS. It beats only while the slot
+ * The thread counts and looks every VINE_BEAT_MS, and between two beats hears
+ * the device's interrupt for all who wait in the process. It beats only while the slot
  * is the session's: a machine that stood still for longer than its lease may
  * find another session there.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "arch/spin/arch_bell.h"
 #include "core/vine_beat.h"
@@ -20,9 +23,7 @@
 struct vine_beat {
 	struct vine_session *session;
 	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t end;
-	int stop;		/* under the lock */
+	struct arch_bell end;	/* rung for it to end */
 	uint64_t count;
 	uint64_t seen;		/* of the appliance */
 	uint64_t since;		/* ns, when that was new */
@@ -60,24 +61,44 @@ beat(struct vine_beat *b)
 	}
 }
 
+/* Sleep until the next beat; who waits is woken where the appliance rings.
+ * Returns 0 when it is time to end. */
+static int
+listen_until(struct vine_beat *b, uint64_t at)
+{
+	struct vine_session *s = b->session;
+	struct pollfd p[] = {
+		{ .fd = b->end.fd, .events = POLLIN },
+		{ .fd = s->msi.bell.fd, .events = POLLIN },	/* -1: none */
+	};
+
+	for (;;) {
+		uint64_t now = utils_clock_ns();
+		int n;
+
+		if (now >= at)
+			return 1;
+		n = poll(p, 2, (int)((at - now) / 1000000) + 1);
+		if (n > 0 && (p[0].revents & POLLIN))
+			return 0;
+		if (n > 0 && (p[1].revents & POLLIN)) {
+			arch_bell_clear(&s->msi.bell);
+			arch_bell_ring(&s->bell, ~0u);
+		} else if (n > 0) {
+			p[1].fd = -1;	/* broken: for this time */
+		}
+	}
+}
+
 static void *
 run(void *arg)
 {
 	struct vine_beat *b = arg;
-	struct timespec at;
 
-	pthread_mutex_lock(&b->lock);
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	while (!b->stop) {
+	do
 		beat(b);
-		at.tv_nsec += VINE_BEAT_MS * 1000000;
-		at.tv_sec += at.tv_nsec / 1000000000;
-		at.tv_nsec %= 1000000000;
-		while (!b->stop && pthread_cond_timedwait(&b->end, &b->lock,
-							  &at) == 0)
-			;
-	}
-	pthread_mutex_unlock(&b->lock);
+	while (listen_until(b, utils_clock_ns() +
+			    VINE_BEAT_MS * UINT64_C(1000000)));
 	return NULL;
 }
 
@@ -100,31 +121,27 @@ start_thread(struct vine_beat *b)
 int
 vine_beat_start(struct vine_session *session)
 {
-	pthread_condattr_t attr;
 	struct vine_beat *b;
-	int rc;
+	int rc = -ENOMEM;
 
 	if (!session->seg->far)
 		return 0;
 	b = calloc(1, sizeof(*b));
-	if (b == NULL)
-		return -ENOMEM;
-	b->session = session;
-	b->since = utils_clock_ns();
-	pthread_mutex_init(&b->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&b->end, &attr);
-	pthread_condattr_destroy(&attr);
-	rc = start_thread(b);
+	if (b) {
+		b->session = session;
+		b->since = utils_clock_ns();
+		b->end = arch_bell_of_fd(eventfd(0, EFD_CLOEXEC |
+						 EFD_NONBLOCK));
+		rc = b->end.fd < 0 ? -errno : start_thread(b);
+		if (rc && b->end.fd >= 0)
+			close(b->end.fd);
+	}
 	if (rc == 0) {
 		session->beat = b;
 		return 0;
 	}
 	log_error("segment %s session %u has no thread for its heartbeat: %s",
 		  session->seg->name, session->slot, strerror(-rc));
-	pthread_cond_destroy(&b->end);
-	pthread_mutex_destroy(&b->lock);
 	free(b);
 	return rc;
 }
@@ -137,12 +154,8 @@ vine_beat_stop(struct vine_session *session)
 	if (b == NULL)
 		return;
 	session->beat = NULL;
-	pthread_mutex_lock(&b->lock);
-	b->stop = 1;
-	pthread_cond_signal(&b->end);
-	pthread_mutex_unlock(&b->lock);
+	arch_bell_ring(&b->end, ~0u);
 	pthread_join(b->thread, NULL);
-	pthread_cond_destroy(&b->end);
-	pthread_mutex_destroy(&b->lock);
+	close(b->end.fd);
 	free(b);
 }

@@ -219,6 +219,7 @@ read_life(struct vine_pipe_s *pipe, struct vine_rec *rec)
 
 	rec->beats = (flags & VINE_SESSION_F_BEATS) != 0;
 	rec->mute = (flags & VINE_SESSION_F_MUTE) != 0;
+	rec->hears = (flags & VINE_SESSION_F_HEARS) && pipe->ring_far;
 	rec->beat = arch_load64(&s->heartbeat);
 	rec->beat_at = utils_clock_ns();
 }

@@ -202,6 +202,7 @@ vine_far_enter(struct vine_seg *seg, const struct arch_shm_object *o,
 		return rc;
 	}
 	seg->mapped_size = bytes - w->off;
+	memcpy(seg->device, o->device, sizeof(seg->device));
 	rc = join_far(seg, w, o);
 	if (rc)
 		arch_shm_unmap(seg->mapped, seg->mapped_size);

@@ -103,8 +103,13 @@ vine_lane_req_retire(struct vine_lane *lane, struct vine_req *req)
 void
 vine_lane_wake_peer_slow(struct vine_pq *pq, uint32_t waiting)
 {
+	struct vine_pipe_s *pipe = pq->lane->pipe;
+
 	pq->rung = waiting;
-	arch_bell_ring(&pq->rec->bell, 1u << (pq->index & 31));
+	if (pq->rec->hears)
+		pipe->ring_far(pipe->ring_arg, pq->rec->peer);
+	else
+		arch_bell_ring(&pq->rec->bell, 1u << (pq->index & 31));
 	vine_lane_count(pq->lane, VINE_COUNT_BELLS, 1);
 }
 

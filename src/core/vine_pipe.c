@@ -267,6 +267,14 @@ vine_pipe_ring(vine_pipe_s *pipe)
 		arch_bell_ring(&pipe->lanes[i].ready.ring, ~0u);
 }
 
+void
+vine_pipe_ring_by(vine_pipe_s *pipe, void (*ring)(void *arg, uint32_t peer),
+		  void *arg)
+{
+	pipe->ring_far = ring;
+	pipe->ring_arg = arg;
+}
+
 static void
 publish_accel(const struct vine_pipe_s *pipe, const struct vine_accel_s *a)
 {

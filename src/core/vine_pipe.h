@@ -49,6 +49,7 @@ struct vine_rec {
 	uint32_t strikes;	/* how often its claim looked abandoned */
 	uint32_t claim;		/* which claim that was */
 	uint32_t mute;		/* 1: it cannot ring */
+	uint32_t hears;		/* 1: its peer's bell is to be rung */
 	uint32_t beats;		/* 1: it lives while its heartbeat grows */
 	uint64_t beat;		/* what that was */
 	uint64_t beat_at;	/* ns, when it was new */
@@ -78,6 +79,8 @@ struct vine_pipe_s {
 	struct vine_rec *recs;
 	uint32_t recs_open;
 	_Atomic uint32_t mutes;		/* sessions that cannot ring */
+	void (*ring_far)(void *arg, uint32_t peer); /* NULL: one cannot */
+	void *ring_arg;
 	uint32_t next_serial;
 	uint32_t next_lane;
 	uint32_t next_queue;
@@ -162,6 +165,11 @@ void vine_pipe_count(vine_pipe_s *pipe, enum vine_count what, uint64_t n);
 /* vine_pipe_ring wakes every lane's thread: a peer rang a bell that they do
  * not hear themselves. Any thread. */
 void vine_pipe_ring(vine_pipe_s *pipe);
+
+/* vine_pipe_ring_by says who rings the bells of peers on other machines. ring
+ * must not block, and comes from any thread. Before the pipe is served. */
+void vine_pipe_ring_by(vine_pipe_s *pipe,
+		       void (*ring)(void *arg, uint32_t peer), void *arg);
 
 /* vine_pipe_publish writes the counters, unless another lane is at it. */
 void vine_pipe_publish(vine_pipe_s *pipe);

@@ -44,6 +44,7 @@ struct vine_seg {
 	uint64_t mapped_size;
 	/* of an ivshmem device: to ring the appliance; NULL: one cannot */
 	struct arch_pci_registers *registers;
+	char device[13];	/* its address */
 	int keep;		/* 1: do not remove the object */
 	int formed;		/* 1: this open formed it */
 	struct vine_peer peer;	/* from a socket: the connection */

@@ -100,7 +100,7 @@ tag_of(const struct vine_session *s)
 static void
 make_bell(struct vine_session *s)
 {
-	s->mute = s->seg->far;
+	s->mute = s->msi.bell.fd < 0 && s->seg->far;
 	s->bell = arch_bell_of_word(s->seg->far ? &s->own_bell : &s->shm->bell);
 }
 
@@ -184,6 +184,8 @@ flags_of(const struct vine_session *s)
 		flags |= VINE_SESSION_F_BEATS;
 	if (s->seg->far && s->seg->registers == NULL)
 		flags |= VINE_SESSION_F_MUTE;
+	if (s->msi.bell.fd >= 0)
+		flags |= VINE_SESSION_F_HEARS;
 	return flags;
 }
 
@@ -331,6 +333,7 @@ session_new(const struct vine_session_opts *o, const struct utils_config *c)
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->ctl_lock, NULL);
 	s->nonce = vine_seg_random();
+	s->msi.bell = arch_bell_of_fd(-1);
 	s->forks = vine_fork_count;
 	s->spin = wants_spin(o, c);
 	s->weight = o && o->weight ? o->weight :
@@ -342,6 +345,45 @@ session_new(const struct vine_session_opts *o, const struct utils_config *c)
 	s->glanced = utils_clock_ns();
 	snprintf(s->label, sizeof(s->label), "%s", label);
 	return s;
+}
+
+/*
+ * The appliance's way to wake us, where the device has a server and a driver
+ * that lets us have its interrupt. Without it we look now and then.
+ */
+static void
+take_interrupt(struct vine_session *s)
+{
+	int *const fds[] = { &s->msi.device, &s->msi.group,
+			     &s->msi.container };
+	const char *why;
+	int rc;
+
+	if (s->seg->registers == NULL)
+		return;
+	vine_fork_lock();
+	rc = arch_msi_open(s->seg->device, &s->msi, &why);
+	vine_fork_unlock();
+	if (rc) {
+		log_debug("segment %s, device %s: no interrupts, %s: %s",
+			  s->seg->name, s->seg->device, why, strerror(-rc));
+		return;
+	}
+	/* a child would keep the device busy */
+	for (int i = 0; i < 3; i++)
+		vine_fork_add(&s->known_msi[i], vine_fork_close, fds[i]);
+}
+
+static void
+drop_interrupt(struct vine_session *s)
+{
+	if (s->msi.bell.fd < 0)
+		return;
+	for (int i = 0; i < 3; i++)
+		vine_fork_remove(&s->known_msi[i]);
+	vine_fork_lock();
+	arch_msi_close(&s->msi);
+	vine_fork_unlock();
 }
 
 static void
@@ -359,6 +401,7 @@ session_free(struct vine_session *s)
 	vine_proc_free_all(s);
 	if (s->heap.session)
 		vine_heap_fini(&s->heap);
+	drop_interrupt(s);
 	if (s->seg)
 		vine_seg_close(s->seg);
 	pthread_mutex_destroy(&s->lock);
@@ -390,6 +433,8 @@ session_start(const struct vine_session_opts *opts,
 		rc = vine_seg_open(config, &s->seg);
 	if (rc == 0)
 		rc = vine_heap_init(&s->heap, s);
+	if (rc == 0)
+		take_interrupt(s);
 	if (rc == 0)
 		rc = attach(s);
 	if (rc == 0) {

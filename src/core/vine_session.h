@@ -18,6 +18,7 @@
 #include <vine/status.h>
 
 #include "arch/spin/arch_bell.h"
+#include "arch/spin/arch_msi.h"
 #include "core/vine_ctl.h"
 #include "core/vine_fork.h"
 #include "core/vine_heap.h"
@@ -34,6 +35,8 @@ struct vine_session {
 	le32_t own_bell;	/* its word where the segment is far */
 	int mute;		/* 1: no bell of the appliance's reaches us */
 	struct vine_beat *beat;	/* vine_beat.h */
+	struct arch_msi msi;	/* far: the interrupt, if it is ours */
+	struct vine_fork_child known_msi[3];
 	uint64_t nonce;
 	uint64_t id;		/* unique in this process, never used again */
 	_Atomic uint64_t key;	/* the id; 0 once lost, or in a forked child */

@@ -62,7 +62,7 @@ shm_size 64M" >>"$dir/vined.conf"
 	printf 'trace 0\nworkers 1\ncpu_threads 1\n' >>"$dir/vined.conf"
 	"$bin/vined" -c "$dir/vined.conf" -l debug 2>"$dir/vined.log" &
 	vined=$!
-	await "$dir/vined.log" "serving segment"
+	await "$dir/vined.log" "serving segment" 30
 }
 
 # load NAME OPTION... -- ARGUMENTS: vm-load in a guest, write-back, over $dir/sock

@@ -38,3 +38,34 @@ echo "vined sleeps: $(count sleeps "tasks completed") tasks, $sleeps sleeps," \
 [ "$rings" -ge 1 ] || fail "nobody rang"
 [ "$rings" -le "$sleeps" ] || fail "more rings than sleeps"
 stop_vined
+
+# An interrupt wakes an application, where its device has a driver that lets it.
+cat >"$dir/vfio.sh" <<'END'
+device=/sys/bus/pci/devices/0000:01:00.0
+echo vfio-pci >$device/driver_override
+echo 0000:01:00.0 >/sys/bus/pci/drivers_probe
+exec /vm-load "$@"
+END
+iommu=(-q -device -q intel-iommu,intremap=on -k intel_iommu=on)
+vfio=(-m vfio-pci -m vfio_iommu_type1 -f "$bin/vm-load:/vm-load"
+	-f "$dir/vfio.sh:/vfio.sh")
+serve <<END
+socket $dir/sock
+shm_size 64M
+lease 3600s
+END
+guest interrupts "${iommu[@]}" "${vfio[@]}" \
+	-f "$dir/guest.conf:/tmp/.vinetalk" "${above[@]}" "${doorbell[@]}" \
+	/bin/dash /vfio.sh 2 4 20000 || fail "interrupts: $?"
+grep "a bell" "$dir/interrupts.log" || fail "the application has no bell"
+bells=$(count interrupts "bells rung for applications")
+late=$(sed -n 's/.* a bell, \([0-9]*\) .*/\1/p' "$dir/interrupts.log")
+echo "the application sleeps: $bells interrupts"
+[ "$bells" -ge 1 ] || fail "vined rang nobody"
+[ "$late" -le $((bells / 2)) ] || fail "$late of $bells rings woke nobody"
+
+# without it the application looks now and then, and misses nothing
+guest polls2 -f "$dir/guest.conf:/tmp/.vinetalk" "${above[@]}" \
+	"${doorbell[@]}" "$bin/vm-load" 2 2 20000 || fail "no interrupts: $?"
+grep "no bell" "$dir/polls2.log" || fail "there is a bell without a driver"
+stop_vined

@@ -8,6 +8,7 @@
 #
 #   -t SECONDS       limit for all of it (120); machines here may be busy
 #   -c CPUS          (1)
+#   -M MEGABYTES     of memory (256)
 #   -m MODULE        load a module of scripts/vm-kernel.sh; may be repeated
 #   -f FILE[:PLACE]  a file, or a program with its libraries; may be repeated
 #   -e NAME=VALUE    in the program's environment; may be repeated
@@ -26,7 +27,7 @@
 set -u
 
 src=${VINE_SRC_DIR:?} bin=${VINE_BIN_DIR:?}
-seconds=120 cpus=1 logs="" cmdline=""
+seconds=120 cpus=1 memory=256 logs="" cmdline=""
 modules=() files=() env=() more=()
 
 say()
@@ -40,10 +41,11 @@ skip()
 	exit 77
 }
 
-while getopts t:c:m:f:e:k:q:d: option; do
+while getopts t:c:M:m:f:e:k:q:d: option; do
 	case $option in
 	t) seconds=$OPTARG ;;
 	c) cpus=$OPTARG ;;
+	M) memory=$OPTARG ;;
 	m) modules+=("$OPTARG") ;;
 	f) files+=("$OPTARG") ;;
 	e) env+=("$OPTARG") ;;
@@ -108,7 +110,8 @@ boot()
 	[ "$accel" = tcg ] || cpu=host
 	rm -f "$to/result" "$to/output" "$to/console" "$to/qemu.pid"
 	timeout -k 5 "$limit" "$qemu" -accel "$accel" -cpu "$cpu" \
-		-machine q35 -smp "$cpus" -m 256M,slots=4,maxmem=8G -nodefaults -display none \
+		-machine q35 -smp "$cpus" \
+		-m "${memory}M,slots=4,maxmem=8G" -nodefaults -display none \
 		-no-reboot -pidfile "$to/qemu.pid" \
 		-kernel "$kernel/vmlinuz" -initrd "$initramfs" -append \
 		"console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on $cmdline" \

@@ -210,6 +210,9 @@ main(int argc, char **argv)
 		pthread_join(thread[i], NULL);
 	printf("vm-load: %" PRIu64 " tasks right, the slowest took %" PRIu64
 	       " us\n", atomic_load(&l.tasks), atomic_load(&l.slowest) / 1000);
+	printf("vm-load: %s bell, %" PRIu64 " completions found without one\n",
+	       l.session->mute ? "no" : "a",
+	       atomic_load(&l.session->found_late));
 	if (atomic_load(&l.how) == RIGHT)
 		print_counters(&l);
 	vine_session_close(l.session);
