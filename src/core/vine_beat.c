@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The thread counts and looks every VINE_BEAT_MS, and between two beats hears
- * the device's interrupt for all who wait in the process. It beats only while the slot
- * is the session's: a machine that stood still for longer than its lease may
- * find another session there.
+ * the device's interrupt for all who wait in the process. It beats only while
+ * the slot is the session's: a machine that stood still for longer than its
+ * lease may find another session there.
  */
 #include <errno.h>
 #include <poll.h>

@@ -34,7 +34,7 @@ expect()
 expect 0 "vm-try: 0, yes" "$try" 0
 expect 42 "the program exited with 42" "$try" 42
 expect 134 "signal 6 ended the program" "$try" abort
-expect 124 "the time of 20 s was up" -t 20 "$try" hang
+expect 124 "the time of 10 s was up" -t 10 "$try" hang
 expect 125 "the kernel panicked" "$try" panic
 echo "no program" >"$dir/text"
 expect 126 "cannot run" "$dir/text"
