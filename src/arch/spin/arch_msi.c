@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -112,19 +113,17 @@ take_vector(struct arch_msi *m, const char **why)
 {
 	struct vfio_irq_info info = { .argsz = sizeof(info),
 				      .index = VFIO_PCI_MSIX_IRQ_INDEX };
-	struct {
+	union {	/* with room for one descriptor behind it */
 		struct vfio_irq_set set;
-		int32_t fd;
-	} irq = {
-		.set = {
-			.argsz = sizeof(irq),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
-				VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = VFIO_PCI_MSIX_IRQ_INDEX,
-			.count = 1,
-		},
-	};
-	int fd;
+		uint8_t bytes[sizeof(struct vfio_irq_set) + sizeof(int32_t)];
+	} irq = { .set = {
+		.argsz = sizeof(irq.bytes),
+		.flags = VFIO_IRQ_SET_DATA_EVENTFD |
+			VFIO_IRQ_SET_ACTION_TRIGGER,
+		.index = VFIO_PCI_MSIX_IRQ_INDEX,
+		.count = 1,
+	} };
+	int32_t fd;
 
 	*why = "it has no MSI-X vector; give it vectors=1 or more";
 	if (ioctl(m->device, VFIO_DEVICE_GET_IRQ_INFO, &info) != 0)
@@ -136,7 +135,8 @@ take_vector(struct arch_msi *m, const char **why)
 	if (fd < 0)
 		return -errno;
 	m->bell = arch_bell_of_fd(fd);
-	irq.fd = fd;
+	memcpy(irq.bytes + offsetof(struct vfio_irq_set, data), &fd,
+	       sizeof(fd));
 	*why = "VFIO_DEVICE_SET_IRQS";
 	return ioctl(m->device, VFIO_DEVICE_SET_IRQS, &irq) == 0 ? 0 : -errno;
 }
