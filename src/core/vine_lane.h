@@ -104,8 +104,6 @@ struct vine_lane {
 	struct vine_pipe_s *pipe;
 	uint32_t index;
 	struct vine_ready ready;
-	le32_t own_bell;		/* its word where the segment is far */
-	uint32_t naps;			/* sleeps in a row that found nothing */
 	struct vine_pq **active;	/* those without tasks */
 	uint32_t active_count;
 	uint32_t next_look;		/* of `active` */
@@ -148,6 +146,8 @@ struct vine_lane {
 	_Atomic uint32_t freed;		/* 1: a place was given back */
 	_Atomic uint64_t quiet;		/* epoch seen at the last quiet point */
 	_Atomic uint32_t asleep;
+	le32_t own_bell;		/* its word where the segment is far */
+	uint32_t naps;			/* sleeps in a row that found nothing */
 	_Atomic uint64_t count[VINE_COUNT_MAX];
 };
 

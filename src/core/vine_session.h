@@ -32,11 +32,6 @@ struct vine_session {
 	struct vine_seg *seg;
 	struct vine_session_shm *shm;
 	struct arch_bell bell;	/* at which its threads wait */
-	le32_t own_bell;	/* its word where the segment is far */
-	int mute;		/* 1: no bell of the appliance's reaches us */
-	struct vine_beat *beat;	/* vine_beat.h */
-	struct arch_msi msi;	/* far: the interrupt, if it is ours */
-	struct vine_fork_child known_msi[3];
 	uint64_t nonce;
 	uint64_t id;		/* unique in this process, never used again */
 	_Atomic uint64_t key;	/* the id; 0 once lost, or in a forked child */
@@ -71,6 +66,13 @@ struct vine_session {
 	_Atomic(struct vine_watch *) watch;
 	pthread_t hangup;	/* vine_hangup.h */
 	int has_hangup;
+
+	/* of far memory: */
+	le32_t own_bell;	/* the bell's word */
+	int mute;		/* 1: no bell of the appliance's reaches us */
+	struct vine_beat *beat;	/* vine_beat.h */
+	struct arch_msi msi;	/* the device's interrupt, if it is ours */
+	struct vine_fork_child known_msi[3];
 	struct vine_fork_child known;	/* the key, to children */
 	struct vine_session *next;	/* of all sessions of the process */
 };

@@ -192,24 +192,40 @@ START_TEST(uncached_memory_is_warned_of_and_write_combined_refused)
 }
 END_TEST
 
+/* A session of another process: it hears where the devices are, and says when
+ * it has attached. */
+static void
+live(int hear, int say)
+{
+	struct vine_session *s;
+
+	if (read(hear, device_root, sizeof(device_root)) !=
+	    sizeof(device_root))
+		_exit(1);
+	arch_pci_root = device_root;
+	if (attach_by("shm_file pci:\ntrace 0\n", &s) == 0 &&
+	    write(say, "x", 1) == 1)
+		pause();
+	_exit(1);
+}
+
 /* Nobody hears of the death; the heart has stopped all the same. */
 START_TEST(a_session_whose_heart_stops_is_taken_back)
 {
 	struct vine_session *s;
 	struct rig rig;
-	int go[2];
+	int go[2], told[2];
 	pid_t pid;
 	char c;
 
-	show(&rig, 0);
 	ck_assert_int_eq(pipe(go), 0);
-	pid = fork();
-	if (pid == 0) {
-		if (attach_by("shm_file pci:\ntrace 0\n", &s) == 0 &&
-		    write(go[1], "x", 1) == 1)
-			pause();
-		_exit(1);
-	}
+	ck_assert_int_eq(pipe(told), 0);
+	pid = fork();	/* while there is one thread */
+	if (pid == 0)
+		live(told[0], go[1]);
+	show(&rig, 0);
+	ck_assert_int_eq(write(told[1], device_root, sizeof(device_root)),
+			 sizeof(device_root));
 	ck_assert_int_eq(read(go[0], &c, 1), 1);
 	/* longer than a lease: it lives */
 	rig_nap(4 * SECOND);
