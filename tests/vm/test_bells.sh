@@ -56,13 +56,18 @@ lease 3600s
 END
 guest interrupts "${iommu[@]}" "${vfio[@]}" \
 	-f "$dir/guest.conf:/tmp/.vinetalk" "${above[@]}" "${doorbell[@]}" \
-	/bin/dash /vfio.sh 2 4 20000 || fail "interrupts: $?"
+	/bin/dash /vfio.sh 2 8 2000 || fail "interrupts: $?"
 grep "a bell" "$dir/interrupts.log" || fail "the application has no bell"
 bells=$(count interrupts "bells rung for applications")
 late=$(sed -n 's/.* a bell, \([0-9]*\) .*/\1/p' "$dir/interrupts.log")
-echo "the application sleeps: $bells interrupts"
+lost=$(count interrupts "work found without a bell")
+echo "both sleep: $(count interrupts "tasks completed") tasks," \
+	"$(count interrupts "rings of virtual machines") rings, $bells" \
+	"interrupts; $lost tasks and $late completions found late"
 [ "$bells" -ge 1 ] || fail "vined rang nobody"
-[ "$late" -le $((bells / 2)) ] || fail "$late of $bells rings woke nobody"
+# who looks the moment that a bell comes counts it as late; a lost kind of bell
+# would be late each time
+[ $((late + lost)) -le $((bells / 10)) ] || fail "bells are lost"
 
 # without it the application looks now and then, and misses nothing
 guest polls2 -f "$dir/guest.conf:/tmp/.vinetalk" "${above[@]}" \

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vm-load THREADS SECONDS [PAUSE] has vined copy memory for some threads, each
- * checking every byte that comes back, with a pause of so many us between two
+ * checking every byte that comes back, with a pause of about so many us between two
  * tasks. It says "working" once each thread has had its first answer, and at
- * the end how many tasks there were and what the segment's counters say. With
- * SECONDS 0 it works until the session is lost, and says how long the last
- * task took to end. Exit codes: 0 all answers right, 1 a wrong one, 2 usage or
- * no session, 3 the session was lost.
+ * the end how many tasks there were, what they took, and what the segment's
+ * counters say. With SECONDS 0 it works until the session is lost, and says how
+ * long the last task took to end. Exit codes: 0 all answers right, 1 a wrong
+ * one, 2 usage or no session, 3 the session was lost.
  *
  * It finds its segment by the config of whoever runs it.
  */
@@ -22,6 +22,7 @@
 
 #include "core/vine_session.h"
 #include "utils/utils_clock.h"
+#include "utils/utils_hist.h"
 
 #define BYTES 4096
 #define WORDS (BYTES / sizeof(uint64_t))
@@ -40,6 +41,8 @@ struct load {
 	_Atomic uint64_t slowest; /* ns */
 	_Atomic uint32_t working;
 	_Atomic int how;
+	pthread_mutex_t lock;
+	struct utils_hist times; /* ns of a task; under the lock */
 };
 
 static void
@@ -51,7 +54,7 @@ complain(struct load *l, int how, const char *what, int error)
 
 /* One task; its time counts. */
 static int
-copy(struct load *l, vine_data *from, vine_data *to)
+copy(struct load *l, struct utils_hist *times, vine_data *from, vine_data *to)
 {
 	struct vine_slice in = vine_slice_all(from), out = vine_slice_all(to);
 	struct vine_task_result r = { .size = sizeof(r) };
@@ -69,6 +72,7 @@ copy(struct load *l, vine_data *from, vine_data *to)
 	}
 	rc = vine_task_wait_for(task, PATIENCE);
 	ns = utils_clock_ns() - start;
+	utils_hist_record(times, ns);
 	if (ns > atomic_load(&l->slowest))
 		atomic_store(&l->slowest, ns);
 	if (rc == 0)
@@ -89,7 +93,8 @@ copy(struct load *l, vine_data *from, vine_data *to)
 }
 
 static int
-check(struct load *l, vine_data *from, vine_data *to, uint64_t seed)
+check(struct load *l, struct utils_hist *times, vine_data *from, vine_data *to,
+      uint64_t seed)
 {
 	uint64_t *a = vine_data_deref(from), *b = vine_data_deref(to);
 
@@ -97,7 +102,7 @@ check(struct load *l, vine_data *from, vine_data *to, uint64_t seed)
 		a[i] = seed + i;
 		b[i] = ~a[i];
 	}
-	if (copy(l, from, to) != 0)
+	if (copy(l, times, from, to) != 0)
 		return -1;
 	for (size_t i = 0; i < WORDS; i++)
 		if (b[i] != seed + i) {
@@ -114,29 +119,41 @@ static void *
 run(void *arg)
 {
 	struct load *l = arg;
-	struct timespec nap = { 0, (long)l->pause * 1000 };
+	struct timespec nap = { 0, 0 };
+	struct utils_hist *times = malloc(sizeof(*times));
 	vine_data *from = NULL, *to = NULL;
 	uint64_t seed = (uint64_t)(uintptr_t)&from;
 	int first = 1;
 
-	if (vine_data_alloc_in(l->session, BYTES, 0, &from) != 0 ||
+	if (times == NULL ||
+	    vine_data_alloc_in(l->session, BYTES, 0, &from) != 0 ||
 	    vine_data_alloc_in(l->session, BYTES, 0, &to) != 0) {
 		complain(l, WRONG, "alloc", ENOMEM);
+		free(times);
 		return NULL;
 	}
+	utils_hist_init(times);
 	while (atomic_load(&l->how) == RIGHT &&
 	       (l->end == 0 || utils_clock_ns() < l->end)) {
 		seed += WORDS;
-		if (check(l, from, to, seed) != 0)
+		if (check(l, times, from, to, seed) != 0)
 			break;
 		if (first)
 			atomic_fetch_add(&l->working, 1);
 		first = 0;
+		/* of any length, so that sleeps begin at any moment */
+		seed = seed * UINT64_C(6364136223846793005) + 1;
+		nap.tv_nsec = l->pause ?
+			(long)((seed >> 33) % (2 * l->pause) * 1000) : 0;
 		if (l->pause)
 			nanosleep(&nap, NULL);
 	}
 	vine_data_free(from);
 	vine_data_free(to);
+	pthread_mutex_lock(&l->lock);
+	utils_hist_merge(&l->times, times);
+	pthread_mutex_unlock(&l->lock);
+	free(times);
 	return NULL;
 }
 
@@ -181,12 +198,13 @@ main(int argc, char **argv)
 	int threads = argc > 2 ? atoi(argv[1]) : 0;
 	int seconds = argc > 2 ? atoi(argv[2]) : 0;
 	pthread_t thread[THREADS_MAX];
-	struct load l = { 0 };
+	static struct load l = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 	if (threads < 1 || threads > THREADS_MAX) {
 		fprintf(stderr, "usage: vm-load THREADS SECONDS [PAUSE]\n");
 		return NO_SESSION;
 	}
+	utils_hist_init(&l.times);
 	l.pause = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (open_session(&l) != 0)
@@ -210,6 +228,9 @@ main(int argc, char **argv)
 		pthread_join(thread[i], NULL);
 	printf("vm-load: %" PRIu64 " tasks right, the slowest took %" PRIu64
 	       " us\n", atomic_load(&l.tasks), atomic_load(&l.slowest) / 1000);
+	printf("vm-load: round trip: median %" PRIu64 " ns, 99 of 100 within "
+	       "%" PRIu64 " ns\n", utils_hist_percentile(&l.times, 50),
+	       utils_hist_percentile(&l.times, 99));
 	printf("vm-load: %s bell, %" PRIu64 " completions found without one\n",
 	       l.session->mute ? "no" : "a",
 	       atomic_load(&l.session->found_late));
