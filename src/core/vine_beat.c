@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The thread counts and looks every VINE_BEAT_MS, and between two beats hears
- * the device's interrupt for all who wait in the process. It beats only while
- * the slot is the session's: a machine that stood still for longer than its
- * lease may find another session there.
+ * the device's interrupt, or the serial port, for all who wait in the process.
+ * It beats only while the slot is the session's: a machine that stood still for
+ * longer than its lease may find another session there.
  */
 #include <errno.h>
 #include <poll.h>
@@ -27,6 +27,7 @@ struct vine_beat {
 	uint64_t count;
 	uint64_t seen;		/* of the appliance */
 	uint64_t since;		/* ns, when that was new */
+	uint64_t generation;	/* of the appliance that knows our port */
 };
 
 /* Who waits sees that the appliance is gone, or the session. */
@@ -35,6 +36,22 @@ tell(struct vine_session *s)
 {
 	vine_session_is_gone(s);
 	arch_bell_ring(&s->bell, ~0u);
+}
+
+/* Ask at the serial port again, where another appliance came, or where nobody
+ * answered. */
+static void
+ask_at_port(struct vine_beat *b)
+{
+	struct vine_session *s = b->session;
+	uint64_t generation = arch_load64(&vine_seg_header(s->seg)->generation);
+
+	if (s->port.fd < 0 ||
+	    (generation == b->generation && !atomic_load(&s->mute)))
+		return;
+	atomic_store(&s->mute, 1);
+	b->generation = generation;
+	(void)vine_port_send_ask(&s->port);
 }
 
 static void
@@ -61,6 +78,22 @@ beat(struct vine_beat *b)
 				 (now - b->since) / 1000000);
 		tell(s);
 	}
+	ask_at_port(b);
+}
+
+/* The serial port has something: a ring, an answer, or that nobody is there any
+ * more. Returns 0 where it is not to be listened to for now. */
+static int
+hear_port(struct vine_session *s)
+{
+	int found = vine_port_read(&s->port);
+
+	if (found & VINE_PORT_ANSWERED)
+		atomic_store(&s->mute, 0);
+	if (found & VINE_PORT_AWAY)
+		atomic_store(&s->mute, 1);	/* beat() asks again */
+	arch_bell_ring(&s->bell, ~0u);
+	return !(found & VINE_PORT_AWAY);
 }
 
 /* Sleep until the next beat; who waits is woken where the appliance rings.
@@ -72,6 +105,7 @@ listen_until(struct vine_beat *b, uint64_t at)
 	struct pollfd p[] = {
 		{ .fd = b->end.fd, .events = POLLIN },
 		{ .fd = s->msi.bell.fd, .events = POLLIN },	/* -1: none */
+		{ .fd = s->port.fd, .events = POLLIN },
 	};
 
 	for (;;) {
@@ -80,15 +114,19 @@ listen_until(struct vine_beat *b, uint64_t at)
 
 		if (now >= at)
 			return 1;
-		n = poll(p, 2, (int)((at - now) / 1000000) + 1);
-		if (n > 0 && (p[0].revents & POLLIN))
+		n = poll(p, 3, (int)((at - now) / 1000000) + 1);
+		if (n <= 0)
+			continue;
+		if (p[0].revents & POLLIN)
 			return 0;
-		if (n > 0 && (p[1].revents & POLLIN)) {
+		if (p[1].revents & POLLIN) {
 			arch_bell_clear(&s->msi.bell);
 			arch_bell_ring(&s->bell, ~0u);
-		} else if (n > 0) {
+		} else if (p[1].revents) {
 			p[1].fd = -1;	/* broken: for this time */
 		}
+		if (p[2].revents && !hear_port(s))
+			p[2].fd = -1;
 	}
 }
 
@@ -132,6 +170,8 @@ vine_beat_start(struct vine_session *session)
 	if (b) {
 		b->session = session;
 		b->since = utils_clock_ns();
+		b->generation = arch_load64(
+			&vine_seg_header(session->seg)->generation);
 		b->end = arch_bell_of_fd(eventfd(0, EFD_CLOEXEC |
 						 EFD_NONBLOCK));
 		rc = b->end.fd < 0 ? -errno : start_thread(b);

@@ -269,6 +269,7 @@ vine_door_read_life(struct vine_pipe_s *pipe, struct vine_rec *rec)
 	rec->beats = (flags & VINE_SESSION_F_BEATS) != 0;
 	rec->mute = (flags & VINE_SESSION_F_MUTE) != 0;
 	rec->hears = (flags & VINE_SESSION_F_HEARS) != 0;
+	rec->port = (flags & VINE_SESSION_F_PORT) != 0;
 	rec->beat = arch_load64(&s->heartbeat);
 	rec->beat_at = utils_clock_ns();
 }
@@ -776,6 +777,17 @@ vine_door_peer_gone(struct vine_pipe_s *pipe, uint32_t peer)
 		if (rec->state == VINE_REC_OPEN && rec->peer == peer)
 			rec_close(pipe, rec, 1);
 	}
+	pthread_mutex_unlock(&pipe->lock);
+}
+
+void
+vine_door_port_gone(struct vine_pipe_s *pipe, uint32_t slot, uint64_t nonce)
+{
+	struct vine_rec *rec = &pipe->recs[slot];
+
+	pthread_mutex_lock(&pipe->lock);
+	if (rec->state == VINE_REC_OPEN && rec->port && rec->nonce == nonce)
+		rec_close(pipe, rec, 1);
 	pthread_mutex_unlock(&pipe->lock);
 }
 

@@ -47,6 +47,14 @@ int vine_door_reap(struct vine_pipe_s *pipe);
 void vine_door_peer_gone(struct vine_pipe_s *pipe, uint32_t peer);
 
 /*
+ * vine_door_port_gone closes the session in a slot, of the layout, if it is the
+ * one with that nonce and was rung at a serial port: its machine is gone. Any
+ * thread; takes the lock.
+ */
+void vine_door_port_gone(struct vine_pipe_s *pipe, uint32_t slot,
+			 uint64_t nonce);
+
+/*
  * vine_door_queue makes a queue of a session: rings, directory entry, lane.
  * Under the lock. Returns its index, or -EDQUOT, -ENOMEM, -EAGAIN where
  * memory that rests might be enough.

@@ -100,12 +100,13 @@ read_ns(const struct vine_header_shm *h)
 /* Is the memory kept in caches? It need not, but its stores must stay in order.
  * What the kernel does not tell is taken for what was asked for. */
 static int
-judge_cache(const struct vine_seg *seg, const struct arch_shm_object *o)
+judge_cache(struct vine_seg *seg, const struct arch_shm_object *o)
 {
 	enum arch_pci_cache cache;
 	struct arch_pci pci;
 	int rc;
 
+	seg->cache = ARCH_PCI_WRITE_BACK;
 	if (o->device[0] == '\0')
 		return 0;
 	rc = arch_pci_find(o->device, &pci);
@@ -128,6 +129,7 @@ judge_cache(const struct vine_seg *seg, const struct arch_shm_object *o)
 	else
 		log_debug("segment %s, device %s, is write-back", seg->name,
 			  o->device);
+	seg->cache = cache;
 	return 0;
 }
 

@@ -109,6 +109,8 @@ vine_lane_wake_peer_slow(struct vine_pq *pq, uint32_t waiting)
 	pq->rung = waiting;
 	if (pq->rec->hears && pipe->ring_far)
 		pipe->ring_far(pipe->ring_arg, pq->rec->peer);
+	else if (pq->rec->port && pipe->ring_port)
+		pipe->ring_port(pipe->port_arg, pq->rec->slot);
 	else
 		arch_bell_ring(&pq->rec->bell, 1u << (pq->index & 31));
 	vine_lane_count(pq->lane, VINE_COUNT_BELLS, 1);

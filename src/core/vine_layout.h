@@ -93,6 +93,7 @@ enum vine_session_state {
 #define VINE_SESSION_F_BEATS 2u		/* alive while its heartbeat grows */
 #define VINE_SESSION_F_MUTE 4u		/* cannot ring the appliance */
 #define VINE_SESSION_F_HEARS 8u		/* its peer's vector 0 wakes it */
+#define VINE_SESSION_F_PORT 16u		/* a byte at its serial port does */
 
 struct vine_session_shm {
 	/* hint: set by compare-and-swap by whoever wants the slot */

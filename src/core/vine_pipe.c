@@ -333,6 +333,14 @@ vine_pipe_ring_by(vine_pipe_s *pipe, void (*ring)(void *arg, uint32_t peer),
 	pipe->ring_arg = arg;
 }
 
+void
+vine_pipe_ring_ports_by(vine_pipe_s *pipe,
+			void (*ring)(void *arg, uint32_t slot), void *arg)
+{
+	pipe->ring_port = ring;
+	pipe->port_arg = arg;
+}
+
 static void
 publish_accel(const struct vine_pipe_s *pipe, const struct vine_accel_s *a)
 {

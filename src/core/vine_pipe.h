@@ -51,6 +51,7 @@ struct vine_rec {
 	uint32_t claim;		/* which claim that was */
 	uint32_t mute;		/* 1: it cannot ring */
 	uint32_t hears;		/* 1: its peer's bell is to be rung */
+	uint32_t port;		/* 1: its serial port's is */
 	uint32_t beats;		/* 1: it lives while its heartbeat grows */
 	uint64_t beat;		/* what that was */
 	uint64_t beat_at;	/* ns, when it was new */
@@ -89,6 +90,8 @@ struct vine_pipe_s {
 	_Atomic uint32_t mutes;		/* sessions that cannot ring */
 	void (*ring_far)(void *arg, uint32_t peer); /* NULL: one cannot */
 	void *ring_arg;
+	void (*ring_port)(void *arg, uint32_t slot); /* NULL: one cannot */
+	void *port_arg;
 	uint32_t next_lane;
 	uint32_t next_queue;
 	struct utils_log_rate door_rate;
@@ -186,6 +189,11 @@ void vine_pipe_ring(vine_pipe_s *pipe);
  * must not block, and comes from any thread. Before the pipe is served. */
 void vine_pipe_ring_by(vine_pipe_s *pipe,
 		       void (*ring)(void *arg, uint32_t peer), void *arg);
+
+/* vine_pipe_ring_ports_by does so for sessions that are rung at a serial port,
+ * by their slots. */
+void vine_pipe_ring_ports_by(vine_pipe_s *pipe,
+			     void (*ring)(void *arg, uint32_t slot), void *arg);
 
 /* vine_pipe_publish writes the counters, unless another lane is at it. */
 void vine_pipe_publish(vine_pipe_s *pipe);

@@ -22,11 +22,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arch/shm/arch_pci.h"
 #include "core/vine_fork.h"
 #include "core/vine_layout.h"
 #include "core/vine_peer.h"
 
-struct arch_pci_registers;
 struct arch_shm_mapper;
 struct utils_config;
 
@@ -50,6 +50,7 @@ struct vine_seg {
 	/* of an ivshmem device: to ring the appliance; NULL: one cannot */
 	struct arch_pci_registers *registers;
 	char device[13];	/* its address */
+	enum arch_pci_cache cache;	/* far: how its memory is kept */
 	int keep;		/* 1: do not remove the object */
 	int formed;		/* 1: this open formed it */
 	struct vine_peer peer;	/* from a socket: the connection */

@@ -142,6 +142,17 @@ knock(const struct vine_session *s, enum vine_session_request request)
 	vine_ready_ring(&door, VINE_READY_DOOR);
 }
 
+static void
+drop_port(struct vine_session *s)
+{
+	if (s->port.fd < 0)
+		return;
+	vine_fork_remove(&s->known_port);
+	vine_fork_lock();
+	vine_port_close(&s->port);
+	vine_fork_unlock();
+}
+
 /* Wait until the appliance has answered our nonce. */
 static int
 await_answer(struct vine_session *s, enum vine_session_state not_yet,
@@ -167,6 +178,31 @@ await_answer(struct vine_session *s, enum vine_session_state not_yet,
 	}
 }
 
+/* A port of the machine is the way to wake us where its device is none. */
+static void
+take_port(struct vine_session *s)
+{
+	const char *why;
+	int rc;
+
+	if (!s->mute)
+		return;
+	vine_fork_lock();
+	rc = vine_port_open(&s->port, s->port_name, s->slot, s->nonce, &why);
+	vine_fork_unlock();
+	if (rc == 0) {
+		/* a child would keep the port busy */
+		vine_fork_add(&s->known_port, vine_fork_close, &s->port.fd);
+		rc = vine_port_greet(&s->port, VINE_PORT_ANSWER_MS, &why);
+		s->mute = rc != 0;
+		if (rc)
+			drop_port(s);
+	}
+	if (rc)
+		log_debug("segment %s: no bell by serial port \"%s\", %s: %s",
+			  s->seg->name, s->port_name, why, strerror(-rc));
+}
+
 /* What the appliance needs to know of how we live. */
 static uint32_t
 flags_of(const struct vine_session *s)
@@ -179,6 +215,8 @@ flags_of(const struct vine_session *s)
 		flags |= VINE_SESSION_F_MUTE;
 	if (s->msi.bell.fd >= 0)
 		flags |= VINE_SESSION_F_HEARS;
+	else if (s->port.fd >= 0)
+		flags |= VINE_SESSION_F_PORT;
 	return flags;
 }
 
@@ -243,6 +281,7 @@ attach(struct vine_session *s)
 		rc = claim(s);
 	if (rc)
 		return rc;
+	take_port(s);
 	introduce(s);
 	rc = await_answer(s, VINE_SESSION_FREE, start, s->attach_timeout);
 	if (rc == VINE_SESSION_OPEN)
@@ -373,6 +412,9 @@ session_new(const struct vine_session_opts *o, const struct utils_config *c)
 	pthread_mutex_init(&s->ctl_lock, NULL);
 	s->nonce = vine_seg_random();
 	s->msi.bell = arch_bell_of_fd(-1);
+	s->port.fd = -1;
+	snprintf(s->port_name, sizeof(s->port_name), "%s",
+		 utils_config_str(c, UTILS_KEY_bell_port));
 	s->forks = vine_fork_count;
 	s->spin = wants_spin(o, c);
 	s->weight = o && o->weight ? o->weight :
@@ -442,6 +484,7 @@ session_free(struct vine_session *s)
 	if (s->heap.session)
 		vine_heap_fini(&s->heap);
 	drop_interrupt(s);
+	drop_port(s);
 	if (s->seg)
 		vine_seg_close(s->seg);
 	pthread_mutex_destroy(&s->lock);

@@ -269,6 +269,85 @@ START_TEST(an_appliance_whose_heart_stops_is_noticed)
 }
 END_TEST
 
+/* It stood still for longer than a lease, and was not dead. */
+START_TEST(an_appliance_that_is_heard_again_has_its_sessions)
+{
+	struct vine_task_opts o;
+	struct vine_session *s;
+	struct rig rig;
+	uint64_t value;
+
+	show(&rig, 0);
+	rig_listen();
+	ck_assert_int_eq(attach_by("shm_file pci:\ntrace 0\nlease 2s\n"
+				   "restart_wait 60s\n", &s), 0);
+	rig_stop(&rig);
+	rig_await(atomic_load(&s->seg->silent));
+	rig_start(&rig);
+	o = rig_opts(s, "nop");
+	ck_assert_int_eq(rig_run(&o, &value), VINE_STATUS_OK);
+	rig_await(!atomic_load(&s->seg->silent));
+	ck_assert_int_eq(vine_session_is_gone(s), 0);
+	ck_assert_ptr_nonnull(strstr(rig_log, "heartbeat stands still"));
+	vine_session_close(s);
+	hide(&rig);
+}
+END_TEST
+
+/* A page of zeros but for one word. */
+static void
+blank_but(const char *path, size_t word, uint64_t value)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, SIZE), 0);
+	ck_assert_int_eq(pwrite(fd, &value, sizeof(value), (off_t)(8 * word)),
+			 sizeof(value));
+	close(fd);
+}
+
+START_TEST(an_appliance_forms_what_is_blank_or_ours_and_nothing_else)
+{
+	struct vine_pipe_opts opts = { .size = sizeof(opts),
+		.config = "shm_file pci:\ntrace 0\nlease 2s\n" };
+	static const uint64_t words[][2] = {
+		{ 0, 0 }, { 0, VINE_MAGIC },	/* its maker died there */
+		{ 1, VINE_SEG_FORMING }, { 5, 1 }, { 511, 1 },
+	};
+	char name[96], path[128];
+	uint64_t value;
+	vine_pipe_s *pipe;
+	int last;
+
+	rig_name(name);
+	snprintf(path, sizeof(path), "/dev/shm/%s", name);
+	device_none();
+	blank_but(path, 0, 0);
+	device_add(A, path, SIZE, 0);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		int fd, rc;
+
+		blank_but(path, words[i][0], words[i][1]);
+		rig_listen();
+		rc = vine_pipe_open(&opts, &pipe);
+		ck_assert_int_eq(rc, i < 2 ? 0 : -EPROTO);
+		if (rc == 0) {
+			ck_assert_int_eq(pipe->seg->formed, 1);
+			ck_assert_int_eq(vine_pipe_end(pipe, &last), 0);
+			continue;
+		}
+		ck_assert_ptr_nonnull(strstr(rig_log, "not a libvine segment"));
+		fd = open(path, O_RDONLY);
+		ck_assert_int_eq(pread(fd, &value, 8, 0), 8);
+		ck_assert_uint_eq(value, 0);	/* nothing was written */
+		close(fd);
+	}
+	unlink(path);
+	device_end();
+}
+END_TEST
+
 /* A register of the device is written once a sleep of the appliance, and the
  * slot says whose it is. */
 START_TEST(a_device_with_a_server_rings_by_its_register)
@@ -306,6 +385,8 @@ static const struct rig_case cases[] = {
 	RIG_CASE(uncached_memory_is_warned_of_and_write_combined_refused),
 	RIG_CASE(a_session_whose_heart_stops_is_taken_back),
 	RIG_CASE(an_appliance_whose_heart_stops_is_noticed),
+	RIG_CASE(an_appliance_that_is_heard_again_has_its_sessions),
+	RIG_CASE(an_appliance_forms_what_is_blank_or_ours_and_nothing_else),
 	RIG_CASE(a_device_with_a_server_rings_by_its_register),
 };
 
