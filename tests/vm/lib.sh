@@ -65,8 +65,9 @@ shm_size 64M" >>"$dir/vined.conf"
 	await "$dir/vined.log" "serving segment" 30
 }
 
-# load NAME OPTION... -- ARGUMENTS: vm-load in a guest, write-back, over $dir/sock
-load()
+# run_in NAME OPTION... -- PROGRAM...: a program in a guest that has the config
+# and a device, write-back, of $dir/sock
+run_in()
 {
 	local name=$1 options=()
 	shift
@@ -76,8 +77,20 @@ load()
 	done
 	shift
 	guest "$name" -f "$dir/guest.conf:/tmp/.vinetalk" "${above[@]}" \
-		"${doorbell[@]}" "${options[@]+"${options[@]}"}" \
-		"$bin/vm-load" "$@"
+		"${doorbell[@]}" "${options[@]+"${options[@]}"}" "$@"
+}
+
+# load NAME OPTION... -- ARGUMENTS: vm-load, so.
+load()
+{
+	local name=$1 options=()
+	shift
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	run_in "$name" "${options[@]+"${options[@]}"}" -- "$bin/vm-load" "$@"
 }
 
 # count NAME LABEL: what vm-load printed of a counter of the segment.
@@ -106,8 +119,12 @@ doorbell=(-q -chardev -q "socket,path=$dir/sock,id=vine"
 	-q -device -q "ivshmem-doorbell,chardev=vine,vectors=1,bus=rp0")
 above=(-q -device -q pcie-root-port,id=rp0,pref64-reserve=8G)
 below=(-q -device -q pcie-root-port,id=rp0)
+# serial: a port whose other end is vined's bell_socket.
+serial=(-m virtio_pci -m virtio_console -q -device -q virtio-serial-pci
+	-q -chardev -q "socket,path=$dir/bell.sock,id=bell,reconnect=1"
+	-q -device -q virtserialport,chardev=bell,name=vine)
 # shellcheck disable=SC2034
-readonly doorbell above below
+readonly doorbell above below serial
 
 # conf LINES: the config of the guest's programs, as an option of vm.sh.
 conf()

@@ -15,6 +15,8 @@
 #   -k ARGUMENTS     for the kernel
 #   -q ARGUMENT      for QEMU, one word each; may be repeated
 #   -d FOLDER        for the logs: console, output, result, qemu, qemu.pid
+#   -K               only say what became of KVM here: "works", "fails" (it did
+#                    not boot this kernel within its time) or "not there"
 #
 # What the program prints is printed. The status is the program's; 128 + N
 # where signal N ended it; 124 where the time was up, 125 where the kernel
@@ -28,7 +30,7 @@ set -u
 
 src=${VINE_SRC_DIR:?} bin=${VINE_BIN_DIR:?}
 seconds=120 cpus=1 memory=256 logs="" cmdline=""
-modules=() files=() env=() more=()
+modules=() files=() env=() more=() only_kvm=
 
 say()
 {
@@ -41,7 +43,7 @@ skip()
 	exit 77
 }
 
-while getopts t:c:M:m:f:e:k:q:d: option; do
+while getopts t:c:M:m:f:e:k:q:d:K option; do
 	case $option in
 	t) seconds=$OPTARG ;;
 	c) cpus=$OPTARG ;;
@@ -52,11 +54,13 @@ while getopts t:c:M:m:f:e:k:q:d: option; do
 	k) cmdline=$OPTARG ;;
 	q) more+=("$OPTARG") ;;
 	d) logs=$OPTARG ;;
+	K) only_kvm=yes ;;
 	*) exit 126 ;;
 	esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] || { say "no program is named"; exit 126; }
+[ $# -gt 0 ] || [ -n "$only_kvm" ] ||
+	{ say "no program is named"; exit 126; }
 
 qemu=$(command -v qemu-system-x86_64) ||
 	skip "there is no qemu-system-x86_64 (package qemu-system-x86)"
@@ -83,24 +87,6 @@ put()
 		cp -L "$library" "$root/$library"
 	done
 }
-
-program=$(realpath "$1") || exit 126
-shift
-put "$bin/vm-init" /init
-put "$program" "$program"
-for file in "${files[@]+"${files[@]}"}"; do
-	put "${file%%:*}" "${file#*:}"
-done
-printf '%s\n' "$program" "$@" >"$root/vm/argv"
-printf '%s\n' HOME=/tmp PATH=/bin "${env[@]+"${env[@]}"}" >"$root/vm/env"
-: >"$root/vm/modules"
-for module in "${modules[@]+"${modules[@]}"}"; do
-	while read -r file; do
-		put "$kernel/modules/$file" "/vm/$file"
-		echo "/vm/$file" >>"$root/vm/modules"
-	done <"$kernel/modules/$module.list"
-done
-(cd "$root" && find . | cpio -o -H newc --quiet) >"$work/initramfs" || exit 126
 
 # The kernel tests its timer against a loop, and panics where a busy host has
 # held the machine up meanwhile.
@@ -160,6 +146,35 @@ make_probe()
 	: >"$at/vm/modules"
 	(cd "$at" && find . | cpio -o -H newc --quiet) >"$work/initramfs.probe"
 }
+
+if [ -n "$only_kvm" ]; then
+	if [ ! -w /dev/kvm ]; then
+		echo "not there"
+	elif kvm_works; then
+		echo works
+	else
+		echo fails
+	fi
+	exit 0
+fi
+
+program=$(realpath "$1") || exit 126
+shift
+put "$bin/vm-init" /init
+put "$program" "$program"
+for file in "${files[@]+"${files[@]}"}"; do
+	put "${file%%:*}" "${file#*:}"
+done
+printf '%s\n' "$program" "$@" >"$root/vm/argv"
+printf '%s\n' HOME=/tmp PATH=/bin "${env[@]+"${env[@]}"}" >"$root/vm/env"
+: >"$root/vm/modules"
+for module in "${modules[@]+"${modules[@]}"}"; do
+	while read -r file; do
+		put "$kernel/modules/$file" "/vm/$file"
+		echo "/vm/$file" >>"$root/vm/modules"
+	done <"$kernel/modules/$module.list"
+done
+(cd "$root" && find . | cpio -o -H newc --quiet) >"$work/initramfs" || exit 126
 
 accel=${VINE_VM_ACCEL:-}
 if [ -z "$accel" ]; then
