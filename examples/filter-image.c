@@ -132,6 +132,10 @@ report(const struct filter *f, const char *name,
 	double run = (double)(r->complete_ns - r->execute_ns);
 	double way = (double)(r->execute_ns - r->issue_ns);
 
+	if (r->complete_ns == 0) {
+		printf("%-9s done, by an appliance with another clock\n", name);
+		return;
+	}
 	printf("%-9s %8.2f ms on the appliance, %.1f us after its issue, "
 	       "%.0f Mpixel/s\n", name, run / 1e6, way / 1e3,
 	       run > 0 ? (double)f->pixels * 1e3 / run : 0);

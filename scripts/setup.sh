@@ -3,7 +3,8 @@
 #
 # setup.sh installs what libvine is built and tested with, on Debian 12. It
 # installs only what is missing, as root or through sudo, and may be run again
-# at any time.
+# at any time. It gets the kernel that tests boot in virtual machines, too;
+# without that kernel those tests are skipped.
 set -euo pipefail
 
 build="gcc libc6-dev binutils make cmake ninja-build pkg-config"
@@ -13,8 +14,9 @@ examples="libpng-dev"
 tests="check zstd git lcov clang llvm libclang-rt-14-dev valgrind spin mandoc
 	g++ relacy-dev"
 cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+machines="qemu-system-x86 cpio kmod"
 pictures="gnuplot-nox"
-packages="$build $services $daemon $examples $tests $cross $pictures"
+packages="$build $services $daemon $examples $tests $cross $machines $pictures"
 
 say()
 {
@@ -28,6 +30,14 @@ is_installed()
 		grep -qx installed
 }
 
+# kernel gets the one of tests/vm.
+kernel()
+{
+	if ! "$(dirname "$0")/vm-kernel.sh" >/dev/null; then
+		say "no kernel for virtual machines: tests/vm will be skipped"
+	fi
+}
+
 if ! command -v dpkg-query >/dev/null; then
 	say "this is not Debian; install what these packages hold: $packages" >&2
 	exit 1
@@ -39,6 +49,7 @@ for package in $packages; do
 done
 if [ -z "$missing" ]; then
 	say "all packages are installed"
+	kernel
 	exit 0
 fi
 say "missing:$missing"
@@ -72,4 +83,5 @@ apt update
 say "apt-get install"
 # shellcheck disable=SC2086 # a list of words
 apt install --no-install-recommends $missing
+kernel
 say "done"

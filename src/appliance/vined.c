@@ -23,6 +23,7 @@
 #include "appliance/vined_host.h"
 #include "appliance/vined_options.h"
 #include "appliance/vined_peers.h"
+#include "appliance/vined_ports.h"
 #include "appliance/vined_rights.h"
 #include "appliance/vined_worker.h"
 #include "arch/shm/arch_shm_guard.h"
@@ -40,6 +41,7 @@ struct vined {
 	size_t config_count;
 	vine_pipe_s *pipes[VINED_SEGMENTS_MAX];
 	struct vined_peers *peers[VINED_SEGMENTS_MAX];	/* by config, too */
+	struct vined_ports *ports[VINED_SEGMENTS_MAX];	/* as these */
 	size_t count;		/* of pipes */
 	vine_pipe_s *pipe_of[VINED_SEGMENTS_MAX]; /* by config; NULL: none */
 	uint32_t worker_count;
@@ -168,6 +170,8 @@ undo_sockets(struct vined *v)
 	for (size_t i = 0; i < v->config_count; i++) {
 		vined_peers_close(v->peers[i]);
 		v->peers[i] = NULL;
+		vined_ports_close(v->ports[i]);
+		v->ports[i] = NULL;
 	}
 }
 
@@ -176,8 +180,12 @@ do_sockets(struct vined *v)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < v->config_count && rc == 0; i++)
+	for (size_t i = 0; i < v->config_count && rc == 0; i++) {
 		rc = vined_peers_open(v->configs[i], v->wait, &v->peers[i]);
+		if (rc == 0)
+			rc = vined_ports_open(v->configs[i], v->wait,
+					      &v->ports[i]);
+	}
 	if (rc == 0)
 		rc = vined_control_open(v->configs[0], v->wait, &v->control);
 	if (rc)
@@ -237,6 +245,8 @@ do_segments(struct vined *v)
 				  strerror(-bad));
 			vined_peers_close(v->peers[i]);
 			v->peers[i] = NULL;
+			vined_ports_close(v->ports[i]);
+			v->ports[i] = NULL;
 			continue;
 		}
 		v->pipe_of[i] = *pipe;
@@ -244,6 +254,7 @@ do_segments(struct vined *v)
 		/* sessions that go on may need more than the config says */
 		if ((*pipe)->lane_count > v->worker_count)
 			v->worker_count = (*pipe)->lane_count;
+		vined_ports_bind(v->ports[i], *pipe);
 		rc = vined_peers_bind(v->peers[i], *pipe);
 	}
 	if (v->count == 0)
@@ -340,6 +351,8 @@ do_serve(struct vined *v)
 	for (size_t i = 0; i < v->config_count; i++) {
 		int rc = vined_peers_serve(v->peers[i]);
 
+		if (rc == 0)
+			rc = vined_ports_serve(v->ports[i]);
 		if (rc)
 			return rc;
 	}
@@ -363,8 +376,10 @@ undo_serve(struct vined *v)
 	uint32_t left;
 
 	sd_notify(0, "STOPPING=1\nSTATUS=finishing tasks in flight");
-	for (size_t i = 0; i < v->config_count; i++)
+	for (size_t i = 0; i < v->config_count; i++) {
 		vined_peers_stop(v->peers[i]);
+		vined_ports_stop(v->ports[i]);
+	}
 	for (size_t i = 0; i < v->count; i++)
 		vine_pipe_drain(v->pipes[i]);
 	left = vined_workers_drain(v->workers, DRAIN_NS);

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two lists out of the config; its reader has checked the numbers. */
+/*
+ * Two lists out of the config, whose reader has checked the numbers; the kernel
+ * says who is at the other end of a socket.
+ */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "appliance/vined_gate.h"
+#include "core/vine_limits.h"
 #include "utils/utils_config.h"
 
 static int
@@ -77,4 +82,32 @@ vined_gate_admits(const struct vined_gate *gate, uid_t uid,
 		if (has(gate->gids, gate->gid_count, groups[i]))
 			return 1;
 	return 0;
+}
+
+/* The groups of a connection's other end, its own one first. */
+static size_t
+groups_of(int sock, const struct ucred *cred, gid_t *groups)
+{
+	socklen_t size = VINE_PEER_GROUPS * sizeof(*groups);
+
+	groups[0] = cred->gid;
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERGROUPS, groups + 1,
+		       &size) != 0)
+		return 1;	/* more than we look at: only the first */
+	return 1 + size / sizeof(*groups);
+}
+
+const char *
+vined_gate_objection(const struct vined_gate *gate, int sock,
+		     struct ucred *cred)
+{
+	gid_t groups[1 + VINE_PEER_GROUPS];
+	socklen_t size = sizeof(*cred);
+
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, cred, &size) != 0)
+		return "is not known";
+	if (!vined_gate_admits(gate, cred->uid, groups,
+			       groups_of(sock, cred, groups)))
+		return "may not attach";
+	return NULL;
 }

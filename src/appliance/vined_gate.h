@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct ucred;
 struct utils_config;
 
 /* Zero it to begin; what it points to is its own. */
@@ -34,5 +35,13 @@ void vined_gate_free(struct vined_gate *gate);
  */
 int vined_gate_admits(const struct vined_gate *gate, uid_t uid,
 		      const gid_t *groups, size_t count);
+
+/*
+ * vined_gate_objection tells why the process at the other end of a UNIX socket
+ * may not come in, in words, or NULL if it may; *cred is who it is. It counts
+ * nobody.
+ */
+const char *vined_gate_objection(const struct vined_gate *gate, int sock,
+				 struct ucred *cred);
 
 #endif

@@ -26,6 +26,7 @@
 
 #include "appliance/vined_gate.h"
 #include "appliance/vined_peers.h"
+#include "appliance/vined_ringer.h"
 #include "appliance/vined_socket.h"
 #include "arch/shm/arch_shm.h"
 #include "core/vine_door.h"
@@ -53,6 +54,7 @@ struct vined_peers {
 	int segment;		/* open file for all peers */
 	struct vined_socket socket;
 	struct vined_gate gate;
+	struct vined_ringer *ringer;	/* of the peers' bells */
 	struct rt_watch listening;
 	struct rt_timer retry;	/* to listen again */
 	struct rt_watch rung;	/* the appliance's bell; fd -1: none */
@@ -88,6 +90,7 @@ drop(struct peer *peer)
 
 	rt_wait_unwatch(p->wait, &peer->watch);
 	close(peer->watch.fd);
+	vined_ringer_remove(p->ringer, peer->id);
 	utils_list_remove(&peer->link);
 	p->used[peer->id / 64] &= ~(UINT64_C(1) << (peer->id & 63));
 	p->count--;
@@ -108,16 +111,17 @@ has_gone(struct rt_watch *watch, uint32_t events)
 	drop(peer);
 }
 
-/* Its bell is for drivers that ask for one; nobody rings it yet. */
+/* Its bell is rung for sessions that say that they hear it, which are those of
+ * virtual machines whose driver has the interrupt. */
 static int
-say_bell(int sock, uint32_t id)
+say_bell(const struct vined_peers *p, int sock, uint32_t id)
 {
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), rc;
 
 	if (fd < 0)
 		return -errno;
 	rc = vine_peer_say(sock, id, fd);
-	close(fd);
+	vined_ringer_add(p->ringer, id, fd);
 	return rc;
 }
 
@@ -133,7 +137,7 @@ greet(const struct vined_peers *p, int sock, uint32_t id)
 	if (rc == 0)
 		rc = vine_peer_say(sock, VINE_PEER_APPLIANCE, p->rung.fd);
 	if (rc == 0)
-		rc = say_bell(sock, id);
+		rc = say_bell(p, sock, id);
 	return rc;
 }
 
@@ -312,7 +316,7 @@ was_rung(struct rt_watch *watch, uint32_t events)
 	uint64_t now = utils_clock_ns(), next;
 
 	(void)events;
-	arch_bell_clear(&bell);
+	vine_pipe_count(p->pipe, VINE_COUNT_PEER_RINGS, arch_bell_clear(&bell));
 	vine_pipe_ring(p->pipe);
 	next = p->last_ring + VINE_PEER_RING_MS * MS;
 	p->last_ring = now;
@@ -325,7 +329,7 @@ was_rung(struct rt_watch *watch, uint32_t events)
 
 /* --- all ---------------------------------------------------------------- */
 
-/* A connection is a descriptor; the usual limit is 1024. */
+/* A connection is a descriptor, its bell another; the usual limit is 1024. */
 static void
 make_room(const struct vined_peers *p)
 {
@@ -334,7 +338,7 @@ make_room(const struct vined_peers *p)
 
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
 		return;
-	want = files.rlim_cur + p->gate.peers_max;
+	want = files.rlim_cur + 2 * (rlim_t)p->gate.peers_max;
 	if (want > files.rlim_max)
 		want = files.rlim_max;
 	files.rlim_cur = want;
@@ -377,7 +381,9 @@ vined_peers_open(const struct utils_config *config, struct rt_wait *wait,
 	p->rung.fd = -1;
 	p->socket.fd = -1;
 	p->socket.lock = -1;
-	rc = vined_gate_read(config, &p->gate);
+	rc = vined_ringer_new(&p->ringer);
+	if (rc == 0)
+		rc = vined_gate_read(config, &p->gate);
 	if (rc == 0)
 		rc = vined_socket_open(&p->socket,
 			utils_config_str(config, UTILS_KEY_socket), &opts);
@@ -396,6 +402,7 @@ vined_peers_bind(struct vined_peers *p, vine_pipe_s *pipe)
 	if (p == NULL)
 		return 0;
 	p->pipe = pipe;
+	vine_pipe_ring_by(pipe, vined_ringer_ring, p->ringer);
 	p->segment = arch_shm_reopen(pipe->seg->fd);
 	if (p->segment >= 0)
 		return 0;
@@ -419,6 +426,8 @@ vined_peers_serve(struct vined_peers *p)
 	p->listening = (struct rt_watch){ .ready = take_in, .user = p,
 		.fd = p->socket.fd, .events = POLLIN };
 	rc = p->rung.fd < 0 ? -errno : rt_wait_watch(p->wait, &p->rung);
+	if (rc == 0)
+		rc = vined_ringer_start(p->ringer);
 	if (rc == 0)
 		rc = rt_wait_watch(p->wait, &p->listening);
 	if (rc)
@@ -449,6 +458,7 @@ vined_peers_close(struct vined_peers *p)
 	vined_peers_stop(p);
 	utils_list_each_safe(&p->all, link, after)
 		drop(utils_list_of(link, struct peer, link));
+	vined_ringer_free(p->ringer);
 	if (p->rung.fd >= 0)
 		close(p->rung.fd);
 	if (p->segment >= 0)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "appliance/vined_socket.h"
+#include "utils/utils_config.h"
 #include "utils/utils_log.h"
 
 #define BACKLOG 128
@@ -190,4 +191,19 @@ vined_socket_close(struct vined_socket *s)
 	}
 	s->fd = -1;
 	s->lock = -1;
+}
+
+void
+vined_socket_opts_read(const struct utils_config *config,
+		       struct vined_socket_opts *opts)
+{
+	opts->mode = (mode_t)utils_config_u64(config, UTILS_KEY_socket_mode);
+	opts->owner = (uid_t)-1;
+	opts->group = (gid_t)-1;
+	if (utils_config_is_set(config, UTILS_KEY_socket_owner))
+		opts->owner = (uid_t)
+			utils_config_u64(config, UTILS_KEY_socket_owner);
+	if (utils_config_is_set(config, UTILS_KEY_socket_group))
+		opts->group = (gid_t)
+			utils_config_u64(config, UTILS_KEY_socket_group);
 }

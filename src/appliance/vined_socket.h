@@ -11,6 +11,8 @@
 
 #include <sys/types.h>
 
+struct utils_config;
+
 struct vined_socket {
 	char path[108];
 	int fd;		/* listens, non-blocking; -1: none */
@@ -23,6 +25,10 @@ struct vined_socket_opts {
 	uid_t owner;
 	gid_t group;
 };
+
+/* vined_socket_opts_read reads what a config says of its sockets. */
+void vined_socket_opts_read(const struct utils_config *config,
+			    struct vined_socket_opts *opts);
 
 /*
  * vined_socket_open makes the path a socket that listens. Nobody can connect

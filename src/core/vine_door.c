@@ -259,6 +259,21 @@ vine_door_serial(struct vine_pipe_s *pipe)
 	return serial;
 }
 
+void
+vine_door_read_life(struct vine_pipe_s *pipe, struct vine_rec *rec)
+{
+	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
+	uint32_t flags = arch_load32(&s->flags);
+
+	rec->peer = arch_load32(&s->peer);
+	rec->beats = (flags & VINE_SESSION_F_BEATS) != 0;
+	rec->mute = (flags & VINE_SESSION_F_MUTE) != 0;
+	rec->hears = (flags & VINE_SESSION_F_HEARS) != 0;
+	rec->port = (flags & VINE_SESSION_F_PORT) != 0;
+	rec->beat = arch_load64(&s->heartbeat);
+	rec->beat_at = utils_clock_ns();
+}
+
 /* For the next appliance: from now on it is a session. */
 static void
 rec_note(struct vine_pipe_s *pipe, const struct vine_rec *rec)
@@ -297,7 +312,6 @@ rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 	rec->fenced = 0;
 	/* it may be any number: vine_sched_session_init bounds it */
 	rec->weight = arch_load32(&s->weight);
-	rec->peer = arch_load32(&s->peer);
 	rec->fence = arch_load64(&s->boot_id) != pipe->boot_id ||
 		!(arch_load32(&s->flags) & VINE_SESSION_F_MEMBARRIER);
 	memset(rec->proc_refs, 0, pipe->keep.refs_stride);
@@ -312,8 +326,10 @@ rec_open(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t nonce)
 	rec->nonce = nonce;
 	rec->control = (uint32_t)q;
 	rec->state = VINE_REC_OPEN;
+	vine_door_read_life(pipe, rec);
 	rec_note(pipe, rec);
 	pipe->recs_open++;
+	atomic_fetch_add(&pipe->mutes, rec->mute);
 	return 0;
 }
 
@@ -435,21 +451,33 @@ rec_close(struct vine_pipe_s *pipe, struct vine_rec *rec, int dead)
 	}
 }
 
+/* What the claim of a session is. One without a lock may have come back to life
+ * and given its slot to another, whose claim is not ours to clear. */
+static uint32_t
+claim_of(struct vine_pipe_s *pipe, const struct vine_rec *rec)
+{
+	return rec->beats ? vine_seg_claim(rec->nonce) :
+		arch_load32(&vine_seg_session(pipe->seg, rec->slot)->claim);
+}
+
 /*
  * Clear the claim of a session that is gone. With the lock in our hand nobody
- * else can take the slot for his; he looks at the claim again once he has it.
- * Where somebody has the lock the slot was given back and is another's by now,
- * or a peer that has hung up is not quite gone. Returns whether it is clear.
+ * of this machine can take the slot for his; he looks at the claim again once
+ * he has it. Where somebody has the lock the slot was given back and is
+ * another's by now, or a peer that has hung up is not quite gone. Returns
+ * whether it is clear.
  */
 static int
-free_claim(struct vine_pipe_s *pipe, uint32_t slot)
+free_claim(struct vine_pipe_s *pipe, uint32_t slot, uint32_t tag)
 {
+	le32_t *claim = &vine_seg_session(pipe->seg, slot)->claim;
 	uint32_t byte = ARCH_SHM_BYTE_SESSION + slot;
 
-	if (arch_shm_lock(pipe->seg->fd, byte, 0) != 0)
+	if (pipe->seg->fd >= 0 && arch_shm_lock(pipe->seg->fd, byte, 0) != 0)
 		return 0;
-	arch_store32(&vine_seg_session(pipe->seg, slot)->claim, 0);
-	arch_shm_unlock(pipe->seg->fd, byte);
+	arch_cas32(claim, tag, 0);
+	if (pipe->seg->fd >= 0)
+		arch_shm_unlock(pipe->seg->fd, byte);
 	return 1;
 }
 
@@ -505,6 +533,7 @@ vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 	rec->procs = 0;
 	rec->code = 0;
 	pipe->recs_open--;
+	atomic_fetch_sub(&pipe->mutes, rec->mute);
 	if (rec->fenced) {
 		finish_fenced(lane, rec);
 		pthread_mutex_unlock(&pipe->lock);
@@ -522,9 +551,10 @@ vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 	vine_door_say(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
 	if (rec->dead) {
 		rec->state = VINE_REC_NONE;
-		if (!free_claim(pipe, rec->slot))
+		if (!free_claim(pipe, rec->slot, claim_of(pipe, rec)))
 			rec->strikes = STRIKES;	/* at the next look */
 	}
+	rec->beats = 0;
 	/* whose knock came while the slot was another's: look again */
 	if (arch_load64(&vine_seg_session(pipe->seg, rec->slot)->nonce) !=
 	    rec->nonce)
@@ -542,6 +572,7 @@ end_lost(struct vine_pipe_s *pipe, struct vine_rec *rec, uint32_t request,
 		return 0;
 	return_memory(pipe, rec, vine_pipe_rest(pipe));
 	rec->state = VINE_REC_CLOSED;
+	rec->beats = 0;
 	vine_door_say(pipe, rec->slot, rec->nonce, VINE_SESSION_CLOSED, 0);
 	return 1;
 }
@@ -662,30 +693,54 @@ static void
 reap_claim(struct vine_pipe_s *pipe, struct vine_rec *rec)
 {
 	struct vine_session_shm *s = vine_seg_session(pipe->seg, rec->slot);
+	uint32_t claim = arch_load32(&s->claim);
 
-	if (arch_load32(&s->claim) == 0 || ++rec->strikes < STRIKES)
+	if (claim != rec->claim)	/* without a lock, perhaps another's */
+		rec->strikes = 0;
+	rec->claim = claim;
+	if (claim == 0 || ++rec->strikes < STRIKES)
 		return;
 	rec->strikes = 0;
-	free_claim(pipe, rec->slot);
+	free_claim(pipe, rec->slot, claim);
+}
+
+/* Does whoever has a slot live? By the heartbeat, or by the lock; of the
+ * program's own memory nobody knows. */
+static int
+is_alive(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t now)
+{
+	uint64_t beat;
+
+	if (!rec->beats)
+		return pipe->seg->fd < 0 ? !pipe->seg->far :
+			arch_shm_locked(pipe->seg->fd,
+					ARCH_SHM_BYTE_SESSION + rec->slot);
+	beat = arch_load64(&vine_seg_session(pipe->seg, rec->slot)->heartbeat);
+	if (beat != rec->beat) {
+		rec->beat = beat;
+		rec->beat_at = now;
+	}
+	return now - rec->beat_at < pipe->seg->lease;
 }
 
 /* Is the session of a slot dead? */
 static void
-reap_at(struct vine_pipe_s *pipe, struct vine_rec *rec)
+reap_at(struct vine_pipe_s *pipe, struct vine_rec *rec, uint64_t now)
 {
 	uint32_t i = rec->slot;
 
 	if (rec->state == VINE_REC_NONE &&
 	    arch_load32(&vine_seg_session(pipe->seg, i)->claim) == 0)
 		return;
-	if (arch_shm_locked(pipe->seg->fd, ARCH_SHM_BYTE_SESSION + i)) {
+	if (is_alive(pipe, rec, now)) {
 		rec->strikes = 0;
 	} else if (rec->state == VINE_REC_OPEN) {
 		rec_close(pipe, rec, 1);
 	} else if (rec->state == VINE_REC_LOST) {
 		return_memory(pipe, rec, vine_pipe_rest(pipe));
 		rec->state = VINE_REC_NONE;
-		free_claim(pipe, i);
+		free_claim(pipe, i, claim_of(pipe, rec));
+		rec->beats = 0;
 	} else if (rec->state != VINE_REC_CLOSING) {
 		reap_claim(pipe, rec);
 		rec->state = VINE_REC_NONE;
@@ -695,16 +750,17 @@ reap_at(struct vine_pipe_s *pipe, struct vine_rec *rec)
 int
 vine_door_reap(struct vine_pipe_s *pipe)
 {
-	uint64_t end = utils_clock_ns() + VINE_REAP_US * UINT64_C(1000);
+	uint64_t now = utils_clock_ns();
+	uint64_t end = now + VINE_REAP_US * UINT64_C(1000);
 
-	if (pipe->seg->fd < 0 || !pipe->serving)
+	if ((pipe->seg->fd < 0 && !pipe->seg->far) || !pipe->serving)
 		return 0;
 	pthread_mutex_lock(&pipe->lock);
 	if (pipe->reap_left == 0)
 		pipe->reap_left = pipe->seg->layout.sessions;
 	pipe->door_work = 0;
 	do
-		reap_at(pipe, &pipe->recs[--pipe->reap_left]);
+		reap_at(pipe, &pipe->recs[--pipe->reap_left], now);
 	while (pipe->reap_left && pipe->door_work < VINE_DOOR_BATCH &&
 	       utils_clock_ns() < end);
 	pthread_mutex_unlock(&pipe->lock);
@@ -721,6 +777,17 @@ vine_door_peer_gone(struct vine_pipe_s *pipe, uint32_t peer)
 		if (rec->state == VINE_REC_OPEN && rec->peer == peer)
 			rec_close(pipe, rec, 1);
 	}
+	pthread_mutex_unlock(&pipe->lock);
+}
+
+void
+vine_door_port_gone(struct vine_pipe_s *pipe, uint32_t slot, uint64_t nonce)
+{
+	struct vine_rec *rec = &pipe->recs[slot];
+
+	pthread_mutex_lock(&pipe->lock);
+	if (rec->state == VINE_REC_OPEN && rec->port && rec->nonce == nonce)
+		rec_close(pipe, rec, 1);
 	pthread_mutex_unlock(&pipe->lock);
 }
 

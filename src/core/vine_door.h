@@ -47,6 +47,14 @@ int vine_door_reap(struct vine_pipe_s *pipe);
 void vine_door_peer_gone(struct vine_pipe_s *pipe, uint32_t peer);
 
 /*
+ * vine_door_port_gone closes the session in a slot, of the layout, if it is the
+ * one with that nonce and was rung at a serial port: its machine is gone. Any
+ * thread; takes the lock.
+ */
+void vine_door_port_gone(struct vine_pipe_s *pipe, uint32_t slot,
+			 uint64_t nonce);
+
+/*
  * vine_door_queue makes a queue of a session: rings, directory entry, lane.
  * Under the lock. Returns its index, or -EDQUOT, -ENOMEM, -EAGAIN where
  * memory that rests might be enough.
@@ -61,7 +69,8 @@ int64_t vine_door_queue(struct vine_pipe_s *pipe, struct vine_rec *rec,
  * vine_door_show writes its directory entry, vine_door_list makes it known.
  * vine_door_serial returns a number that no session has; those of rings have
  * the top bit. vine_door_say gives a slot an answer, vine_door_admit that it
- * has a session.
+ * has a session. vine_door_read_life reads from a slot how its session says
+ * that it lives, and how it rings and is rung.
  */
 struct vine_pq *vine_door_pq(struct vine_pipe_s *pipe, struct vine_rec *rec,
 			     uint32_t index, uint32_t lane, int control);
@@ -71,6 +80,7 @@ void vine_door_list(struct vine_pipe_s *pipe, struct vine_pq *pq);
 uint32_t vine_door_serial(struct vine_pipe_s *pipe);
 void vine_door_say(struct vine_pipe_s *pipe, uint32_t slot, uint64_t nonce,
 		   enum vine_session_state state, int error);
+void vine_door_read_life(struct vine_pipe_s *pipe, struct vine_rec *rec);
 void vine_door_admit(struct vine_pipe_s *pipe, const struct vine_rec *rec);
 
 /* vine_door_tell writes what a session holds into its slot, for tools. */
@@ -94,6 +104,7 @@ int vine_door_fence(struct vine_pipe_s *pipe, uint32_t serial);
 #define VINE_DOOR_LABEL 33
 void vine_door_label(const struct vine_pipe_s *pipe, uint32_t slot,
 		     char label[VINE_DOOR_LABEL]);
+
 /* vine_door_lose_all ends every session, whose segment is not what it was.
  * Under the lock; any lane's thread. */
 void vine_door_lose_all(struct vine_pipe_s *pipe);

@@ -140,7 +140,9 @@ take_up_session(struct vine_pipe_s *pipe, struct vine_rec *rec)
 	rec->weight = k->weight;
 	rec->control = k->control;
 	rec->mailbox = k->mailbox;
+	vine_door_read_life(pipe, rec);
 	pipe->recs_open++;
+	atomic_fetch_add(&pipe->mutes, rec->mute);
 	if (k->serial > pipe->next_serial)
 		pipe->next_serial = k->serial;
 }
@@ -265,6 +267,7 @@ find_lost(struct vine_pipe_s *pipe)
 		rec->state = VINE_REC_LOST;
 		rec->serial = vine_door_serial(pipe);
 		rec->nonce = arch_load64(&s->nonce);
+		vine_door_read_life(pipe, rec);
 		lost++;
 	}
 	return lost;

@@ -32,6 +32,8 @@ vine_lane_init(struct vine_lane *lane, struct vine_pipe_s *pipe,
 	lane->pipe = pipe;
 	lane->index = index;
 	vine_ready_bind(pipe->seg, index, &lane->ready);
+	if (pipe->seg->far)	/* its threads ring each other all the same */
+		lane->ready.ring = arch_bell_of_word(&lane->own_bell);
 	vine_sched_init(&lane->sched);
 	utils_list_init(&lane->parked);
 	lane->task_ticks = utils_clock_from_ns(VINE_TASK_NS);
@@ -102,8 +104,15 @@ vine_lane_req_retire(struct vine_lane *lane, struct vine_req *req)
 void
 vine_lane_wake_peer_slow(struct vine_pq *pq, uint32_t waiting)
 {
+	struct vine_pipe_s *pipe = pq->lane->pipe;
+
 	pq->rung = waiting;
-	arch_bell_ring(&pq->rec->bell, 1u << (pq->index & 31));
+	if (pq->rec->hears && pipe->ring_far)
+		pipe->ring_far(pipe->ring_arg, pq->rec->peer);
+	else if (pq->rec->port && pipe->ring_port)
+		pipe->ring_port(pipe->port_arg, pq->rec->slot);
+	else
+		arch_bell_ring(&pq->rec->bell, 1u << (pq->index & 31));
 	vine_lane_count(pq->lane, VINE_COUNT_BELLS, 1);
 }
 
@@ -739,20 +748,36 @@ has_work(struct vine_lane *lane)
 	return 0;
 }
 
+/*
+ * How long a lane may sleep for those who cannot wake it: a nap, twice as long
+ * each time that there was nothing.
+ */
+static uint64_t
+nap_ns(const struct vine_lane *lane)
+{
+	uint64_t us = (uint64_t)VINE_NAP_MIN_US << (lane->naps < 16 ?
+						    lane->naps : 16);
+
+	if (atomic_load_explicit(&lane->pipe->mutes,
+				 memory_order_relaxed) == 0)
+		return UINT64_MAX;
+	return (us < VINE_NAP_MAX_US ? us : VINE_NAP_MAX_US) * 1000;
+}
+
 int
 vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
 	      uint64_t *limit_ns)
 {
 	struct vine_bell_shm *bell = lane->ready.bell;
-	uint64_t now = utils_clock_ns(), due = watch_due(lane, now);
+	uint64_t now = utils_clock_ns(), due = watch_due(lane, now), nap;
 
 	/* a round ends before the sleep, so that the sleep may last until the
 	 * next is due */
 	if (find_late(lane, UINT32_MAX) || due <= now)
 		return 0;
 	vine_pipe_publish(lane->pipe);
-	seen->word = &bell->word;
-	seen->seen = arch_load32(&bell->word);
+	seen->word = lane->ready.ring.word;
+	seen->seen = arch_bell_look(&lane->ready.ring);
 	for (uint32_t i = 0; i < lane->active_count; i++) {
 		if (lane->active[i]->taken != lane->active[i]->sub.pos)
 			publish_taken(lane->active[i]);
@@ -770,6 +795,9 @@ vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
 		vine_lane_deactivate(lane, lane->active[0]);
 	}
 	*limit_ns = due - now;
+	nap = nap_ns(lane);
+	if (nap < *limit_ns)
+		*limit_ns = nap;
 	if (lane->knocked && door_left(lane, now) < *limit_ns)
 		*limit_ns = door_left(lane, now);
 	vine_lane_count(lane, VINE_COUNT_SLEEPS, 1);
@@ -786,8 +814,11 @@ vine_lane_awake(struct vine_lane *lane, int slept)
 		arch_store32(&lane->active[i]->shm->armed, 0);
 	if (slept) {
 		lane->last_tick = 0;	/* the sleep may have been long */
+		lane->naps++;
 		if (!has_work(lane))
 			tick(lane);
+		else
+			lane->naps = 0;
 	}
 }
 

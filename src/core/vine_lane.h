@@ -150,6 +150,8 @@ struct vine_lane {
 	_Atomic uint32_t freed;		/* 1: a place was given back */
 	_Atomic uint64_t quiet;		/* epoch seen at the last quiet point */
 	_Atomic uint32_t asleep;
+	le32_t own_bell;		/* its word where the segment is far */
+	uint32_t naps;			/* sleeps in a row that found nothing */
 	_Atomic uint64_t count[VINE_COUNT_MAX];
 };
 

@@ -90,12 +90,18 @@ enum vine_session_state {
 };
 
 #define VINE_SESSION_F_MEMBARRIER 1u	/* registered for expedited barriers */
+#define VINE_SESSION_F_BEATS 2u		/* alive while its heartbeat grows */
+#define VINE_SESSION_F_MUTE 4u		/* cannot ring the appliance */
+#define VINE_SESSION_F_HEARS 8u		/* its peer's vector 0 wakes it */
+#define VINE_SESSION_F_PORT 16u		/* a byte at its serial port does */
 
 struct vine_session_shm {
 	/* hint: set by compare-and-swap by whoever wants the slot */
 	le32_t claim;
-	le32_t pad0[15];
+	le32_t pad0;
 	/* writer: the application */
+	le64_t heartbeat;	/* grows while it lives, with F_BEATS */
+	le64_t pad1[6];
 	le64_t nonce;		/* fresh for each attach */
 	le32_t request;		/* enum vine_session_request, DOOR-R1 */
 	le32_t flags;		/* VINE_SESSION_F_* */
@@ -261,6 +267,7 @@ VINE_ASSERT_AT(vine_header_shm, scarce, 96);
 
 VINE_ASSERT_SIZE(vine_session_shm, 256);
 VINE_ASSERT_AT(vine_session_shm, claim, 0);
+VINE_ASSERT_AT(vine_session_shm, heartbeat, 8);
 VINE_ASSERT_AT(vine_session_shm, nonce, 64);
 VINE_ASSERT_AT(vine_session_shm, request, 72);
 VINE_ASSERT_AT(vine_session_shm, flags, 76);

@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "arch/shm/arch_shm.h"
 #include "core/vine_door.h"
+#include "core/vine_far.h"
 #include "core/vine_mend.h"
 #include "core/vine_heir.h"
 #include "core/vine_park.h"
@@ -91,6 +93,31 @@ take_office(struct vine_pipe_s *pipe)
 	return pipe->seg->formed ? 0 : vine_heir_take_up(pipe);
 }
 
+/*
+ * Memory without locks: the word itself must do. In far memory it may be left
+ * over from an appliance that died, whose heartbeat stands still.
+ */
+static int
+take_word(const struct vine_seg *seg)
+{
+	struct vine_header_shm *h = vine_seg_header(seg);
+	uint64_t start = utils_clock_ns(), beat = arch_load64(&h->heartbeat);
+	struct timespec nap = { 0, 10000000 };
+
+	while (!arch_cas32(&h->appliance, VINE_APPLIANCE_NONE,
+			   VINE_APPLIANCE_DRAINING)) {
+		uint32_t was = arch_load32(&h->appliance);
+
+		if (!seg->far || arch_load64(&h->heartbeat) != beat)
+			return -EBUSY;
+		if (utils_clock_ns() - start >= seg->lease &&
+		    arch_cas32(&h->appliance, was, VINE_APPLIANCE_DRAINING))
+			return 0;
+		nanosleep(&nap, NULL);
+	}
+	return 0;
+}
+
 /* One appliance serves a segment. Returns 0 or -EBUSY, logged. */
 static int
 lock_office(struct vine_seg *seg, const struct utils_config *config)
@@ -107,10 +134,7 @@ lock_office(struct vine_seg *seg, const struct utils_config *config)
 			  seg->name, who);
 		return -EBUSY;
 	}
-	/* memory has no locks: the word itself must do */
-	if (seg->fd < 0 && !arch_cas32(&vine_seg_header(seg)->appliance,
-				       VINE_APPLIANCE_NONE,
-				       VINE_APPLIANCE_DRAINING)) {
+	if (seg->fd < 0 && take_word(seg) != 0) {
 		log_error("segment %s has an appliance", seg->name);
 		return -EBUSY;
 	}
@@ -153,6 +177,8 @@ pipe_new(struct vine_seg *seg, const struct utils_config *config,
 	rc = lock_office(seg, config);
 	if (rc)
 		return rc;
+	if (seg->far && seg->formed)
+		vine_far_form(seg);
 	pipe = calloc(1, sizeof(*pipe));
 	rc = -ENOMEM;
 	if (pipe) {
@@ -197,7 +223,7 @@ vine_pipe_start(const struct utils_config *config, uint32_t lanes,
 	int has_socket = utils_config_is_set(config, UTILS_KEY_socket);
 	struct vine_seg *seg;
 	int rc = has_socket ? vine_seg_make(config, &seg) :
-		vine_seg_open(config, &seg);
+		vine_seg_open_own(config, &seg);
 
 	if (rc)
 		return rc;
@@ -297,6 +323,22 @@ vine_pipe_ring(vine_pipe_s *pipe)
 {
 	for (uint32_t i = 0; i < pipe->lane_count; i++)
 		arch_bell_ring(&pipe->lanes[i].ready.ring, ~0u);
+}
+
+void
+vine_pipe_ring_by(vine_pipe_s *pipe, void (*ring)(void *arg, uint32_t peer),
+		  void *arg)
+{
+	pipe->ring_far = ring;
+	pipe->ring_arg = arg;
+}
+
+void
+vine_pipe_ring_ports_by(vine_pipe_s *pipe,
+			void (*ring)(void *arg, uint32_t slot), void *arg)
+{
+	pipe->ring_port = ring;
+	pipe->port_arg = arg;
 }
 
 static void

@@ -48,6 +48,13 @@ struct vine_rec {
 	uint32_t weight;	/* as it says: vine_sched makes it one */
 	uint32_t peer;		/* as it says: its number at the socket */
 	uint32_t strikes;	/* how often its claim looked abandoned */
+	uint32_t claim;		/* which claim that was */
+	uint32_t mute;		/* 1: it cannot ring */
+	uint32_t hears;		/* 1: its peer's bell is to be rung */
+	uint32_t port;		/* 1: its serial port's is */
+	uint32_t beats;		/* 1: it lives while its heartbeat grows */
+	uint64_t beat;		/* what that was */
+	uint64_t beat_at;	/* ns, when it was new */
 	int dead;		/* its process is gone */
 	int fenced;		/* ended by the operator */
 	vine_off_t mailbox;	/* page for texts of control tasks */
@@ -80,6 +87,11 @@ struct vine_pipe_s {
 	uint32_t door_work;		/* sessions of this look */
 	uint32_t reap_left;		/* slots, of this round */
 	int reaping;			/* a round is due, or under way */
+	_Atomic uint32_t mutes;		/* sessions that cannot ring */
+	void (*ring_far)(void *arg, uint32_t peer); /* NULL: one cannot */
+	void *ring_arg;
+	void (*ring_port)(void *arg, uint32_t slot); /* NULL: one cannot */
+	void *port_arg;
 	uint32_t next_lane;
 	uint32_t next_queue;
 	struct utils_log_rate door_rate;
@@ -172,6 +184,16 @@ void vine_pipe_count(vine_pipe_s *pipe, enum vine_count what, uint64_t n);
 /* vine_pipe_ring wakes every lane's thread: a peer rang a bell that they do
  * not hear themselves. Any thread. */
 void vine_pipe_ring(vine_pipe_s *pipe);
+
+/* vine_pipe_ring_by says who rings the bells of peers on other machines. ring
+ * must not block, and comes from any thread. Before the pipe is served. */
+void vine_pipe_ring_by(vine_pipe_s *pipe,
+		       void (*ring)(void *arg, uint32_t peer), void *arg);
+
+/* vine_pipe_ring_ports_by does so for sessions that are rung at a serial port,
+ * by their slots. */
+void vine_pipe_ring_ports_by(vine_pipe_s *pipe,
+			     void (*ring)(void *arg, uint32_t slot), void *arg);
 
 /* vine_pipe_publish writes the counters, unless another lane is at it. */
 void vine_pipe_publish(vine_pipe_s *pipe);

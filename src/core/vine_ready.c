@@ -11,6 +11,20 @@
  */
 #include "core/vine_ready.h"
 
+#include "arch/shm/arch_pci.h"
+
+/* The word that the worker sleeps on. Of a far segment it is not on this
+ * machine: a device may have a register to ring the appliance, peer 0, by. */
+static struct arch_bell
+bell_of(const struct vine_seg *seg, uint32_t i)
+{
+	if (!seg->far)
+		return arch_bell_of_word(&vine_seg_bell(seg, i)->word);
+	if (seg->registers)
+		return arch_bell_of_register(&seg->registers->doorbell, 0);
+	return arch_bell_none();
+}
+
 void
 vine_ready_bind(const struct vine_seg *seg, uint32_t i,
 		struct vine_ready *ready)
@@ -23,7 +37,7 @@ vine_ready_bind(const struct vine_seg *seg, uint32_t i,
 	ready->leaf_words = l->ready_words;
 	ready->summary_words = l->summary_words;
 	ready->bell = vine_seg_bell(seg, i);
-	ready->ring = arch_bell_of_word(&ready->bell->word);
+	ready->ring = bell_of(seg, i);
 }
 
 int

@@ -27,7 +27,7 @@ struct vine_ready {
 	uint32_t leaf_words;
 	uint32_t summary_words;	/* 0: flat */
 	struct vine_bell_shm *bell;
-	struct arch_bell ring;	/* the worker's: its word, inside one kernel */
+	struct arch_bell ring;	/* the worker's */
 };
 
 /* vine_ready_bind finds ready set and bell i of a segment. */

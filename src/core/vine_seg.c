@@ -21,6 +21,7 @@
 
 #include "arch/shm/arch_shm.h"
 #include "arch/shm/arch_shm_guard.h"
+#include "core/vine_far.h"
 #include "core/vine_seg.h"
 #include "utils/utils_config.h"
 #include "utils/utils_log.h"
@@ -36,6 +37,8 @@ struct want {
 	mode_t mode;
 	uint32_t slots;
 	int trunc;
+	uint64_t lease;
+	struct vine_far_want far;
 };
 
 uint64_t
@@ -121,11 +124,20 @@ write_header(const struct vine_seg *seg)
 	return changed;
 }
 
-static void
-form(struct vine_seg *seg)
+void
+vine_seg_form(struct vine_seg *seg)
 {
 	plan_header(seg);
 	write_header(seg);
+}
+
+void
+vine_seg_formed(struct vine_seg *seg)
+{
+	const le64_t *words = (const le64_t *)seg->base;
+
+	for (size_t i = 0; i < VINE_SEG_FORMED; i++)
+		seg->header[i] = arch_load64(&words[i]);
 }
 
 int
@@ -140,8 +152,10 @@ vine_seg_mend(const struct vine_seg *seg, vine_off_t *at)
 	struct stat st;
 	int rc;
 
+	/* far memory has no descriptor to give it a size by */
 	if (seg->fd < 0)
-		return 0;
+		return seg->far && arch_shm_guard_torn(seg->base, at) ?
+			-ENODEV : 0;
 	if (!arch_shm_guard_torn(seg->base, at)) {
 		if (fstat(seg->fd, &st) != 0)
 			return -errno;
@@ -274,11 +288,27 @@ may_reform(int fd, const struct want *w, uint64_t bytes)
 	return vine_seg_check(&h, bytes - w->off, w->file, &l);
 }
 
+/* Map what the plan says. */
+static int
+map(struct vine_seg *seg, const struct want *w)
+{
+	const struct arch_shm_object o = { .fd = seg->fd };
+	void *base;
+	int rc = arch_shm_map(&o, w->off, seg->layout.size, 0, &base);
+
+	if (rc == 0)
+		seg->base = base;
+	else
+		log_error("segment %s cannot be mapped, %" PRIu64 " bytes from "
+			  "%" PRIu64 " on: %s", w->file, seg->layout.size,
+			  w->off, strerror(-rc));
+	return rc;
+}
+
 /* Give the object its size and form it. */
 static int
 form_sized(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 {
-	void *base;
 	int rc;
 
 	if (w->trunc) {
@@ -304,14 +334,10 @@ form_sized(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 			  VINE_SEGMENT_MIN);
 		return rc;
 	}
-	rc = arch_shm_map(seg->fd, w->off, seg->layout.size, 0, &base);
-	if (rc) {
-		log_error("segment %s cannot be mapped, %" PRIu64 " bytes: %s",
-			  w->file, seg->layout.size, strerror(-rc));
+	rc = map(seg, w);
+	if (rc)
 		return rc;
-	}
-	seg->base = base;
-	form(seg);
+	vine_seg_form(seg);
 	seg->formed = 1;
 	return 0;
 }
@@ -336,7 +362,6 @@ static int
 join(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 {
 	struct vine_header_shm h;
-	void *base;
 	int rc;
 
 	if (bytes <= w->off || !read_header(seg->fd, w->off, &h)) {
@@ -348,14 +373,7 @@ join(struct vine_seg *seg, const struct want *w, uint64_t bytes)
 	if (rc)
 		return rc;
 	memcpy(seg->header, &h, sizeof(seg->header));
-	rc = arch_shm_map(seg->fd, w->off, seg->layout.size, 0, &base);
-	if (rc) {
-		log_error("segment %s cannot be mapped, %" PRIu64 " bytes: %s",
-			  w->file, seg->layout.size, strerror(-rc));
-		return rc;
-	}
-	seg->base = base;
-	return 0;
+	return map(seg, w);
 }
 
 /* Under the attach byte: the object is ours to judge. */
@@ -413,21 +431,29 @@ enter(struct vine_seg *seg, const struct want *w)
 }
 
 static int
-try_open(struct vine_seg *seg, const struct want *w)
+try_open(struct vine_seg *seg, struct want *w)
 {
+	struct arch_shm_object o = { .fd = -1 };
 	int rc;
 
 	vine_fork_lock();
-	seg->fd = seg->mapper->open(w->file,
-				    O_RDWR | (w->trunc ? O_CREAT : 0), w->mode);
+	rc = seg->mapper->open(w->file, O_RDWR | (w->trunc ? O_CREAT : 0),
+			       w->mode, &o);
+	seg->fd = rc ? -1 : o.fd;
 	vine_fork_unlock();
-	if (seg->fd < 0) {
-		rc = seg->fd;
+	if (rc) {
 		log_error("segment %s cannot be opened: %s", w->file,
 			  strerror(-rc));
 		return rc;
 	}
-	return enter(seg, w);
+	seg->far = o.far;
+	if (!o.far)
+		return enter(seg, w);
+	w->far.off = w->off;
+	w->far.slots = w->slots;
+	rc = vine_far_enter(seg, &o, &w->far);
+	close_fd(seg);	/* the mapping is all of it */
+	return rc;
 }
 
 static void
@@ -439,7 +465,12 @@ read_want(const struct utils_config *c, struct want *w)
 	w->trunc = utils_config_bool(c, UTILS_KEY_shm_trunc);
 	w->slots = (uint32_t)utils_config_u64(c, UTILS_KEY_queue_slots);
 	w->mode = (mode_t)utils_config_u64(c, UTILS_KEY_shm_mode);
+	w->lease = utils_config_u64(c, UTILS_KEY_lease);
+	w->far.own = 0;
+	w->far.timeout = utils_config_u64(c, UTILS_KEY_attach_timeout);
 	if (utils_config_bool(c, UTILS_KEY_shm_ivshmem)) {
+		if (w->file == NULL)
+			w->file = "pci:";	/* the only device */
 		w->off += VINE_PAGE;	/* VineTalk kept the first page free */
 		w->trunc = 0;
 	}
@@ -455,6 +486,7 @@ seg_new(const struct want *w, const struct arch_shm_mapper *mapper)
 	snprintf(seg->name, sizeof(seg->name), "%s", w->file);
 	seg->mapper = mapper;
 	seg->keep = !w->trunc || mapper->remove == NULL;
+	seg->lease = w->lease;
 	seg->fd = -1;
 	seg->peer.sock = -1;
 	vine_fork_add(&seg->known, vine_fork_close, &seg->fd);
@@ -540,31 +572,60 @@ vine_seg_join(const struct utils_config *config, int64_t timeout_ns,
 	return 0;
 }
 
-int
-vine_seg_open(const struct utils_config *config, struct vine_seg **out)
+static int
+open_named(struct want *w, struct vine_seg **out)
 {
 	struct vine_seg *seg;
-	struct want w;
-	int rc;
+	char name[VINE_FAR_NAME];
+	int rc = -ESTALE;
 
-	if (utils_config_is_set(config, UTILS_KEY_socket))
-		return vine_seg_join(config, (int64_t)
-			utils_config_u64(config, UTILS_KEY_attach_timeout),
-			out);
-	read_want(config, &w);
-	seg = seg_new(&w, arch_shm_mapper_of(w.file));
+	if (w->file == NULL) {
+		log_error("no segment is named: expected shm_file, socket or "
+			  "shm_ivshmem 1");
+		return -EINVAL;
+	}
+	if (vine_far_is_id(w->file)) {
+		int none = vine_far_find(w->file, w->off, name);
+
+		if (none)
+			return none;
+		w->file = name;
+	}
+	seg = seg_new(w, arch_shm_mapper_of(w->file));
 	if (seg == NULL)
 		return -ENOMEM;
-	rc = -ESTALE;
 	/* ESTALE: the last user removed the name between open and lock */
 	for (int i = 0; i < OPEN_TRIES && rc == -ESTALE; i++)
-		rc = try_open(seg, &w);
+		rc = try_open(seg, w);
 	if (rc) {
 		seg_free(seg);
 		return rc;
 	}
 	*out = seg;
 	return 0;
+}
+
+int
+vine_seg_open(const struct utils_config *config, struct vine_seg **out)
+{
+	struct want w;
+
+	if (utils_config_is_set(config, UTILS_KEY_socket))
+		return vine_seg_join(config, (int64_t)
+			utils_config_u64(config, UTILS_KEY_attach_timeout),
+			out);
+	read_want(config, &w);
+	return open_named(&w, out);
+}
+
+int
+vine_seg_open_own(const struct utils_config *config, struct vine_seg **out)
+{
+	struct want w;
+
+	read_want(config, &w);
+	w.far.own = 1;
+	return open_named(&w, out);
 }
 
 /* Another process may be at it; one that died at it is not waited for long. */
@@ -599,13 +660,12 @@ vine_seg_wrap(void *mem, uint64_t size, uint32_t queue_slots,
 	rc = vine_layout_plan(size, queue_slots, &seg->layout);
 	if (rc == 0 &&
 	    arch_cas32(&h->state, VINE_SEG_BLANK, VINE_SEG_FORMING)) {
-		form(seg);
+		vine_seg_form(seg);
 		seg->formed = 1;
 	} else if (rc == 0) {
 		await_formed(h);
 		rc = vine_seg_check(mem, size, seg->name, &seg->layout);
-		for (size_t i = 0; i < VINE_SEG_FORMED; i++)
-			seg->header[i] = arch_load64(&((le64_t *)mem)[i]);
+		vine_seg_formed(seg);
 	}
 	if (rc) {
 		free(seg);
@@ -621,6 +681,8 @@ vine_seg_has_appliance(const struct vine_seg *seg)
 {
 	if (seg->peer.sock >= 0)
 		return vine_peer_is_served(&seg->peer);
+	if (seg->far)
+		return !atomic_load(&seg->silent);
 	return seg->fd < 0 || arch_shm_locked(seg->fd, ARCH_SHM_BYTE_APPLIANCE);
 }
 
@@ -629,6 +691,11 @@ vine_seg_close(struct vine_seg *seg)
 {
 	int last = 0;
 
+	if (seg->far) {
+		vine_far_leave(seg);
+		seg_free(seg);
+		return 0;
+	}
 	if (seg->fd < 0) {	/* the caller's memory */
 		free(seg);
 		return 0;

@@ -10,19 +10,25 @@
  *
  * Where the config names a socket the appliance makes the segment, sealed and
  * without a name, and everybody else has it from there (vine_peer.h).
+ *
+ * A segment in the memory of an ivshmem device, or in a file on DAX, is far:
+ * its other users may be on other machines, so it has no locks. It is used as
+ * it is found; a blank one is formed by the appliance.
  */
 #ifndef VINE_SEG_H
 #define VINE_SEG_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arch/shm/arch_pci.h"
 #include "core/vine_fork.h"
 #include "core/vine_layout.h"
 #include "core/vine_peer.h"
 
-struct utils_config;
 struct arch_shm_mapper;
+struct utils_config;
 
 /* Words of the header that whoever forms a segment writes, once. */
 #define VINE_SEG_FORMED (offsetof(struct vine_header_shm, generation) / 8)
@@ -34,8 +40,17 @@ struct vine_seg {
 	uint64_t header[VINE_SEG_FORMED]; /* as it was when we opened */
 	const struct arch_shm_mapper *mapper;	/* NULL: the caller's memory */
 	char name[256];		/* for messages and removal */
-	int fd;			/* -1: the caller's memory */
+	int fd;			/* -1: far, or the caller's memory */
 	uint64_t off;		/* where in the object */
+	int far;		/* 1: no locks; leases go by heartbeats */
+	uint64_t lease;		/* ns that a heartbeat may stand still */
+	_Atomic int silent;	/* far: the appliance's has, for that long */
+	void *mapped;		/* far: all of the object */
+	uint64_t mapped_size;
+	/* of an ivshmem device: to ring the appliance; NULL: one cannot */
+	struct arch_pci_registers *registers;
+	char device[13];	/* its address */
+	enum arch_pci_cache cache;	/* far: how its memory is kept */
 	int keep;		/* 1: do not remove the object */
 	int formed;		/* 1: this open formed it */
 	struct vine_peer peer;	/* from a socket: the connection */
@@ -46,10 +61,18 @@ struct vine_seg {
 /*
  * vine_seg_open maps the segment that a config names, forming it where it is
  * new. The caller owns *seg. Blocks while another process attaches, at most
- * 30 s. Returns 0, or, logged: -ENOENT, -EACCES, -EPROTO (foreign or newer),
- * -ENOSPC (too small), -EINVAL, -EBUSY (the attach byte is held), -ENOMEM.
+ * 30 s; until a far segment has been formed, at most the config's
+ * attach_timeout. Returns 0, or, logged: -ENOENT, -ENODEV, -EMLINK (several
+ * devices), -EACCES, -EPROTO (foreign or newer), -ENOSPC (too small), -EINVAL,
+ * -EBUSY (the attach byte is held), -ETIMEDOUT (nobody forms it), -ENOTSUP (its
+ * memory is write-combined), -ENOMEM.
  */
 int vine_seg_open(const struct utils_config *config, struct vine_seg **seg);
+
+/* vine_seg_open_own is vine_seg_open for the appliance, who does not wait until
+ * far memory is formed, but has vine_far_form form it. Not for a config with a
+ * socket. */
+int vine_seg_open_own(const struct utils_config *config, struct vine_seg **seg);
 
 /*
  * vine_seg_join has the segment of a config's socket handed over and maps it;
@@ -72,7 +95,8 @@ int vine_seg_wrap(void *mem, uint64_t size, uint32_t queue_slots,
 		  struct vine_seg **seg);
 
 /* vine_seg_has_appliance tells whether the object has a living appliance; of
- * the caller's memory nobody knows, and it says yes. */
+ * the caller's memory nobody knows, and it says yes. Of a far one it says what
+ * is known from its heartbeat (vine_beat.h). */
 int vine_seg_has_appliance(const struct vine_seg *seg);
 
 /*
@@ -101,7 +125,8 @@ int vine_seg_restore(const struct vine_seg *seg);
  * taken from it. For the appliance, in a process with arch_shm_guard.h, which
  * has survived that; one thread at a time, others may use the segment. What was
  * cut off is zero. Returns 0 where the object is whole, 1 where it was mended
- * (*at: the offset that was missing), or -errno of arch_shm_guard_mend.
+ * (*at: the offset that was missing), or -errno of arch_shm_guard_mend, or
+ * -ENODEV for far memory, which nobody can give back.
  */
 int vine_seg_mend(const struct vine_seg *seg, vine_off_t *at);
 
@@ -171,6 +196,21 @@ static inline struct vine_bell_shm *
 vine_seg_bell(const struct vine_seg *seg, uint32_t i)
 {
 	return (struct vine_bell_shm *)(seg->base + seg->layout.bell_off) + i;
+}
+
+/*
+ * vine_seg_form writes the header of a new segment, whose base and layout are
+ * known, and releases it. vine_seg_formed remembers that of one that is formed,
+ * for vine_seg_restore.
+ */
+void vine_seg_form(struct vine_seg *seg);
+void vine_seg_formed(struct vine_seg *seg);
+
+/* vine_seg_claim returns what a session of that nonce claims its slot by. */
+static inline uint32_t
+vine_seg_claim(uint64_t nonce)
+{
+	return (uint32_t)nonce | 1;
 }
 
 /* vine_seg_boot_id returns a hash of the running kernel's boot id, never 0. */

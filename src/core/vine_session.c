@@ -17,6 +17,7 @@
 #include "arch/spin/arch_bell.h"
 #include "arch/spin/arch_bias.h"
 #include "core/vine_accel.h"
+#include "core/vine_beat.h"
 #include "core/vine_hangup.h"
 #include "core/vine_proc.h"
 #include "core/vine_queue.h"
@@ -85,12 +86,23 @@ await_appliance(const struct vine_seg *seg, uint64_t start, int64_t timeout)
 	return 0;
 }
 
+/*
+ * The bell at which we wait: a futex in the slot. In far memory there is no
+ * futex; the threads of this process have a word of their own then.
+ */
+static void
+make_bell(struct vine_session *s)
+{
+	s->mute = s->msi.bell.fd < 0 && s->seg->far;
+	s->bell = arch_bell_of_word(s->seg->far ? &s->own_bell : &s->shm->bell);
+}
+
 /* Claim a slot: the word first, then the lock, then the word again. */
 static int
 claim(struct vine_session *s)
 {
 	struct vine_seg *seg = s->seg;
-	uint32_t tag = (uint32_t)s->nonce | 1;
+	uint32_t tag = vine_seg_claim(s->nonce);
 	uint32_t n = seg->layout.sessions;
 
 	for (uint32_t slot = 0; slot < n; slot++) {
@@ -108,7 +120,7 @@ claim(struct vine_session *s)
 		if (arch_load32(&shm->claim) == tag) {
 			s->slot = slot;
 			s->shm = shm;
-			s->bell = arch_bell_of_word(&shm->bell);
+			make_bell(s);
 			return 0;
 		}
 		if (seg->fd >= 0)
@@ -128,6 +140,17 @@ knock(const struct vine_session *s, enum vine_session_request request)
 	arch_store_release32(&s->shm->request, request);
 	vine_ready_bind(s->seg, 0, &door);
 	vine_ready_ring(&door, VINE_READY_DOOR);
+}
+
+static void
+drop_port(struct vine_session *s)
+{
+	if (s->port.fd < 0)
+		return;
+	vine_fork_remove(&s->known_port);
+	vine_fork_lock();
+	vine_port_close(&s->port);
+	vine_fork_unlock();
 }
 
 /* Wait until the appliance has answered our nonce. */
@@ -155,15 +178,56 @@ await_answer(struct vine_session *s, enum vine_session_state not_yet,
 	}
 }
 
+/* A port of the machine is the way to wake us where its device is none. */
+static void
+take_port(struct vine_session *s)
+{
+	const char *why;
+	int rc;
+
+	if (!s->mute)
+		return;
+	vine_fork_lock();
+	rc = vine_port_open(&s->port, s->port_name, s->slot, s->nonce, &why);
+	vine_fork_unlock();
+	if (rc == 0) {
+		/* a child would keep the port busy */
+		vine_fork_add(&s->known_port, vine_fork_close, &s->port.fd);
+		rc = vine_port_greet(&s->port, VINE_PORT_ANSWER_MS, &why);
+		s->mute = rc != 0;
+		if (rc)
+			drop_port(s);
+	}
+	if (rc)
+		log_debug("segment %s: no bell by serial port \"%s\", %s: %s",
+			  s->seg->name, s->port_name, why, strerror(-rc));
+}
+
+/* What the appliance needs to know of how we live. */
+static uint32_t
+flags_of(const struct vine_session *s)
+{
+	uint32_t flags = arch_bell_register() ? VINE_SESSION_F_MEMBARRIER : 0;
+
+	if (s->seg->far)
+		flags |= VINE_SESSION_F_BEATS;
+	if (s->seg->far && s->seg->registers == NULL)
+		flags |= VINE_SESSION_F_MUTE;
+	if (s->msi.bell.fd >= 0)
+		flags |= VINE_SESSION_F_HEARS;
+	else if (s->port.fd >= 0)
+		flags |= VINE_SESSION_F_PORT;
+	return flags;
+}
+
 static void
 introduce(struct vine_session *s)
 {
-	int can = arch_bell_register();
-
 	/* what a dead claimant asked for is not ours */
 	arch_store_release32(&s->shm->request, VINE_REQUEST_NONE);
 	arch_store_release64(&s->shm->nonce, s->nonce);
-	arch_store32(&s->shm->flags, can ? VINE_SESSION_F_MEMBARRIER : 0);
+	arch_store32(&s->shm->flags, flags_of(s));
+	arch_store64(&s->shm->heartbeat, 0);
 	arch_store64(&s->shm->boot_id, vine_seg_boot_id());
 	for (size_t i = 0; i < sizeof(s->shm->label); i++)
 		arch_store8(&s->shm->label[i], (uint8_t)s->label[i]);
@@ -172,11 +236,20 @@ introduce(struct vine_session *s)
 	knock(s, VINE_REQUEST_ATTACH);
 }
 
+/* Is the slot ours? Without a lock it is given to another when our machine
+ * stood still for a lease. */
+static int
+is_ours(const struct vine_session *s)
+{
+	return !s->seg->far ||
+	       arch_load32(&s->shm->claim) == vine_seg_claim(s->nonce);
+}
+
 /* Give the slot back: our last word in it. */
 static void
 unclaim(struct vine_session *s)
 {
-	arch_store32(&s->shm->claim, 0);
+	arch_cas32(&s->shm->claim, vine_seg_claim(s->nonce), 0);
 	if (s->seg->fd >= 0)
 		arch_shm_unlock(s->seg->fd, ARCH_SHM_BYTE_SESSION + s->slot);
 }
@@ -208,6 +281,7 @@ attach(struct vine_session *s)
 		rc = claim(s);
 	if (rc)
 		return rc;
+	take_port(s);
 	introduce(s);
 	rc = await_answer(s, VINE_SESSION_FREE, start, s->attach_timeout);
 	if (rc == VINE_SESSION_OPEN)
@@ -288,6 +362,8 @@ detach(struct vine_session *s)
 	uint64_t start = utils_clock_ns();
 	int rc = -ETIMEDOUT;
 
+	if (!is_ours(s))
+		return 0;
 	knock(s, VINE_REQUEST_DETACH);
 	while (rc == -ETIMEDOUT &&
 	       utils_clock_ns() - start < (uint64_t)s->attach_timeout &&
@@ -335,6 +411,10 @@ session_new(const struct vine_session_opts *o, const struct utils_config *c)
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->ctl_lock, NULL);
 	s->nonce = vine_seg_random();
+	s->msi.bell = arch_bell_of_fd(-1);
+	s->port.fd = -1;
+	snprintf(s->port_name, sizeof(s->port_name), "%s",
+		 utils_config_str(c, UTILS_KEY_bell_port));
 	s->forks = vine_fork_count;
 	s->spin = wants_spin(o, c);
 	s->weight = o && o->weight ? o->weight :
@@ -347,6 +427,45 @@ session_new(const struct vine_session_opts *o, const struct utils_config *c)
 	s->glanced = utils_clock_ns();
 	snprintf(s->label, sizeof(s->label), "%s", label);
 	return s;
+}
+
+/*
+ * The appliance's way to wake us, where the device has a server and a driver
+ * that lets us have its interrupt. Without it we look now and then.
+ */
+static void
+take_interrupt(struct vine_session *s)
+{
+	int *const fds[] = { &s->msi.device, &s->msi.group,
+			     &s->msi.container };
+	const char *why;
+	int rc;
+
+	if (s->seg->registers == NULL)
+		return;
+	vine_fork_lock();
+	rc = arch_msi_open(s->seg->device, &s->msi, &why);
+	vine_fork_unlock();
+	if (rc) {
+		log_debug("segment %s, device %s: no interrupts, %s: %s",
+			  s->seg->name, s->seg->device, why, strerror(-rc));
+		return;
+	}
+	/* a child would keep the device busy */
+	for (int i = 0; i < 3; i++)
+		vine_fork_add(&s->known_msi[i], vine_fork_close, fds[i]);
+}
+
+static void
+drop_interrupt(struct vine_session *s)
+{
+	if (s->msi.bell.fd < 0)
+		return;
+	for (int i = 0; i < 3; i++)
+		vine_fork_remove(&s->known_msi[i]);
+	vine_fork_lock();
+	arch_msi_close(&s->msi);
+	vine_fork_unlock();
 }
 
 static void
@@ -364,6 +483,8 @@ session_free(struct vine_session *s)
 	vine_proc_free_all(s);
 	if (s->heap.session)
 		vine_heap_fini(&s->heap);
+	drop_interrupt(s);
+	drop_port(s);
 	if (s->seg)
 		vine_seg_close(s->seg);
 	pthread_mutex_destroy(&s->lock);
@@ -396,7 +517,14 @@ session_start(const struct vine_session_opts *opts,
 	if (rc == 0)
 		rc = vine_heap_init(&s->heap, s);
 	if (rc == 0)
+		take_interrupt(s);
+	if (rc == 0)
 		rc = attach(s);
+	if (rc == 0) {
+		rc = vine_beat_start(s);
+		if (rc)
+			detach(s);
+	}
 	if (rc) {
 		session_free(s);
 		return rc;
@@ -515,6 +643,7 @@ vine_session_close(struct vine_session *session)
 		log_warn("segment %s session %u closed without an answer of "
 			 "the appliance", session->seg->name, session->slot);
 	vine_hangup_stop(session);
+	vine_beat_stop(session);
 	session_free(session);
 	UTILS_TRACE_END(t, vine_session_close, 0, session);
 	utils_trace_stop();

@@ -18,11 +18,14 @@
 #include <vine/status.h>
 
 #include "arch/spin/arch_bell.h"
+#include "arch/spin/arch_msi.h"
 #include "core/vine_ctl.h"
 #include "core/vine_fork.h"
 #include "core/vine_heap.h"
+#include "core/vine_port.h"
 #include "core/vine_seg.h"
 
+struct vine_beat;
 struct vine_queue;
 struct vine_watch;
 
@@ -66,6 +69,16 @@ struct vine_session {
 	_Atomic(struct vine_watch *) watch;
 	pthread_t hangup;	/* vine_hangup.h */
 	int has_hangup;
+
+	/* of far memory: */
+	le32_t own_bell;	/* the bell's word */
+	_Atomic int mute;	/* 1: no bell of the appliance's reaches us */
+	struct vine_beat *beat;	/* vine_beat.h */
+	struct arch_msi msi;	/* the device's interrupt, if it is ours */
+	struct vine_fork_child known_msi[3];
+	struct vine_port port;	/* the bell of machines without it */
+	char port_name[64];
+	struct vine_fork_child known_port;
 	struct vine_fork_child known;	/* the key, to children */
 	struct vine_session *next;	/* of all sessions of the process */
 };

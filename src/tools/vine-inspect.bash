@@ -5,7 +5,7 @@
 _vine_inspect()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local options="--config --offset --section --json --watch --help
+	local options="--attach --config --offset --section --json --watch --help
 		--version"
 	local sections="segment sessions quotas queues extents accelerators
 		procedures counters"

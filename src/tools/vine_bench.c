@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "tools/vine_bench.h"
+#include "tools/vine_bench_attach.h"
 #include "tools/vine_bench_guard.h"
 #include "tools/vine_bench_opts.h"
 #include "tools/vine_bench_plot.h"
@@ -239,6 +240,8 @@ main(int argc, char **argv)
 		list();
 		return VINE_BENCH_EXIT_OK;
 	}
+	if (opts.attach)
+		return (int)vine_bench_attach(&opts);
 	if (opts.plot && vine_bench_plot_prepare(opts.plot))
 		return VINE_BENCH_EXIT_USAGE;
 	status = VINE_BENCH_EXIT_FAILED;

@@ -4,6 +4,9 @@
  */
 #include "tools/vine_bench_machine.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +55,22 @@ look_at_cpu(struct vine_bench_machine *machine)
 		fclose(file);
 }
 
+/* Leaf 0x40000000 is where a hypervisor says its name. */
+static void
+look_at_hypervisor(struct vine_bench_machine *machine)
+{
+#if defined(__x86_64__)
+	unsigned int a, word[3];
+
+	if (!machine->virtual)
+		return;
+	__cpuid(0x40000000, a, word[0], word[1], word[2]);
+	memcpy(machine->hypervisor, word, sizeof(word));
+#else
+	(void)machine;
+#endif
+}
+
 /* first_line reads a small file; "unknown" where there is none. */
 static void
 first_line(const char *path, char *to, size_t size)
@@ -81,6 +100,7 @@ vine_bench_machine_look(const struct vine_bench_timer *timer,
 		strftime(machine->date, sizeof(machine->date),
 			 "%Y-%m-%dT%H:%M:%SZ", &utc);
 	look_at_cpu(machine);
+	look_at_hypervisor(machine);
 	if (uname(&name) == 0)
 		snprintf(machine->kernel, sizeof(machine->kernel), "%s %s %s",
 			 name.sysname, name.release, name.machine);

@@ -15,6 +15,7 @@ struct vine_bench_machine {
 	double load;		/* load average of a minute at the start */
 	int cpus;		/* that are online */
 	int virtual;		/* the cpu says that it has a hypervisor */
+	char hypervisor[16];	/* as that calls itself: TCGTCGTCGTCG; "" */
 	struct vine_bench_clock clock;
 	const char *compiler;
 	const char *warning;	/* why this build does not count, or NULL */

@@ -43,6 +43,12 @@ static const char usage[] =
 "  --json FILE         write all figures to FILE ('-': stdout, no table)\n"
 "  --plot DIR          draw pictures (SVG) into DIR, with their data beside;\n"
 "                      needs gnuplot\n"
+"  --attach            measure tasks on the appliance and segment of the usual\n"
+"                      config, whichever they are, and say how each side is\n"
+"                      reached; for virtual machines. Of the options above only\n"
+"                      --reps and --time count\n"
+"  --beside FILE       an earlier report of --attach, to compare with\n"
+"  --note TEXT         a line for that report; up to 8 times\n"
 "  --list              list the benchmarks and end\n"
 "  --help, --version   print this, or the version, and end\n"
 "\n"
@@ -50,8 +56,8 @@ static const char usage[] =
 "have too few repetitions or could not run here.\n";
 
 enum { OPT_CPUS = 256, OPT_REPS, OPT_TIME, OPT_IDLE, OPT_ONLY, OPT_EXPLAIN,
-       OPT_DISTANCES, OPT_VINED, OPT_CONFIG, OPT_JSON, OPT_PLOT, OPT_LIST,
-       OPT_HELP, OPT_VERSION };
+       OPT_DISTANCES, OPT_VINED, OPT_CONFIG, OPT_JSON, OPT_PLOT,
+       OPT_ATTACH, OPT_BESIDE, OPT_NOTE, OPT_LIST, OPT_HELP, OPT_VERSION };
 
 static const struct option longs[] = {
 	{ "cpus", required_argument, NULL, OPT_CPUS },
@@ -65,6 +71,9 @@ static const struct option longs[] = {
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "json", required_argument, NULL, OPT_JSON },
 	{ "plot", required_argument, NULL, OPT_PLOT },
+	{ "attach", no_argument, NULL, OPT_ATTACH },
+	{ "beside", required_argument, NULL, OPT_BESIDE },
+	{ "note", required_argument, NULL, OPT_NOTE },
 	{ "list", no_argument, NULL, OPT_LIST },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -176,6 +185,18 @@ read_option(int option, const char *value, struct vine_bench_opts *opts)
 	case OPT_PLOT:
 		opts->plot = value;
 		return 0;
+	case OPT_ATTACH:
+		opts->attach = 1;
+		return 0;
+	case OPT_BESIDE:
+		opts->beside = value;
+		return 0;
+	case OPT_NOTE:
+		if (opts->note_count == VINE_BENCH_NOTES_MAX)
+			return wrong("note", value, "no more than 8 of these "
+				     "options");
+		opts->note[opts->note_count++] = value;
+		return 0;
 	case OPT_LIST:
 		opts->list = 1;
 		return 0;
@@ -261,7 +282,18 @@ vine_bench_opts_read(int argc, char **argv, struct vine_bench_opts *opts,
 			"--help\n", argv[optind]);
 		return 0;
 	}
-	if (!opts->list && opts->cpu[0] < 0 && default_cpus(opts->cpu))
+	if (!opts->attach && (opts->beside || opts->note_count)) {
+		fputs("vine-bench: --beside and --note go with --attach\n",
+		      stderr);
+		return 0;
+	}
+	if (opts->attach && (opts->json || opts->plot || opts->only_count)) {
+		fputs("vine-bench: --attach has no --json, --plot, --only\n",
+		      stderr);
+		return 0;
+	}
+	if (!opts->list && !opts->attach && opts->cpu[0] < 0 &&
+	    default_cpus(opts->cpu))
 		return 0;
 	if (!opts->vined[0])
 		find_vined(opts->vined, sizeof(opts->vined));

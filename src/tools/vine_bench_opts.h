@@ -10,6 +10,7 @@
 #include "tools/vine_bench.h"
 
 #define VINE_BENCH_ONLY_MAX 32	/* --only options */
+#define VINE_BENCH_NOTES_MAX 8	/* --note options */
 #define VINE_BENCH_REPS_MIN 5	/* fewer make no result, see the report */
 
 /* How vine-bench ends. */
@@ -33,6 +34,10 @@ struct vine_bench_opts {
 	const char *plot;	/* folder for pictures, or NULL */
 	const char *config;	/* file with config lines to add, or NULL */
 	char vined[4096];	/* path of the daemon; "": none found */
+	int attach;		/* to an appliance that is there */
+	const char *beside;	/* file: an earlier report of --attach, or NULL */
+	const char *note[VINE_BENCH_NOTES_MAX];	/* lines for that report */
+	int note_count;
 	int list;
 	int progress;		/* stderr is a terminal */
 };

@@ -14,6 +14,7 @@
 #include <vine/version.h>
 
 #include "tools/tools_table.h"
+#include "tools/vine_inspect_attach.h"
 #include "tools/vine_inspect_report.h"
 #include "utils/utils_config.h"
 
@@ -30,6 +31,7 @@ struct options {
 	uint32_t sections;
 	double watch;		/* seconds; 0: once */
 	int json;
+	int attach;
 };
 
 static const char usage_text[] =
@@ -40,6 +42,9 @@ static const char usage_text[] =
 	"shared memory\n"
 	"object; without one, it is that of the config.\n"
 	"\n"
+	"  -a, --attach         attach as an application of the config does, and "
+	"show what\n"
+	"                       memory one gets and what wakes whom\n"
 	"  -c, --config FILE    the segment of this config (default: "
 	"$VINE_CONFIG, else\n"
 	"                       ~/.vinetalk)\n"
@@ -71,11 +76,19 @@ read_config(struct options *o)
 {
 	struct utils_config *config;
 	int rc = utils_config_read(o->config, &config);
+	const char *file;
 
 	if (rc)		/* it has been said */
 		return EXIT_UNREAD;
-	snprintf(o->file, sizeof(o->file), "%s",
-		 utils_config_str(config, UTILS_KEY_shm_file));
+	file = utils_config_str(config, UTILS_KEY_shm_file);
+	if (file == NULL) {
+		fprintf(stderr, "vine-inspect: %s has no shm_file: name the "
+			"object, or use --attach\n",
+			utils_config_name(config));
+		utils_config_free(config);
+		return EXIT_UNREAD;
+	}
+	snprintf(o->file, sizeof(o->file), "%s", file);
 	o->name = o->file;
 	o->off = utils_config_u64(config, UTILS_KEY_shm_off);
 	if (utils_config_bool(config, UTILS_KEY_shm_ivshmem))
@@ -84,13 +97,10 @@ read_config(struct options *o)
 	return EXIT_READ;
 }
 
-/* Report on what was read. */
+/* Print a report, and give it up. Returns whether all of it is out. */
 static int
-show(const struct options *o, const struct vine_inspect_snap *snap)
+print(const struct options *o, json_t *report, const char *what)
 {
-	uint32_t faults = 0;
-	json_t *report = vine_inspect_report(snap, o->name, o->sections,
-					     &faults);
 	int made = report != NULL;
 
 	if (made && o->json) {
@@ -100,12 +110,38 @@ show(const struct options *o, const struct vine_inspect_snap *snap)
 		tools_table_print(report, stdout);
 	}
 	json_decref(report);
-	if (!made || fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "vine-inspect: the report on %s cannot be "
-			"written: %s\n", o->name,
-			strerror(made ? EIO : ENOMEM));
+	if (made && fflush(stdout) == 0 && !ferror(stdout))
+		return 1;
+	fprintf(stderr, "vine-inspect: the report on %s cannot be written: "
+		"%s\n", what, strerror(made ? EIO : ENOMEM));
+	return 0;
+}
+
+/* Attach, and say what one gets. */
+static int
+attach(const struct options *o)
+{
+	json_t *report = NULL;
+	int rc = vine_inspect_attach(o->config, &report);
+
+	if (rc && rc != -ENOMEM) {
+		fprintf(stderr, "vine-inspect: cannot attach: %s\n",
+			strerror(-rc));
 		return EXIT_UNREAD;
 	}
+	return print(o, report, "an attach") ? EXIT_READ : EXIT_UNREAD;
+}
+
+/* Report on what was read. */
+static int
+show(const struct options *o, const struct vine_inspect_snap *snap)
+{
+	uint32_t faults = 0;
+	json_t *report = vine_inspect_report(snap, o->name, o->sections,
+					     &faults);
+
+	if (!print(o, report, o->name))
+		return EXIT_UNREAD;
 	if (snap->head == NULL) {
 		fprintf(stderr, "vine-inspect: %s: %s\n", o->name,
 			snap->fault);
@@ -197,6 +233,7 @@ static int
 read_options(int argc, char **argv, struct options *o, int *status)
 {
 	static const struct option longs[] = {
+		{ "attach", no_argument, NULL, 'a' },
 		{ "config", required_argument, NULL, 'c' },
 		{ "offset", required_argument, NULL, 'o' },
 		{ "section", required_argument, NULL, 's' },
@@ -210,9 +247,12 @@ read_options(int argc, char **argv, struct options *o, int *status)
 
 	*status = EXIT_READ;
 	while (*status == EXIT_READ &&
-	       (c = getopt_long(argc, argv, "c:o:s:jw:hV", longs,
+	       (c = getopt_long(argc, argv, "ac:o:s:jw:hV", longs,
 				NULL)) != -1) {
 		switch (c) {
+		case 'a':
+			o->attach = 1;
+			break;
 		case 'c':
 			o->config = optarg;
 			break;
@@ -248,6 +288,9 @@ read_options(int argc, char **argv, struct options *o, int *status)
 		*status = usage("more than one SEGMENT: ", argv[optind]);
 	else if (o->name && o->config)
 		*status = usage("a SEGMENT and a config: ", o->name);
+	else if (o->attach && (o->name || o->sections || o->watch > 0))
+		*status = usage("--attach goes with --config and --json alone",
+				"");
 	else if (offset && o->name == NULL)
 		*status = usage("--offset without a SEGMENT", "");
 	return *status == EXIT_READ;
@@ -261,6 +304,8 @@ main(int argc, char **argv)
 
 	if (!read_options(argc, argv, &o, &status))
 		return status;
+	if (o.attach)
+		return attach(&o);
 	if (o.sections == 0)
 		o.sections = ~0u;
 	if (o.name == NULL) {

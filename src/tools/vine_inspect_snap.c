@@ -20,6 +20,7 @@ int
 vine_inspect_open(const char *name)
 {
 	const struct arch_shm_mapper *mapper = arch_shm_mapper_of(name);
+	struct arch_shm_object o = { .fd = -1 };
 	struct stat st;
 	int fd;
 
@@ -30,7 +31,9 @@ vine_inspect_open(const char *name)
 		if (fd < 0)
 			fd = -errno;
 	} else {
-		fd = mapper->open(name, O_RDONLY | O_NONBLOCK, 0);
+		fd = mapper->open(name, O_RDONLY | O_NONBLOCK, 0, &o);
+		if (fd == 0)
+			fd = o.fd;
 	}
 	if (fd < 0)
 		return fd;

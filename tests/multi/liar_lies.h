@@ -516,15 +516,17 @@ liar_learn(struct liar *l)
 static inline void
 liar_be(struct liar *l, const char *path, int64_t ms)
 {
+	struct arch_shm_object o = { .size = l->bytes };
 	struct liar_thread threads[LIAR_THREADS];
 	void *base;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	l->fd = open(path, O_RDWR | O_CLOEXEC);
 	/* an earlier one may have left it short; it cuts its own, too */
+	o.fd = l->fd;
 	if (l->fd < 0 || ftruncate(l->fd, (off_t)l->bytes) != 0 ||
 	    arch_shm_guard_start() != 0 ||
-	    arch_shm_map(l->fd, 0, l->bytes, 0, &base) != 0)
+	    arch_shm_map(&o, 0, l->bytes, 0, &base) != 0)
 		_exit(2);
 	l->seg.base = base;
 	liar_learn(l);

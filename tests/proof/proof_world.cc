@@ -164,6 +164,7 @@ proof_world_make(struct proof_world *w, unsigned count, bool flat, bool active,
 	w->pipe.queues = w->by_index;
 	w->pipe.queue_lanes = w->lane_of;
 	calm(&w->pipe.epoch, 0);
+	calm(&w->pipe.mutes, 0);
 	w->rec.fence = fence;
 	w->rec.bell = w->session.bell;
 	make_lane(w, flat);

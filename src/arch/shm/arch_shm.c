@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@
 #define PAUSE_MAX_NS UINT64_C(200000000)
 
 static const struct arch_shm_mapper *const mappers[] = {
+	&arch_shm_pci,
+	&arch_shm_dax,
 	&arch_shm_file,
 	&arch_shm_posix,	/* matches every name: last */
 };
@@ -46,12 +49,31 @@ advise(void *base, uint64_t size)
 }
 
 int
-arch_shm_map(int fd, uint64_t off, uint64_t size, int read_only, void **base)
+arch_shm_bytes(const struct arch_shm_object *o, uint64_t *bytes)
+{
+	struct stat st;
+
+	if (o->size == 0 && fstat(o->fd, &st) != 0)
+		return -errno;
+	*bytes = o->size ? o->size : (uint64_t)st.st_size;
+	return 0;
+}
+
+int
+arch_shm_map(const struct arch_shm_object *o, uint64_t off, uint64_t size,
+	     int read_only, void **base)
 {
 	int prot = read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-	void *p = mmap(NULL, size, prot, MAP_SHARED, fd, (off_t)off);
-	int rc;
+	uint64_t bytes;
+	int rc = arch_shm_bytes(o, &bytes);
+	void *p;
 
+	if (rc)
+		return rc;
+	if (size > bytes || off > bytes - size)
+		return -ERANGE;
+	p = mmap(NULL, size, prot, MAP_SHARED, o->fd,
+		 (off_t)(o->begin + off));
 	if (p == MAP_FAILED)
 		return -errno;
 	advise(p, size);

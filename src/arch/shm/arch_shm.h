@@ -3,11 +3,13 @@
  * Shm: an object that several processes map, whatever kind it is.
  *
  * A mapper knows one kind of object: how to open it by name, how to remove it.
- * Everything above works on the descriptor.
+ * Everything above works on what it opened.
  *
  * A file and a POSIX object are found by their name. A memfd has none: whoever
  * made it hands its descriptor over. It can be sealed, so that nobody who has
- * it can take its pages from under the others.
+ * it can take its pages from under the others. The memory of an ivshmem device,
+ * and a file on DAX, are shared with another machine: they are far, and no lock
+ * on them reaches all who use them.
  *
  * Byte locks are open-file-description locks on bytes far beyond the object's
  * end. The kernel drops them when their holder dies, at whatever instruction,
@@ -19,13 +21,23 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* An object that was opened. */
+struct arch_shm_object {
+	int fd;			/* what is mapped; the caller closes it */
+	int far;		/* 1: another machine may use it; no locks */
+	uint64_t begin;		/* where in fd the object begins */
+	uint64_t size;		/* bytes; 0: what fstat says of fd */
+	char device[13];	/* its address, of a pci object */
+};
+
 /* One kind of object. */
 struct arch_shm_mapper {
 	const char *kind;
 	/* matches tells whether a name of the config is of this kind */
 	int (*matches)(const char *name);
-	/* open returns a descriptor or -errno; flags as open(2) */
-	int (*open)(const char *name, int flags, mode_t mode);
+	/* open fills a zeroed object; flags as open(2). Returns 0 or -errno */
+	int (*open)(const char *name, int flags, mode_t mode,
+		    struct arch_shm_object *o);
 	/* remove takes the name away. Returns 0 or -errno. NULL: the object has
 	 * no name, and goes with its last descriptor and mapping. */
 	int (*remove)(const char *name);
@@ -34,9 +46,12 @@ struct arch_shm_mapper {
 extern const struct arch_shm_mapper arch_shm_posix;
 extern const struct arch_shm_mapper arch_shm_file;
 extern const struct arch_shm_mapper arch_shm_memfd;	/* open makes one */
+extern const struct arch_shm_mapper arch_shm_pci;
+extern const struct arch_shm_mapper arch_shm_dax;
 
 /*
- * arch_shm_mapper_of returns the mapper for a name: file or posix. Never NULL.
+ * arch_shm_mapper_of returns the mapper for a name: pci or dax by their prefix,
+ * file where it begins with '/' or "file:", else posix. Never NULL.
  */
 const struct arch_shm_mapper *arch_shm_mapper_of(const char *name);
 
@@ -60,14 +75,18 @@ int arch_shm_is_sealed(int fd);
  */
 int arch_shm_reopen(int fd);
 
+/* arch_shm_bytes asks for the size of an object. Returns 0 or -errno. */
+int arch_shm_bytes(const struct arch_shm_object *o, uint64_t *bytes);
+
 /*
- * arch_shm_map maps `size` bytes of fd from `off` on, shared, readable and,
- * unless read_only, writable, never executable, and not inherited by fork.
- * The caller unmaps it. Returns 0 or -errno; -ENOSPC: arch_shm_guard_add.
- * arch_shm_map_at does so, writable, in place of what is mapped at base.
+ * arch_shm_map maps `size` bytes of an object from `off` on, shared, readable
+ * and, unless read_only, writable, never executable, and not inherited by fork.
+ * The caller unmaps it. Returns 0, or -ERANGE where the object has no such
+ * bytes, or -errno; -ENOSPC: arch_shm_guard_add. arch_shm_map_at maps bytes of
+ * fd so, writable, in place of what is mapped at base.
  */
-int arch_shm_map(int fd, uint64_t off, uint64_t size, int read_only,
-		 void **base);
+int arch_shm_map(const struct arch_shm_object *o, uint64_t off, uint64_t size,
+		 int read_only, void **base);
 int arch_shm_map_at(int fd, uint64_t off, uint64_t size, void *base);
 void arch_shm_unmap(void *base, uint64_t size);
 

@@ -26,17 +26,16 @@ matches(const char *name)
 
 /* The name is for /proc alone; always a new object. */
 static int
-open_memfd(const char *name, int flags, mode_t mode)
+open_memfd(const char *name, int flags, mode_t mode, struct arch_shm_object *o)
 {
 	unsigned int how = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	int fd;
 
 	(void)flags;
 	(void)mode;
-	fd = memfd_create(name, how | MFD_NOEXEC_SEAL);
-	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create(name, how);
-	return fd < 0 ? -errno : fd;
+	o->fd = memfd_create(name, how | MFD_NOEXEC_SEAL);
+	if (o->fd < 0 && errno == EINVAL)
+		o->fd = memfd_create(name, how);
+	return o->fd < 0 ? -errno : 0;
 }
 
 const struct arch_shm_mapper arch_shm_memfd = {

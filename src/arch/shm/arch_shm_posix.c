@@ -14,11 +14,10 @@ matches(const char *name)
 }
 
 static int
-open_posix(const char *name, int flags, mode_t mode)
+open_posix(const char *name, int flags, mode_t mode, struct arch_shm_object *o)
 {
-	int fd = shm_open(name, flags | O_CLOEXEC, mode);
-
-	return fd < 0 ? -errno : fd;
+	o->fd = shm_open(name, flags | O_CLOEXEC, mode);
+	return o->fd < 0 ? -errno : 0;
 }
 
 static int

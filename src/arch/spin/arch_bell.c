@@ -87,7 +87,7 @@ word_wait(le32_t *word, uint32_t seen, uint32_t mask, uint64_t timeout_ns)
 				   &at, NULL, mask));
 }
 
-int
+uint64_t
 arch_bell_clear(const struct arch_bell *bell)
 {
 	uint64_t count;
@@ -101,7 +101,7 @@ arch_bell_clear(const struct arch_bell *bell)
 	n = preadv2(bell->fd, &iov, 1, -1, RWF_NOWAIT);
 	if (n < 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
 		n = read(bell->fd, &count, sizeof(count));
-	return n == sizeof(count);
+	return n == sizeof(count) ? count : 0;
 }
 
 static int
@@ -133,6 +133,8 @@ arch_bell_wait(const struct arch_bell *bell, uint32_t seen, uint32_t mask,
 {
 	if (bell->kind == ARCH_BELL_EVENTFD)
 		return fd_wait(bell, timeout_ns);
+	if (bell->kind != ARCH_BELL_FUTEX)
+		return -EBADF;
 	return word_wait(bell->word, seen, mask, timeout_ns);
 }
 
@@ -182,6 +184,10 @@ arch_bell_ring(const struct arch_bell *bell, uint32_t mask)
 		(void)woken;
 		return 0;
 	}
+	if (bell->kind == ARCH_BELL_REGISTER)
+		arch_store32(bell->word, bell->value);
+	if (bell->kind != ARCH_BELL_FUTEX)
+		return 0;
 	arch_add32(bell->word, 1);
 	woken = syscall(SYS_futex, &bell->word->v, FUTEX_WAKE_BITSET, INT_MAX,
 			NULL, NULL, mask);

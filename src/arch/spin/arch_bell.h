@@ -37,15 +37,18 @@ void arch_bell_barrier(void);
 enum arch_bell_kind {
 	ARCH_BELL_FUTEX,	/* a word in memory of both sides */
 	ARCH_BELL_EVENTFD,	/* a descriptor; can be polled and handed over */
+	ARCH_BELL_REGISTER,	/* of a device: this end can be rung only */
+	ARCH_BELL_NONE,		/* nobody hears it: the other side looks */
 };
 
 /* An end of a bell. It owns nothing: copy it as you like. */
 struct arch_bell {
 	enum arch_bell_kind kind;
 	union {
-		le32_t *word;
+		le32_t *word;	/* or the register */
 		int fd;
 	};
+	uint32_t value;		/* what is written to a register */
 };
 
 /* arch_bell_of_word returns the end, either one, of a bell in memory. */
@@ -63,6 +66,25 @@ static inline struct arch_bell
 arch_bell_of_fd(int fd)
 {
 	return (struct arch_bell){ .kind = ARCH_BELL_EVENTFD, .fd = fd };
+}
+
+/*
+ * arch_bell_of_register returns the end that is rung of a bell that is a
+ * register of a device, by writing `value` to it. Its other end is the device's
+ * affair: an interrupt, or an eventfd of another machine.
+ */
+static inline struct arch_bell
+arch_bell_of_register(le32_t *at, uint32_t value)
+{
+	return (struct arch_bell){ .kind = ARCH_BELL_REGISTER, .word = at,
+				   .value = value };
+}
+
+/* arch_bell_none returns an end of no bell. */
+static inline struct arch_bell
+arch_bell_none(void)
+{
+	return (struct arch_bell){ .kind = ARCH_BELL_NONE };
 }
 
 /*
@@ -85,19 +107,19 @@ uint32_t arch_bell_look(const struct arch_bell *bell);
  * with `mask`, or has been since arch_bell_look returned `seen`; at most
  * timeout_ns. May return early. One thread at a time may wait on an eventfd;
  * its rings are taken back. Returns 0, or -ETIMEDOUT, -EINTR, or -EFAULT,
- * -EBADF where the end cannot be waited on.
+ * -EBADF where the end cannot be waited on: then it has not slept.
  */
 int arch_bell_wait(const struct arch_bell *bell, uint32_t seen, uint32_t mask,
 		   uint64_t timeout_ns);
 
 /*
  * arch_bell_clear takes back the rings of an eventfd: until the next ring it
- * does not poll readable. Of a word there is nothing to take back. Returns 1 if
- * it had been rung, else 0. Never blocks, even if another process that has the
- * eventfd made it blocking (before Linux 5.8 it then may). Whoever waits at
- * that end.
+ * does not poll readable. Of a word there is nothing to take back. Returns how
+ * often it had been rung, 0 if it was not; others may have filled it. Never
+ * blocks, even if another process that has the eventfd made it blocking (before
+ * Linux 5.8 it then may). Whoever waits at that end.
  */
-int arch_bell_clear(const struct arch_bell *bell);
+uint64_t arch_bell_clear(const struct arch_bell *bell);
 
 /* A word to sleep on, and the value it had before the last look. */
 struct arch_bell_seen {

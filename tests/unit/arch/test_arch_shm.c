@@ -14,10 +14,20 @@ static char name[96];
 static int
 open_again(int flags)
 {
-	int fd = arch_shm_posix.open(name, O_RDWR | flags, 0600);
+	struct arch_shm_object o = { .fd = -1 };
 
-	ck_assert_int_ge(fd, 0);
-	return fd;
+	ck_assert_int_eq(arch_shm_posix.open(name, O_RDWR | flags, 0600, &o),
+			 0);
+	return o.fd;
+}
+
+static int
+new_memfd(void)
+{
+	struct arch_shm_object o = { .fd = -1 };
+
+	ck_assert_int_eq(arch_shm_memfd.open("x", 0, 0, &o), 0);
+	return o.fd;
 }
 
 static int
@@ -33,9 +43,14 @@ make(void)
 
 START_TEST(a_name_with_a_slash_is_a_file_and_any_other_is_posix)
 {
+	struct arch_shm_object o = { .fd = -1 };
+
 	ck_assert_ptr_eq(arch_shm_mapper_of("/tmp/x"), &arch_shm_file);
 	ck_assert_ptr_eq(arch_shm_mapper_of("x"), &arch_shm_posix);
-	ck_assert_int_eq(arch_shm_file.open("/nonexistent/x", O_RDWR, 0),
+	ck_assert_ptr_eq(arch_shm_mapper_of("file:/tmp/x"), &arch_shm_file);
+	ck_assert_ptr_eq(arch_shm_mapper_of("pci:"), &arch_shm_pci);
+	ck_assert_ptr_eq(arch_shm_mapper_of("dax:/tmp/x"), &arch_shm_dax);
+	ck_assert_int_eq(arch_shm_file.open("/nonexistent/x", O_RDWR, 0, &o),
 			 -ENOENT);
 	ck_assert_int_eq(arch_shm_posix.remove("vine-test-none"), -ENOENT);
 }
@@ -139,14 +154,14 @@ END_TEST
 
 START_TEST(two_mappings_share_and_a_child_has_none)
 {
-	int fd = make();
+	const struct arch_shm_object o = { .fd = make() };
 	void *a, *b;
 	pid_t pid;
 
 	if (getenv("VINE_EMULATED"))
 		return;	/* qemu ignores MADV_DONTFORK */
-	ck_assert_int_eq(arch_shm_map(fd, 0, 1 << 20, 0, &a), 0);
-	ck_assert_int_eq(arch_shm_map(fd, 4096, 4096, 1, &b), 0);
+	ck_assert_int_eq(arch_shm_map(&o, 0, 1 << 20, 0, &a), 0);
+	ck_assert_int_eq(arch_shm_map(&o, 4096, 4096, 1, &b), 0);
 	((char *)a)[4096] = 'x';
 	ck_assert_int_eq(((char *)b)[0], 'x');
 	pid = fork();
@@ -159,14 +174,14 @@ START_TEST(two_mappings_share_and_a_child_has_none)
 	ck_assert_int_ne(rig_child_ended(pid), 0);
 	arch_shm_unmap(a, 1 << 20);
 	arch_shm_unmap(b, 4096);
-	ck_assert_int_eq(arch_shm_map(fd, 1, 4096, 0, &a), -EINVAL);
+	ck_assert_int_eq(arch_shm_map(&o, 1, 4096, 0, &a), -EINVAL);
 	shm_unlink(name);
 }
 END_TEST
 
 START_TEST(a_sealed_memfd_keeps_its_size_and_a_file_has_no_seals)
 {
-	int fd = arch_shm_memfd.open("x", 0, 0), file = make();
+	int fd = new_memfd(), file = make();
 
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
@@ -186,7 +201,7 @@ END_TEST
 
 START_TEST(a_reopened_memfd_has_locks_of_its_own_and_a_copy_has_not)
 {
-	int a = arch_shm_memfd.open("x", 0, 0), b, copy = dup(a);
+	int a = new_memfd(), b, copy = dup(a);
 
 	ck_assert_int_eq(ftruncate(a, 1 << 20), 0);
 	ck_assert_int_eq(arch_shm_seal(a), 0);

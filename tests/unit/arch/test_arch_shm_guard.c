@@ -18,15 +18,15 @@ static char name[96];
 static int
 make(void **base)
 {
-	int fd;
+	struct arch_shm_object o = { .fd = -1 };
 
 	rig_name(name);
-	fd = arch_shm_posix.open(name, O_RDWR | O_CREAT, 0600);
-	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(arch_shm_posix.open(name, O_RDWR | O_CREAT, 0600, &o),
+			 0);
 	shm_unlink(name);
-	ck_assert_int_eq(ftruncate(fd, SIZE), 0);
-	ck_assert_int_eq(arch_shm_map(fd, 0, SIZE, 0, base), 0);
-	return fd;
+	ck_assert_int_eq(ftruncate(o.fd, SIZE), 0);
+	ck_assert_int_eq(arch_shm_map(&o, 0, SIZE, 0, base), 0);
+	return o.fd;
 }
 
 static volatile uint8_t *
@@ -186,16 +186,16 @@ END_TEST
 START_TEST(one_mapping_too_many_is_refused_and_the_next_place_is_used_again)
 {
 	void *bases[ARCH_SHM_GUARDS], *more;
-	int fd;
+	struct arch_shm_object o = { .fd = -1 };
 
 	ck_assert_int_eq(arch_shm_guard_start(), 0);
-	fd = make(&bases[0]);
+	o.fd = make(&bases[0]);
 	for (int i = 1; i < ARCH_SHM_GUARDS; i++)
-		ck_assert_int_eq(arch_shm_map(fd, 0, SIZE, 0, &bases[i]), 0);
-	ck_assert_int_eq(arch_shm_map(fd, 0, SIZE, 0, &more), -ENOSPC);
+		ck_assert_int_eq(arch_shm_map(&o, 0, SIZE, 0, &bases[i]), 0);
+	ck_assert_int_eq(arch_shm_map(&o, 0, SIZE, 0, &more), -ENOSPC);
 	arch_shm_unmap(bases[5], SIZE);
-	ck_assert_int_eq(arch_shm_map(fd, 0, SIZE, 0, &more), 0);
-	ck_assert_int_eq(ftruncate(fd, 0), 0);
+	ck_assert_int_eq(arch_shm_map(&o, 0, SIZE, 0, &more), 0);
+	ck_assert_int_eq(ftruncate(o.fd, 0), 0);
 	ck_assert_int_eq(*at(more, 0), 0);
 	for (int i = 0; i < ARCH_SHM_GUARDS; i++)
 		if (i != 5)
