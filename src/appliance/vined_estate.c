@@ -214,7 +214,7 @@ vined_estate_open(struct vined_estate *e, struct vined_holder *holder,
 	if (any)
 		log_warn("socket %s begins anew, what an earlier vined left of "
 			 "it cannot be used: %s", path, why);
-	vined_estate_forget(e);
+	vined_estate_reject(e);
 	return 0;
 }
 
@@ -233,26 +233,9 @@ vined_estate_drop(const struct vined_estate *e, const char *what)
 	vined_holder_drop(e->holder, name, 1);
 }
 
-void
-vined_estate_forget(struct vined_estate *e)
+static void
+close_segment(struct vined_estate *e)
 {
-	char name[VINED_HOLDER_NAME];
-
-	vined_estate_drop(e, VINED_ESTATE_LISTENING);
-	vined_estate_drop(e, VINED_ESTATE_SEGMENT);
-	vined_estate_drop(e, VINED_ESTATE_KEEP);
-	vined_estate_drop(e, VINED_ESTATE_BELL);
-	for (uint32_t i = 0; i < e->count; i++) {
-		vined_estate_peer_name(e, e->peers[i].id, name);
-		vined_holder_drop(e->holder, name, 2);
-	}
-	vined_estate_close(e);
-}
-
-void
-vined_estate_close(struct vined_estate *e)
-{
-	shut(&e->listening);
 	shut(&e->segment);
 	shut(&e->keep);
 	shut(&e->bell);
@@ -263,4 +246,36 @@ vined_estate_close(struct vined_estate *e)
 	free(e->peers);
 	e->peers = NULL;
 	e->count = 0;
+}
+
+void
+vined_estate_reject(struct vined_estate *e)
+{
+	char name[VINED_HOLDER_NAME];
+
+	vined_estate_drop(e, VINED_ESTATE_SEGMENT);
+	vined_estate_drop(e, VINED_ESTATE_KEEP);
+	vined_estate_drop(e, VINED_ESTATE_BELL);
+	for (uint32_t i = 0; i < e->count; i++) {
+		if (e->peers[i].sock >= 0)	/* not when the holder has time */
+			shutdown(e->peers[i].sock, SHUT_RDWR);
+		vined_estate_peer_name(e, e->peers[i].id, name);
+		vined_holder_drop(e->holder, name, 2);
+	}
+	close_segment(e);
+}
+
+void
+vined_estate_forget(struct vined_estate *e)
+{
+	vined_estate_drop(e, VINED_ESTATE_LISTENING);
+	vined_estate_reject(e);
+	vined_estate_close(e);
+}
+
+void
+vined_estate_close(struct vined_estate *e)
+{
+	shut(&e->listening);
+	close_segment(e);
 }

@@ -47,8 +47,12 @@ int vined_estate_open(struct vined_estate *estate, struct vined_holder *holder,
 /* vined_estate_is_there tells whether there is a segment to take up. */
 int vined_estate_is_there(const struct vined_estate *estate);
 
-/* vined_estate_forget closes what is left and has the holder forget all of it,
- * peers that were taken too. */
+/*
+ * vined_estate_reject closes what is left and has the holder forget it, peers
+ * too, but for the socket that listens: who waits there is let in by the next
+ * segment. vined_estate_forget does so with the socket as well.
+ */
+void vined_estate_reject(struct vined_estate *estate);
 void vined_estate_forget(struct vined_estate *estate);
 
 /* vined_estate_drop has the holder forget a single descriptor. */

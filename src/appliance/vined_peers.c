@@ -538,8 +538,7 @@ vined_peers_start(struct vined_peers *p, const struct utils_config *config,
 			log_warn("socket %s begins anew, without the %u peers "
 				 "of an earlier vined", p->estate.path,
 				 p->estate.count);
-			vined_estate_forget(&p->estate);
-			p->listening_held = 0;
+			vined_estate_reject(&p->estate);
 		}
 	}
 	return rc == -EPROTO ? vine_pipe_start(config, lanes, most, pipe) : rc;

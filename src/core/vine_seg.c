@@ -694,9 +694,10 @@ vine_seg_close(struct vine_seg *seg)
 		return 0;
 	}
 	arch_shm_unmap(seg->base, seg->layout.size);
-	/* a name that another attach holds on to stays: it is theirs */
-	if (arch_shm_lock(seg->fd, ARCH_SHM_BYTE_ATTACH,
-			  ATTACH_TIMEOUT_NS) == 0) {
+	/* a name that another attach holds on to stays: it is theirs. Where
+	 * there is none, nothing depends on who is the last */
+	if (arch_shm_lock(seg->fd, ARCH_SHM_BYTE_ATTACH, seg->mapper->remove ?
+			  ATTACH_TIMEOUT_NS : 0) == 0) {
 		last = arch_shm_alone(seg->fd);
 		if (last && !seg->keep)
 			seg->mapper->remove(seg->name);
