@@ -48,8 +48,8 @@ enum { VINED_USAGE = 2, VINED_CONFIG = 3, VINED_HANDED_OVER = 4 };
 struct keeper {
 	char **program;		/* and its arguments */
 	uint64_t restarts_max;	/* failures in a row; 0: any number */
-	char dir[96];
-	char path[108];		/* of the socket */
+	char dir[96];		/* "": none now */
+	char path[108];		/* of the socket in it */
 	int notify;
 	int signals;
 	int life[2];		/* the child has [0], and [1] ends with us */
@@ -89,6 +89,67 @@ say(const char *format, ...)
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
 	va_end(args);
+}
+
+/* --- the socket ---------------------------------------------------------- */
+
+/* Vined has it open by then, and nobody else is to find it. */
+static void
+remove_path(struct keeper *k)
+{
+	if (k->dir[0] == '\0')
+		return;
+	unlink(k->path);
+	rmdir(k->dir);
+	k->dir[0] = '\0';
+}
+
+/* A folder that is ours alone: who may write to the socket could fill it. */
+static int
+make_folder(struct keeper *k)
+{
+	const char *tmp = getenv("TMPDIR"), *base[] = {
+		geteuid() == 0 ? "/run" : getenv("XDG_RUNTIME_DIR"),
+		tmp, "/tmp" };
+
+	for (size_t i = 0; i < sizeof(base) / sizeof(base[0]); i++) {
+		int n;
+
+		if (base[i] == NULL || base[i][0] != '/')
+			continue;
+		n = snprintf(k->dir, sizeof(k->dir), "%s/vined-keeper-XXXXXX",
+			     base[i]);
+		if (n < (int)sizeof(k->dir) && mkdtemp(k->dir))
+			return 0;
+	}
+	say("no folder can be made in any of /run, XDG_RUNTIME_DIR, TMPDIR, "
+	    "/tmp: %s", strerror(errno));
+	k->dir[0] = '\0';
+	return -1;
+}
+
+static int
+open_socket(struct keeper *k)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int on = 1;
+
+	if (k->notify >= 0)
+		close(k->notify);
+	k->notify = -1;
+	if (make_folder(k) != 0)
+		return -1;
+	snprintf(k->path, sizeof(k->path), "%s/notify", k->dir);
+	memcpy(at.sun_path, k->path, strlen(k->path));
+	k->notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+			   0);
+	if (k->notify >= 0 &&
+	    setsockopt(k->notify, SOL_SOCKET, SO_PASSCRED, &on,
+		       sizeof(on)) == 0 &&
+	    bind(k->notify, (struct sockaddr *)&at, sizeof(at)) == 0)
+		return 0;
+	say("socket %s cannot be made: %s", k->path, strerror(errno));
+	return -1;
 }
 
 /* --- what it says -------------------------------------------------------- */
@@ -169,8 +230,10 @@ take_told(struct keeper *k, char *text, const int *fds, uint32_t count)
 	}
 	for (; kept < count; kept++)
 		close(fds[kept]);
-	if (strncmp(told.rest, "READY=1", 7) == 0)
+	if (strncmp(told.rest, "READY=1", 7) == 0) {
 		k->ready = utils_clock_ns();
+		remove_path(k);
+	}
 	if (told.rest[0])
 		(void)sd_notify(0, told.rest);	/* of whoever started us */
 }
@@ -249,6 +312,8 @@ start(struct keeper *k)
 {
 	k->again = 0;
 	k->ready = 0;
+	if (open_socket(k) != 0)
+		return -1;
 	fflush(stderr);
 	k->child = fork();
 	if (k->child == 0)
@@ -312,6 +377,7 @@ bury(struct keeper *k)
 	code = WIFEXITED(status) ? WEXITSTATUS(status) :
 		EXIT_SIGNAL + WTERMSIG(status);
 	k->child = 0;
+	remove_path(k);
 	if (!is_to_be_started(k, code))
 		return code;
 	say("%s ended with %s %d: it is started again, with %u descriptors "
@@ -348,15 +414,13 @@ take_signals(struct keeper *k)
 static int
 run(struct keeper *k)
 {
-	struct pollfd p[] = {
-		{ .fd = k->signals, .events = POLLIN },
-		{ .fd = k->notify, .events = POLLIN },
-	};
 	int code = -1;
 
 	if (start(k) != 0)
 		return EXIT_FAILED;
 	while (code < 0) {
+		struct pollfd p[2] = { { .events = POLLIN },
+			{ .events = POLLIN } };
 		uint64_t now = utils_clock_ns();
 		int ms = -1;
 
@@ -366,57 +430,14 @@ run(struct keeper *k)
 		} else if (k->child == 0) {
 			ms = (int)((k->again - now) / MS) + 1;
 		}
+		p[0].fd = k->signals;
+		p[1].fd = k->notify;
 		if (poll(p, 2, ms) < 0 && errno != EINTR)
 			return EXIT_FAILED;
 		hear(k);
 		code = take_signals(k);
 	}
 	return code;
-}
-
-/* A folder that is ours alone: who may write to the socket could fill it. */
-static int
-make_folder(struct keeper *k)
-{
-	const char *tmp = getenv("TMPDIR"), *base[] = {
-		geteuid() == 0 ? "/run" : getenv("XDG_RUNTIME_DIR"),
-		tmp, "/tmp" };
-
-	for (size_t i = 0; i < sizeof(base) / sizeof(base[0]); i++) {
-		int n;
-
-		if (base[i] == NULL || base[i][0] != '/')
-			continue;
-		n = snprintf(k->dir, sizeof(k->dir), "%s/vined-keeper-XXXXXX",
-			     base[i]);
-		if (n < (int)sizeof(k->dir) && mkdtemp(k->dir))
-			return 0;
-	}
-	say("no folder can be made in any of /run, XDG_RUNTIME_DIR, TMPDIR, "
-	    "/tmp: %s", strerror(errno));
-	k->dir[0] = '\0';
-	return -1;
-}
-
-static int
-open_socket(struct keeper *k)
-{
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int on = 1;
-
-	if (make_folder(k) != 0)
-		return -1;
-	snprintf(k->path, sizeof(k->path), "%s/notify", k->dir);
-	memcpy(at.sun_path, k->path, strlen(k->path));
-	k->notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-			   0);
-	if (k->notify >= 0 &&
-	    setsockopt(k->notify, SOL_SOCKET, SO_PASSCRED, &on,
-		       sizeof(on)) == 0 &&
-	    bind(k->notify, (struct sockaddr *)&at, sizeof(at)) == 0)
-		return 0;
-	say("socket %s cannot be made: %s", k->path, strerror(errno));
-	return -1;
 }
 
 static int
@@ -511,12 +532,9 @@ main(int argc, char **argv)
 		return code;
 	make_room(&k);
 	code = EXIT_FAILED;
-	if (open_signals(&k) == 0 && open_socket(&k) == 0)
+	if (open_signals(&k) == 0)
 		code = run(&k);
-	if (k.dir[0]) {
-		unlink(k.path);
-		rmdir(k.dir);
-	}
+	remove_path(&k);
 	keeper_store_empty(&k.store);
 	return code;
 }

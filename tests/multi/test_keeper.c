@@ -69,6 +69,39 @@ start(const char *tag, const char *more)
 	keep("4096", 1);
 }
 
+/* How many descriptors the keeper has of one kind, as /proc calls it. */
+static uint32_t
+links(const char *kind)
+{
+	char name[64], file[512], to[256];
+	uint32_t n = 0;
+	struct dirent *e;
+	DIR *dir;
+
+	snprintf(name, sizeof(name), "/proc/%d/fd", appliance.pid);
+	dir = opendir(name);
+	ck_assert_ptr_nonnull(dir);
+	while ((e = readdir(dir)) != NULL) {
+		ssize_t len;
+
+		snprintf(file, sizeof(file), "%s/%s", name, e->d_name);
+		len = readlink(file, to, sizeof(to) - 1);
+		to[len < 0 ? 0 : len] = '\0';
+		n += strncmp(to, kind, strlen(kind)) == 0;
+	}
+	closedir(dir);
+	return n;
+}
+
+/* Wait until the keeper has the segment, its keep, and so many peers: each has
+ * a bell, and so has vined. */
+static void
+await_held(uint32_t peers)
+{
+	AWAIT(links("/memfd:") == 2 &&
+	      links("anon_inode:[eventfd]") == peers + 1);
+}
+
 /* The process that the keeper has now, or 0. */
 static pid_t
 child(void)
@@ -175,22 +208,6 @@ ended(int sock)
 	return poll(&p, 1, 0) == 1;
 }
 
-static uint32_t
-descriptors(pid_t pid)
-{
-	char name[64];
-	uint32_t n = 0;
-	DIR *dir;
-
-	snprintf(name, sizeof(name), "/proc/%d/fd", pid);
-	dir = opendir(name);
-	ck_assert_ptr_nonnull(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 static int64_t
 how_long_ms(void)
 {
@@ -229,6 +246,7 @@ START_TEST(work_goes_on_over_restarts_at_any_instant)
 			work_until(attach(), stop_word, seed + (uint64_t)i);
 	}
 	AWAIT(counted(&raw, "sessions opened") == PROCESSES);
+	await_held(PROCESSES + 1);
 	end = appliance_now() + how_long_ms();
 	for (int i = 0; i < 15 || appliance_now() < end; i++) {
 		appliance_nap((long)(random_of(&seed) % 40));
@@ -258,11 +276,13 @@ START_TEST(others_attach_afterwards_and_numbers_are_not_given_twice)
 
 	start("later", "");
 	first = raw_attach(path);
+	await_held(1);
 	restart();
 	second = raw_attach(path);
 	ck_assert_int_ne(second.id, first.id);
 	s = attach();
 	ck_assert_int_eq(try(s), VINE_STATUS_OK);
+	await_held(3);
 	restart();
 	ck_assert_int_eq(try(s), VINE_STATUS_OK);
 	vine_session_close(s);
@@ -281,6 +301,7 @@ START_TEST(who_connects_meanwhile_waits_and_is_taken_in)
 	pid_t pid;
 
 	start("between", "");
+	await_held(0);
 	go_away();
 	pid = fork();
 	if (pid == 0) {
@@ -301,6 +322,7 @@ START_TEST(the_bells_that_peers_have_reach_the_next_vined)
 
 	start("bells", "");
 	raw = raw_attach(path);
+	await_held(1);
 	restart();
 	AWAIT(counted(&raw, "sleeps of workers") > 0);
 	sleeps = counted(&raw, "sleeps of workers");
@@ -333,6 +355,7 @@ start_victim(struct raw *raw, uint64_t sessions)
 	}
 	AWAIT(segment_count(&raw->view).sessions == sessions &&
 	      segment_count(&raw->view).extent_bytes >= 5 << 20);
+	await_held((uint32_t)sessions + 1);
 	return pid;
 }
 
@@ -394,6 +417,7 @@ START_TEST(a_peer_that_says_something_is_put_out_though_it_is_held)
 	start("talks", "");
 	raw = raw_attach(path);
 	other = raw_attach(path);
+	await_held(2);
 	restart();
 	ck_assert_int_eq((int)write(raw.sock, "x", 1), 1);
 	raw_ended(raw.sock);
@@ -412,6 +436,7 @@ START_TEST(an_orderly_end_is_the_end_of_sessions_and_connections)
 	start("orderly", "");
 	raw = raw_attach(path);
 	s = attach();
+	await_held(2);
 	restart();
 	ck_assert_int_eq(try(s), VINE_STATUS_OK);
 	stop();
@@ -423,10 +448,7 @@ END_TEST
 
 START_TEST(a_thousand_peers_that_came_and_went_leave_nothing_behind)
 {
-	uint32_t before;
-
 	start("thousand", "");
-	before = descriptors(appliance.pid);
 	for (int i = 0; i < MANY; i += 50) {
 		int socks[50];
 
@@ -434,15 +456,15 @@ START_TEST(a_thousand_peers_that_came_and_went_leave_nothing_behind)
 			socks[j] = raw_connect(path);
 			ck_assert_int_ge(socks[j], 0);
 		}
-		AWAIT(descriptors(appliance.pid) == before + 100);
+		await_held(50);
 		for (int j = 0; j < 50; j++)
 			close(socks[j]);
-		AWAIT(descriptors(appliance.pid) == before);
+		await_held(0);
 	}
 	/* and in no order at all */
 	for (int i = 0; i < MANY; i++)
 		close(raw_connect(path));
-	AWAIT(descriptors(appliance.pid) == before);
+	await_held(0);
 	stop();
 }
 END_TEST
@@ -462,6 +484,7 @@ START_TEST(what_the_keeper_has_no_room_for_is_served_and_not_kept)
 		socks[i] = raw.sock;
 	}
 	appliance_await(&appliance, 0, "is not held for the next vined");
+	await_held(22);
 	restart();
 	for (int i = 0; i < 30; i++)
 		alive += !ended(socks[i]);
@@ -485,6 +508,7 @@ START_TEST(a_handover_loses_no_task_and_starts_the_next_at_once)
 			work_until(attach(), stop_word, (uint64_t)i + 1);
 	}
 	AWAIT(counted(&raw, "sessions opened") == PROCESSES);
+	await_held(PROCESSES + 1);
 	for (int i = 0; i < 5; i++) {
 		long from = appliance_log_size(&appliance);
 
@@ -534,6 +558,7 @@ START_TEST(a_task_that_takes_too_long_for_a_handover_is_run_again_if_it_may)
 	for (int i = 0; i < 2; i++)
 		AWAIT(__atomic_load_n(&((struct tally *)vine_data_deref(
 			data[i]))->count, __ATOMIC_SEQ_CST) == 1);
+	await_held(1);
 	from = appliance_log_size(&appliance);
 	ck_assert_int_eq(tool_run("vinectl -S %s handover", control), 0);
 	ck_assert_int_eq(status_of(once), VINE_STATUS_APPLIANCE_LOST);
@@ -658,13 +683,14 @@ START_TEST(a_keeper_ends_though_its_vined_has_not_begun)
 {
 	start("gap", "");
 	go_away();
+	AWAIT(child() != 0);
 	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 128 + SIGTERM);
 	unlink(path);
 }
 END_TEST
 
-/* The socket's path, out of what its child has. */
-static void
+/* The socket's path, out of what its child has; 0: that has none yet. */
+static int
 notify_path(char *to, size_t size)
 {
 	char name[64], all[65536];
@@ -673,13 +699,17 @@ notify_path(char *to, size_t size)
 
 	snprintf(name, sizeof(name), "/proc/%d/environ", child());
 	file = fopen(name, "r");
-	ck_assert_ptr_nonnull(file);
+	if (file == NULL)
+		return 0;
 	n = fread(all, 1, sizeof(all) - 1, file);
 	fclose(file);
 	all[n] = '\0';
 	for (char *at = all; at < all + n; at += strlen(at) + 1)
-		if (strncmp(at, "NOTIFY_SOCKET=", 14) == 0)
+		if (strncmp(at, "NOTIFY_SOCKET=", 14) == 0) {
 			snprintf(to, size, "%s", at + 14);
+			return 1;
+		}
+	return 0;
 }
 
 START_TEST(nobody_but_its_child_is_listened_to)
@@ -697,18 +727,19 @@ START_TEST(nobody_but_its_child_is_listened_to)
 		.msg_controllen = sizeof(control_bytes.bytes) };
 	struct cmsghdr *c = &control_bytes.align;
 	int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	uint32_t before;
-
 	start("stranger", "");
-	before = descriptors(appliance.pid);
-	notify_path(to.sun_path, sizeof(to.sun_path));
+	await_held(0);
+	go_away();	/* once vined serves the socket has no path */
+	AWAIT(notify_path(to.sun_path, sizeof(to.sun_path)));
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(c), &sock, sizeof(sock));
 	ck_assert_int_eq((int)sendmsg(sock, &msg, 0), (int)strlen(text));
 	appliance_await(&appliance, 0, "is not listened to");
-	ck_assert_uint_eq(descriptors(appliance.pid), before);
+	await_held(0);
+	come_back();
+	ck_assert_int_ne(access(to.sun_path, F_OK), 0);
 	ck_assert(!ended(raw_connect(path)));
 	close(sock);
 	stop();
