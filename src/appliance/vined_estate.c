@@ -257,7 +257,8 @@ vined_estate_reject(struct vined_estate *e)
 	vined_estate_drop(e, VINED_ESTATE_KEEP);
 	vined_estate_drop(e, VINED_ESTATE_BELL);
 	for (uint32_t i = 0; i < e->count; i++) {
-		if (e->peers[i].sock >= 0)	/* not when the holder has time */
+		/* now, and not when the holder comes to it */
+		if (e->peers[i].sock >= 0)
 			shutdown(e->peers[i].sock, SHUT_RDWR);
 		vined_estate_peer_name(e, e->peers[i].id, name);
 		vined_holder_drop(e->holder, name, 2);

@@ -35,7 +35,7 @@ int vined_peers_open(const struct utils_config *config, struct rt_wait *wait,
 /*
  * vined_peers_start opens the pipe on the segment: the one that an earlier
  * vined left, or, where there is none or it cannot be used, a new one; then
- * earlier peers are hung up on. As vined_pipe_start. peers NULL: of a config
+ * earlier peers are hung up on. As vine_pipe_start. peers NULL: of a config
  * without a socket.
  */
 int vined_peers_start(struct vined_peers *peers,
@@ -53,8 +53,8 @@ int vined_peers_bind(struct vined_peers *peers, vine_pipe_s *pipe);
  * 0 or a negative errno, logged. */
 int vined_peers_serve(struct vined_peers *peers);
 
-/* vined_peers_meet ends sessions whose peers went while no vined was there; once
- * the pipe serves. peers NULL is ignored. */
+/* vined_peers_meet ends sessions whose peers went while no vined was there;
+ * once the pipe serves. peers NULL is ignored. */
 void vined_peers_meet(struct vined_peers *peers);
 
 /*

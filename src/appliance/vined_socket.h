@@ -35,8 +35,8 @@ int vined_socket_open(struct vined_socket *socket, const char *path,
 		      const struct vined_socket_opts *opts);
 
 /*
- * vined_socket_adopt is that with fd, which listens at the path since an earlier
- * vined and becomes the socket's if it returns 0. Returns also -ENOENT where
+ * vined_socket_adopt is that with fd, which listens at the path since an
+ * earlier vined and becomes the socket's if it returns 0. Returns also -ENOENT where
  * no socket stands at the path any more.
  */
 int vined_socket_adopt(struct vined_socket *socket, const char *path, int fd,
