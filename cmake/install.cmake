@@ -33,7 +33,10 @@ if(TARGET vined)
 		DESTINATION lib/systemd/system)
 endif()
 if(tool_targets)
+	set(daemons vined-keeper)	# what is no command of a user's
+	list(REMOVE_ITEM tool_targets ${daemons})
 	install(TARGETS ${tool_targets})
+	install(TARGETS ${daemons} DESTINATION ${CMAKE_INSTALL_SBINDIR})
 	foreach(tool IN ITEMS vinectl vine-inspect)
 		install(FILES src/tools/${tool}.bash RENAME ${tool} DESTINATION
 			${CMAKE_INSTALL_DATADIR}/bash-completion/completions)

@@ -16,10 +16,12 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "appliance/vined_control.h"
 #include "appliance/vined_filter.h"
+#include "appliance/vined_holder.h"
 #include "appliance/vined_host.h"
 #include "appliance/vined_options.h"
 #include "appliance/vined_peers.h"
@@ -48,12 +50,15 @@ struct vined {
 	struct vined_host *host;
 	struct vined_workers *workers;
 	struct vined_control *control;	/* NULL: none */
+	struct vined_holder *holder;
 	struct rt_wait *wait;
 	struct rt_watch signals;
 	struct rt_timer watchdog;
 	uint64_t watchdog_us;	/* systemd's; 0: none */
 	uint64_t progress;
+	int serving;		/* it has been told so */
 	int stopping;
+	int handing_over;	/* to the next vined, which takes all up */
 	int journal;
 	int stuck;		/* a service still works at the end */
 };
@@ -148,6 +153,19 @@ do_signals(struct vined *v)
 }
 
 static int
+do_holder(struct vined *v)
+{
+	return vined_holder_open(v->wait, &v->holder);
+}
+
+static void
+undo_holder(struct vined *v)
+{
+	vined_holder_close(v->holder);
+	v->holder = NULL;
+}
+
+static int
 do_trace(struct vined *v)
 {
 	/* a trace that cannot be written has been said; work goes on */
@@ -168,6 +186,9 @@ undo_sockets(struct vined *v)
 	vined_control_close(v->control);
 	v->control = NULL;
 	for (size_t i = 0; i < v->config_count; i++) {
+		/* what was never served is for the next one to take up */
+		if (v->serving)
+			vined_peers_forget(v->peers[i]);
 		vined_peers_close(v->peers[i]);
 		v->peers[i] = NULL;
 		vined_ports_close(v->ports[i]);
@@ -181,7 +202,8 @@ do_sockets(struct vined *v)
 	int rc = 0;
 
 	for (size_t i = 0; i < v->config_count && rc == 0; i++) {
-		rc = vined_peers_open(v->configs[i], v->wait, &v->peers[i]);
+		rc = vined_peers_open(v->configs[i], v->wait, v->holder,
+				      &v->peers[i]);
 		if (rc == 0)
 			rc = vined_ports_open(v->configs[i], v->wait,
 					      &v->ports[i]);
@@ -235,8 +257,8 @@ do_segments(struct vined *v)
 	v->worker_count = workers;
 	for (size_t i = 0; i < v->config_count && rc == 0; i++) {
 		vine_pipe_s **pipe = &v->pipes[v->count];
-		int bad = vine_pipe_start(v->configs[i], workers,
-					  VINE_BELLS_MAX, pipe);
+		int bad = vined_peers_start(v->peers[i], v->configs[i],
+					    workers, VINE_BELLS_MAX, pipe);
 
 		if (bad) {
 			left = bad;
@@ -316,6 +338,28 @@ stop_serving(void *user)
 	v->stopping = 1;
 }
 
+static void
+hand_over(void *user)
+{
+	struct vined *v = user;
+
+	log_info("handing over as the operator asks");
+	v->stopping = 1;
+	v->handing_over = 1;
+}
+
+/* Would all sessions go on with the next vined? */
+static int
+can_hand_over(void *user)
+{
+	const struct vined *v = user;
+
+	for (size_t i = 0; i < v->config_count; i++)
+		if (v->peers[i])
+			return vined_holder_keeps(v->holder);
+	return 1;
+}
+
 static int
 do_control(struct vined *v)
 {
@@ -326,6 +370,8 @@ do_control(struct vined *v)
 		.workers = v->workers,
 		.started = utils_clock_ns(),
 		.stop = stop_serving,
+		.hand_over = hand_over,
+		.can_hand_over = can_hand_over,
 		.user = v,
 	};
 
@@ -348,6 +394,8 @@ do_filter(struct vined *v)
 static int
 do_serve(struct vined *v)
 {
+	char state[64];
+
 	for (size_t i = 0; i < v->config_count; i++) {
 		int rc = vined_peers_serve(v->peers[i]);
 
@@ -366,7 +414,14 @@ do_serve(struct vined *v)
 			 (unsigned long long)v->pipes[i]->generation,
 			 v->worker_count);
 	}
-	sd_notifyf(0, "READY=1\nSTATUS=serving %zu segments", v->count);
+	for (size_t i = 0; i < v->config_count; i++)
+		vined_peers_meet(v->peers[i]);
+	v->serving = 1;
+	vined_holder_rest(v->holder);
+	vined_holder_serve(v->holder);
+	snprintf(state, sizeof(state), "READY=1\nSTATUS=serving %zu segments",
+		 v->count);
+	vined_holder_tell(v->holder, state);
 	return 0;
 }
 
@@ -375,7 +430,8 @@ undo_serve(struct vined *v)
 {
 	uint32_t left;
 
-	sd_notify(0, "STOPPING=1\nSTATUS=finishing tasks in flight");
+	vined_holder_tell(v->holder, "STOPPING=1\n"
+			  "STATUS=finishing tasks in flight");
 	for (size_t i = 0; i < v->config_count; i++) {
 		vined_peers_stop(v->peers[i]);
 		vined_ports_stop(v->ports[i]);
@@ -397,6 +453,7 @@ struct step {
 static const struct step steps[] = {
 	{ "read the configs", do_configs, undo_configs },
 	{ "wait for signals", do_signals, undo_signals },
+	{ "find who holds descriptors", do_holder, undo_holder },
 	{ "guard mapped memory", do_guard, NULL },
 	{ "start the trace", do_trace, undo_trace },
 	/* before the segments, which are told by then to be gone */
@@ -446,7 +503,7 @@ start(struct vined *v)
 static void
 reload(struct vined *v)
 {
-	sd_notify(0, "RELOADING=1");
+	vined_holder_tell(v->holder, "RELOADING=1");
 	for (size_t i = 0; i < v->config_count; i++) {
 		struct utils_config *config;
 
@@ -466,7 +523,7 @@ reload(struct vined *v)
 		vined_host_reload(v->host, config);
 		log_info("%s was read again", utils_config_name(config));
 	}
-	sd_notify(0, "READY=1");
+	vined_holder_tell(v->holder, "READY=1");
 }
 
 /* systemd restarts us if a worker no longer goes round. */
@@ -477,7 +534,7 @@ feed_watchdog(struct rt_timer *timer)
 	uint64_t progress = vined_workers_progress(v->workers);
 
 	if (progress != v->progress)
-		sd_notify(0, "WATCHDOG=1");
+		vined_holder_tell(v->holder, "WATCHDOG=1");
 	v->progress = progress;
 	rt_timers_set(rt_wait_timers(v->wait), timer,
 		      utils_clock_ns() + v->watchdog_us / 2 * 1000);
@@ -518,6 +575,51 @@ serve_until_stopped(struct vined *v)
 		rt_wait_sleep(v->wait, NULL, 0, UINT64_MAX);
 }
 
+/* --- the end ------------------------------------------------------------ */
+
+/* Tasks in flight may finish; none is taken any more. Returns how many did not
+ * finish in time. */
+static uint32_t
+finish_tasks(struct vined *v)
+{
+	uint64_t end = utils_clock_ns() + VINE_HAND_OVER_MS * UINT64_C(1000000);
+	struct timespec nap = { 0, 1000000 };
+	uint32_t left;
+
+	for (;;) {
+		left = 0;
+		for (size_t i = 0; i < v->count; i++)
+			left += vine_pipe_settle(v->pipes[i]);
+		if (left == 0 || utils_clock_ns() >= end)
+			return left;
+		nanosleep(&nap, NULL);
+	}
+}
+
+/*
+ * End without a word to the sessions: as if killed, but at a good moment. What
+ * the next vined needs is in the keeps and at the holder, so nothing is undone
+ * that it takes up.
+ */
+static void
+leave_to_the_next(struct vined *v)
+{
+	uint32_t left;
+
+	for (size_t i = 0; i < v->config_count; i++)
+		vined_peers_stop(v->peers[i]);
+	vined_control_stop(v->control);
+	vined_control_close(v->control);
+	vined_workers_stop(v->workers);
+	left = finish_tasks(v);
+	log_info("handed over to the next vined, with %u tasks in flight",
+		 left);
+	utils_trace_stop();
+	vined_holder_close(v->holder);
+	/* services may be at work on memory that nobody is to free */
+	_exit(VINED_EXIT_HANDED_OVER);
+}
+
 static int
 check_config(struct vined *v)
 {
@@ -555,6 +657,8 @@ main(int argc, char **argv)
 	if (status)
 		return status;
 	serve_until_stopped(&v);
+	if (v.handing_over)
+		leave_to_the_next(&v);
 	undo_from(&v, STEPS);
 	if (v.stuck)
 		_exit(VINED_EXIT_FAILED);

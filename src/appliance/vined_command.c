@@ -176,7 +176,7 @@ drain_again(struct vined_call *call)
 		return DRAIN_POLL_MS;
 	return vined_command_answer(call, json_pack("{s:b, s:I, s:b}",
 		"drained", left == 0, "tasks_left", vined_command_int(left),
-		"stopping", call->stop));
+		"stopping", call->end != NULL));
 }
 
 static uint32_t
@@ -191,7 +191,7 @@ drain(struct vined_call *call)
 	call->state = calloc(1, sizeof(uint32_t));
 	if (call->state == NULL)
 		return vined_command_refuse(call, "out of memory");
-	call->stop = leave;
+	call->end = leave ? a->stop : NULL;
 	log_info("draining as the operator asks");
 	for (uint32_t i = 0; i < a->pipe_count; i++) {
 		vine_pipe_drain(a->pipes[i]);
@@ -219,6 +219,23 @@ undrain(struct vined_call *call)
 	return vined_command_answer(call, json_pack("{s:b}", "serving", 1));
 }
 
+/* --- hand over ----------------------------------------------------------- */
+
+static uint32_t
+hand_over(struct vined_call *call)
+{
+	const struct vined_admin *a = call->admin;
+
+	if (!a->can_hand_over(a->user))
+		return vined_command_refuse(call, "nobody holds the sockets "
+			"and segments: start vined by systemd or vined-keeper, "
+			"or end it by SIGTERM, which ends all sessions");
+	call->end = a->hand_over;
+	return vined_command_answer(call, json_pack("{s:b, s:I}",
+		"handing_over", 1, "tasks_in_flight",
+		vined_command_int(in_flight(a))));
+}
+
 /* --- the table ----------------------------------------------------------- */
 
 static const struct vined_command commands[] = {
@@ -229,6 +246,7 @@ static const struct vined_command commands[] = {
 	  vined_dump_drop },
 	{ "drain", " [exit]", 0, 1, drain, drain_again, drain_drop },
 	{ "undrain", "", 0, 0, undrain, NULL, NULL },
+	{ "handover", "", 0, 0, hand_over, NULL, NULL },
 	{ "fence", " SEGMENT [ID]", 1, 2, fence, NULL, NULL },
 	{ "unfence", " SEGMENT", 1, 1, unfence, NULL, NULL },
 	{ "quota", " [SEGMENT [KEY VALUE]]", 0, 3, vined_quota, NULL, NULL },

@@ -26,6 +26,9 @@ struct vined_admin {
 	struct vined_workers *workers;
 	uint64_t started;		/* ns */
 	void (*stop)(void *user);	/* as SIGTERM */
+	/* end so that the next vined goes on; would all sessions? */
+	void (*hand_over)(void *user);
+	int (*can_hand_over)(void *user);
 	void *user;
 };
 
@@ -39,7 +42,7 @@ struct vined_call {
 	json_t *answer;			/* NULL: not yet, or no memory */
 	uint32_t left_out;		/* rows that it should have */
 	void *state;			/* the command's, while it goes on */
-	int stop;			/* 1: vined ends after the answer */
+	void (*end)(void *user);	/* vined's, after the answer; or NULL */
 };
 
 /*

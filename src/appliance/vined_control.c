@@ -69,7 +69,7 @@ static void
 hang_up(struct client *cl)
 {
 	struct vined_control *c = cl->control;
-	int stop = cl->call.stop;
+	void (*end)(void *user) = cl->call.end;
 
 	rt_wait_unwatch(c->wait, &cl->watch);
 	rt_timers_cancel(rt_wait_timers(c->wait), &cl->timer);
@@ -79,8 +79,8 @@ hang_up(struct client *cl)
 	memset(cl, 0, sizeof(*cl));
 	cl->control = c;
 	cl->watch.fd = -1;
-	if (stop)
-		c->admin.stop(c->admin.user);
+	if (end)
+		end(c->admin.user);
 	else
 		listen_again(c);
 }
@@ -378,8 +378,8 @@ vined_control_stop(struct vined_control *control)
 	if (control == NULL)
 		return;
 	for (uint32_t i = 0; i < VINE_CONTROL_CLIENTS; i++) {
-		/* nobody asks for a stop now, and nobody else comes in */
-		control->clients[i].call.stop = 0;
+		/* nobody asks for the end now, and nobody else comes in */
+		control->clients[i].call.end = NULL;
 		if (control->clients[i].watch.fd >= 0)
 			hang_up(&control->clients[i]);
 	}

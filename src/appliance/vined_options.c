@@ -28,8 +28,9 @@ static const char help[] =
 	"\n"
 	"Signals: TERM and INT finish what is in flight and stop; HUP reads "
 	"the configs\n"
-	"again. Exit status: 0 stopped, 1 failed, 2 usage, 3 bad config. See "
-	"vined(8).\n";
+	"again. Exit status: 0 stopped, 1 failed, 2 usage, 3 bad config, 4 "
+	"handed over\n"
+	"to the next. See vined(8).\n";
 
 enum { OPT_CHECK = 256, OPT_HELP_CONFIG };
 

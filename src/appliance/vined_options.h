@@ -13,6 +13,7 @@ enum vined_exit {
 	VINED_EXIT_FAILED = 1,	/* the appliance could not do its work */
 	VINED_EXIT_USAGE = 2,	/* the command line was wrong */
 	VINED_EXIT_CONFIG = 3,	/* a config file was wrong */
+	VINED_EXIT_HANDED_OVER = 4, /* the next vined is to go on */
 };
 
 enum vined_mode {

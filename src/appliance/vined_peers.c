@@ -24,7 +24,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "appliance/vined_estate.h"
 #include "appliance/vined_gate.h"
+#include "appliance/vined_holder.h"
 #include "appliance/vined_peers.h"
 #include "appliance/vined_ringer.h"
 #include "appliance/vined_socket.h"
@@ -46,12 +48,18 @@ struct peer {
 	struct rt_watch watch;
 	uint32_t id;
 	uid_t uid;
+	int bell;		/* its own; -1: none */
+	int held;		/* 1: the holder has it, too */
 };
 
 struct vined_peers {
 	struct rt_wait *wait;
 	vine_pipe_s *pipe;
 	int segment;		/* open file for all peers */
+	struct vined_holder *holder;
+	struct vined_estate estate;	/* what an earlier vined left */
+	int listening_held;	/* 1: the holder has the socket, too */
+	int resumed;		/* 1: it has segment and bell since earlier */
 	struct vined_socket socket;
 	struct vined_gate gate;
 	struct vined_ringer *ringer;	/* of the peers' bells */
@@ -91,13 +99,39 @@ drop(struct peer *peer)
 	rt_wait_unwatch(p->wait, &peer->watch);
 	close(peer->watch.fd);
 	vined_ringer_remove(p->ringer, peer->id);
+	if (peer->bell >= 0)
+		close(peer->bell);
 	utils_list_remove(&peer->link);
 	p->used[peer->id / 64] &= ~(UINT64_C(1) << (peer->id & 63));
 	p->count--;
 	free(peer);
 }
 
-/* It hung up, or said something, which peers do not. */
+/* For the next vined, if this one is killed. */
+static void
+have_held(struct peer *peer)
+{
+	const int fds[] = { peer->watch.fd, peer->bell };
+	char name[VINED_HOLDER_NAME];
+
+	vined_estate_peer_name(&peer->of->estate, peer->id, name);
+	peer->held = vined_holder_put(peer->of->holder, name, fds, 2);
+}
+
+static void
+have_forgotten(struct peer *peer)
+{
+	char name[VINED_HOLDER_NAME];
+
+	if (!peer->held)
+		return;
+	vined_estate_peer_name(&peer->of->estate, peer->id, name);
+	vined_holder_drop(peer->of->holder, name, 2);
+	peer->held = 0;
+}
+
+/* It hung up, or said something, which peers do not. Where the holder has the
+ * connection, too, it must not outlive this. */
 static void
 has_gone(struct rt_watch *watch, uint32_t events)
 {
@@ -108,36 +142,46 @@ has_gone(struct rt_watch *watch, uint32_t events)
 		  peer->id);
 	arch_shm_unlock_all(peer->of->segment);
 	vine_door_peer_gone(peer->of->pipe, peer->id);
+	if (peer->held)
+		shutdown(peer->watch.fd, SHUT_RDWR);
+	have_forgotten(peer);
 	drop(peer);
 }
 
 /* Its bell is rung for sessions that say that they hear it, which are those of
  * virtual machines whose driver has the interrupt. */
 static int
-say_bell(const struct vined_peers *p, int sock, uint32_t id)
+say_bell(struct peer *peer)
 {
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), rc;
-
-	if (fd < 0)
+	peer->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (peer->bell < 0)
 		return -errno;
-	rc = vine_peer_say(sock, id, fd);
-	vined_ringer_add(p->ringer, id, fd);
-	return rc;
+	return vine_peer_say(peer->watch.fd, peer->id, peer->bell);
+}
+
+/* From now on the ringer has it. */
+static void
+give_bell(struct peer *peer)
+{
+	vined_ringer_add(peer->of->ringer, peer->id, peer->bell);
+	peer->bell = -1;
 }
 
 static int
-greet(const struct vined_peers *p, int sock, uint32_t id)
+greet(struct peer *peer)
 {
+	const struct vined_peers *p = peer->of;
+	int sock = peer->watch.fd;
 	int rc = vine_peer_say(sock, VINE_PEER_VERSION, -1);
 
 	if (rc == 0)
-		rc = vine_peer_say(sock, id, -1);
+		rc = vine_peer_say(sock, peer->id, -1);
 	if (rc == 0)
 		rc = vine_peer_say(sock, VINE_PEER_SEGMENT, p->segment);
 	if (rc == 0)
 		rc = vine_peer_say(sock, VINE_PEER_APPLIANCE, p->rung.fd);
 	if (rc == 0)
-		rc = say_bell(p, sock, id);
+		rc = say_bell(peer);
 	return rc;
 }
 
@@ -187,27 +231,39 @@ objection(const struct vined_peers *p, int sock, struct ucred *cred)
 
 /* --- coming ------------------------------------------------------------- */
 
-/* It owns the connection, and closes it on an error. */
-static int
-peer_new(struct vined_peers *p, int sock, uid_t uid)
+/* It owns the connection, and closes it on an error. The number is in use. */
+static struct peer *
+peer_add(struct vined_peers *p, int sock, uid_t uid, uint32_t id)
 {
 	struct peer *peer = calloc(1, sizeof(*peer));
-	int rc;
 
 	if (peer == NULL) {
 		close(sock);
-		return -ENOMEM;
+		p->used[id / 64] &= ~(UINT64_C(1) << (id & 63));
+		return NULL;
 	}
 	peer->of = p;
 	peer->uid = uid;
-	peer->id = take_id(p);
+	peer->id = id;
+	peer->bell = -1;
 	peer->watch.ready = has_gone;
 	peer->watch.user = peer;
 	peer->watch.fd = sock;
 	peer->watch.events = POLLIN;
 	utils_list_push_back(&p->all, &peer->link);
 	p->count++;
-	rc = greet(p, sock, peer->id);
+	return peer;
+}
+
+static int
+peer_new(struct vined_peers *p, int sock, uid_t uid)
+{
+	struct peer *peer = peer_add(p, sock, uid, take_id(p));
+	int rc;
+
+	if (peer == NULL)
+		return -ENOMEM;
+	rc = greet(peer);
 	if (rc == 0)
 		rc = rt_wait_watch(p->wait, &peer->watch);
 	if (rc) {
@@ -217,6 +273,9 @@ peer_new(struct vined_peers *p, int sock, uid_t uid)
 	log_debug("segment %s peer %u is of user %u", p->socket.path, peer->id,
 		  uid);
 	vine_pipe_count(p->pipe, VINE_COUNT_PEERS_OPENED, 1);
+	/* not before: half a greeting is no use to the next vined */
+	have_held(peer);
+	give_bell(peer);
 	return 0;
 }
 
@@ -327,6 +386,69 @@ was_rung(struct rt_watch *watch, uint32_t events)
 			      now + VINE_PEER_RING_MS * MS);
 }
 
+/* --- what an earlier vined left ------------------------------------------ */
+
+/* They were let in then; who hung up since is seen as soon as they are
+ * watched. */
+static void
+take_up_peers(struct vined_peers *p)
+{
+	for (uint32_t i = 0; i < p->estate.count; i++) {
+		struct vined_estate_peer *e = &p->estate.peers[i];
+		struct ucred cred = { 0 };
+		socklen_t size = sizeof(cred);
+		struct peer *peer;
+
+		getsockopt(e->sock, SOL_SOCKET, SO_PEERCRED, &cred, &size);
+		p->used[e->id / 64] |= UINT64_C(1) << (e->id & 63);
+		peer = peer_add(p, e->sock, cred.uid, e->id);
+		e->sock = -1;
+		if (peer == NULL)
+			continue;
+		peer->bell = e->bell;
+		peer->held = 1;
+		e->bell = -1;
+		if (e->id > p->next_id)
+			p->next_id = e->id;
+		if (rt_wait_watch(p->wait, &peer->watch) != 0) {
+			have_forgotten(peer);
+			drop(peer);
+			continue;
+		}
+		give_bell(peer);
+	}
+}
+
+static int
+have_one_held(struct vined_peers *p, const char *what, int fd)
+{
+	char name[VINED_HOLDER_NAME];
+
+	vined_estate_name(&p->estate, what, name);
+	return vined_holder_put(p->holder, name, &fd, 1);
+}
+
+/* What the holder does not have yet: of a new segment all. */
+static void
+have_socket_held(struct vined_peers *p)
+{
+	const struct vine_keep *keep = &p->pipe->keep;
+
+	if (!p->listening_held)
+		p->listening_held = have_one_held(p, VINED_ESTATE_LISTENING,
+						  p->socket.fd);
+	if (p->resumed && keep->found)
+		return;
+	if (p->resumed) {	/* more workers than there may be: a new one */
+		vined_estate_drop(&p->estate, VINED_ESTATE_KEEP);
+	} else {
+		have_one_held(p, VINED_ESTATE_SEGMENT, p->segment);
+		have_one_held(p, VINED_ESTATE_BELL, p->rung.fd);
+	}
+	if (keep->fd >= 0)
+		have_one_held(p, VINED_ESTATE_KEEP, keep->fd);
+}
+
 /* --- all ---------------------------------------------------------------- */
 
 /* A connection is a descriptor, its bell another; the usual limit is 1024. */
@@ -361,11 +483,31 @@ opts_of(const struct utils_config *c)
 	return o;
 }
 
+/* The one that an earlier vined had, or a new one. */
+static int
+open_socket(struct vined_peers *p, const struct utils_config *config)
+{
+	const char *path = utils_config_str(config, UTILS_KEY_socket);
+	struct vined_socket_opts opts = opts_of(config);
+	int rc = -ENOENT;
+
+	if (p->estate.listening >= 0) {
+		rc = vined_socket_adopt(&p->socket, path, p->estate.listening,
+					&opts);
+		p->listening_held = rc == 0;
+	}
+	if (rc == 0)
+		p->estate.listening = -1;
+	if (rc != -ENOENT)
+		return rc;
+	vined_estate_drop(&p->estate, VINED_ESTATE_LISTENING);
+	return vined_socket_open(&p->socket, path, &opts);
+}
+
 int
 vined_peers_open(const struct utils_config *config, struct rt_wait *wait,
-		 struct vined_peers **peers)
+		 struct vined_holder *holder, struct vined_peers **peers)
 {
-	struct vined_socket_opts opts = opts_of(config);
 	struct vined_peers *p;
 	int rc;
 
@@ -376,6 +518,7 @@ vined_peers_open(const struct utils_config *config, struct rt_wait *wait,
 	if (p == NULL)
 		return -ENOMEM;
 	p->wait = wait;
+	p->holder = holder;
 	utils_list_init(&p->all);
 	p->segment = -1;
 	p->rung.fd = -1;
@@ -383,10 +526,12 @@ vined_peers_open(const struct utils_config *config, struct rt_wait *wait,
 	p->socket.lock = -1;
 	rc = vined_ringer_new(&p->ringer);
 	if (rc == 0)
+		rc = vined_estate_open(&p->estate, holder,
+			utils_config_str(config, UTILS_KEY_socket));
+	if (rc == 0)
 		rc = vined_gate_read(config, &p->gate);
 	if (rc == 0)
-		rc = vined_socket_open(&p->socket,
-			utils_config_str(config, UTILS_KEY_socket), &opts);
+		rc = open_socket(p, config);
 	if (rc) {
 		vined_peers_close(p);
 		return rc;
@@ -397,12 +542,37 @@ vined_peers_open(const struct utils_config *config, struct rt_wait *wait,
 }
 
 int
+vined_peers_start(struct vined_peers *p, const struct utils_config *config,
+		  uint32_t lanes, uint32_t most, vine_pipe_s **pipe)
+{
+	int rc = -EPROTO;
+
+	if (p && vined_estate_is_there(&p->estate)) {
+		rc = vine_pipe_resume(config, p->estate.segment,
+				      p->estate.keep, lanes, most, pipe);
+		p->resumed = rc == 0;
+		if (rc == -EPROTO) {
+			log_warn("socket %s begins anew, without the %u peers "
+				 "of an earlier vined", p->estate.path,
+				 p->estate.count);
+			vined_estate_reject(&p->estate);
+		}
+	}
+	return rc == -EPROTO ? vine_pipe_start(config, lanes, most, pipe) : rc;
+}
+
+int
 vined_peers_bind(struct vined_peers *p, vine_pipe_s *pipe)
 {
 	if (p == NULL)
 		return 0;
 	p->pipe = pipe;
 	vine_pipe_ring_by(pipe, vined_ringer_ring, p->ringer);
+	if (p->resumed) {	/* the open file that peers have */
+		p->segment = p->estate.segment;
+		p->estate.segment = -1;
+		return 0;
+	}
 	p->segment = arch_shm_reopen(pipe->seg->fd);
 	if (p->segment >= 0)
 		return 0;
@@ -419,8 +589,10 @@ vined_peers_serve(struct vined_peers *p)
 	if (p == NULL)
 		return 0;
 	p->rung = (struct rt_watch){ .ready = was_rung, .user = p,
-		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+		.fd = p->estate.bell >= 0 ? p->estate.bell :
+			eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 		.events = POLLIN };
+	p->estate.bell = -1;
 	p->calm = (struct rt_timer){ .fire = hear_again, .user = p };
 	p->retry = (struct rt_timer){ .fire = retry, .user = p };
 	p->listening = (struct rt_watch){ .ready = take_in, .user = p,
@@ -430,10 +602,24 @@ vined_peers_serve(struct vined_peers *p)
 		rc = vined_ringer_start(p->ringer);
 	if (rc == 0)
 		rc = rt_wait_watch(p->wait, &p->listening);
-	if (rc)
+	if (rc) {
 		log_error("segment %s cannot take in peers: %s",
 			  p->socket.path, strerror(-rc));
-	return rc;
+		return rc;
+	}
+	take_up_peers(p);
+	have_socket_held(p);
+	return 0;
+}
+
+void
+vined_peers_meet(struct vined_peers *p)
+{
+	if (p == NULL || !p->resumed)
+		return;
+	log_info("segment %s goes on with %u peers of an earlier vined",
+		 p->socket.path, p->count);
+	vine_door_peers_only(p->pipe, p->used);
 }
 
 void
@@ -451,6 +637,21 @@ vined_peers_stop(struct vined_peers *p)
 }
 
 void
+vined_peers_forget(struct vined_peers *p)
+{
+	if (p == NULL)
+		return;
+	utils_list_each(&p->all, link) {
+		struct peer *peer = utils_list_of(link, struct peer, link);
+
+		shutdown(peer->watch.fd, SHUT_RDWR);
+		have_forgotten(peer);
+	}
+	vined_estate_forget(&p->estate);
+	p->listening_held = 0;
+}
+
+void
 vined_peers_close(struct vined_peers *p)
 {
 	if (p == NULL)
@@ -463,7 +664,11 @@ vined_peers_close(struct vined_peers *p)
 		close(p->rung.fd);
 	if (p->segment >= 0)
 		close(p->segment);
-	vined_socket_close(&p->socket);
+	if (p->listening_held)
+		vined_socket_leave(&p->socket);
+	else
+		vined_socket_close(&p->socket);
+	vined_estate_close(&p->estate);
 	vined_gate_free(&p->gate);
 	free(p);
 }

@@ -119,6 +119,13 @@ clear_path(const struct vined_socket *s)
 }
 
 static int
+set_rights(const struct vined_socket *s, const struct vined_socket_opts *o)
+{
+	return chmod(s->path, o->mode) == 0 &&
+		lchown(s->path, o->owner, o->group) == 0 ? 0 : -errno;
+}
+
+static int
 listen_there(struct vined_socket *s, const struct vined_socket_opts *o)
 {
 	struct sockaddr_un at = address(s);
@@ -138,19 +145,14 @@ listen_there(struct vined_socket *s, const struct vined_socket_opts *o)
 		s->fd = -1;	/* nothing at the path is ours */
 		return rc;
 	}
-	if (chmod(s->path, o->mode) != 0 ||
-	    lchown(s->path, o->owner, o->group) != 0 ||
-	    listen(s->fd, BACKLOG) != 0)
+	if (set_rights(s, o) != 0 || listen(s->fd, BACKLOG) != 0)
 		return -errno;
 	return 0;
 }
 
-int
-vined_socket_open(struct vined_socket *s, const char *path,
-		  const struct vined_socket_opts *opts)
+static int
+take_path(struct vined_socket *s, const char *path)
 {
-	int rc;
-
 	s->fd = -1;
 	s->lock = -1;
 	if (path[0] != '/' || strlen(path) >= sizeof(s->path)) {
@@ -160,7 +162,15 @@ vined_socket_open(struct vined_socket *s, const char *path,
 	}
 	memset(s->path, 0, sizeof(s->path));
 	memcpy(s->path, path, strlen(path));
-	rc = take_lock(s);
+	return take_lock(s);
+}
+
+int
+vined_socket_open(struct vined_socket *s, const char *path,
+		  const struct vined_socket_opts *opts)
+{
+	int rc = take_path(s, path);
+
 	if (rc == 0) {
 		rc = clear_path(s);
 		if (rc == 0) {
@@ -173,6 +183,34 @@ vined_socket_open(struct vined_socket *s, const char *path,
 	if (rc)
 		vined_socket_close(s);
 	return rc;
+}
+
+int
+vined_socket_adopt(struct vined_socket *s, const char *path, int fd,
+		   const struct vined_socket_opts *opts)
+{
+	int rc = take_path(s, path);
+	struct stat st;
+
+	if (rc == 0 && (lstat(path, &st) != 0 || !S_ISSOCK(st.st_mode)))
+		rc = -ENOENT;
+	if (rc == 0)
+		rc = set_rights(s, opts);
+	if (rc) {
+		vined_socket_close(s);
+		return rc;
+	}
+	s->fd = fd;
+	return 0;
+}
+
+void
+vined_socket_leave(struct vined_socket *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	vined_socket_close(s);
 }
 
 void

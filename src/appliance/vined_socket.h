@@ -40,7 +40,17 @@ void vined_socket_opts_read(const struct utils_config *config,
 int vined_socket_open(struct vined_socket *socket, const char *path,
 		      const struct vined_socket_opts *opts);
 
-/* vined_socket_close closes it and takes the path away. */
+/*
+ * vined_socket_adopt is that with fd, which listens at the path since an
+ * earlier vined and becomes the socket's if it returns 0. Returns also -ENOENT where
+ * no socket stands at the path any more.
+ */
+int vined_socket_adopt(struct vined_socket *socket, const char *path, int fd,
+		       const struct vined_socket_opts *opts);
+
+/* vined_socket_close closes it and takes the path away; vined_socket_leave
+ * leaves the path to whoever has the socket, too. */
 void vined_socket_close(struct vined_socket *socket);
+void vined_socket_leave(struct vined_socket *socket);
 
 #endif

@@ -287,6 +287,7 @@ rec_note(struct vine_pipe_s *pipe, const struct vine_rec *rec)
 	k->control = rec->control;
 	k->fence = rec->fence;
 	k->weight = rec->weight;
+	k->peer = rec->peer;
 	vine_keep_set(&k->state, VINE_KEEP_SESSION_OPEN);
 }
 
@@ -788,6 +789,23 @@ vine_door_port_gone(struct vine_pipe_s *pipe, uint32_t slot, uint64_t nonce)
 	pthread_mutex_lock(&pipe->lock);
 	if (rec->state == VINE_REC_OPEN && rec->port && rec->nonce == nonce)
 		rec_close(pipe, rec, 1);
+	pthread_mutex_unlock(&pipe->lock);
+}
+
+void
+vine_door_peers_only(struct vine_pipe_s *pipe, const uint64_t *here)
+{
+	pthread_mutex_lock(&pipe->lock);
+	for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++) {
+		struct vine_rec *rec = &pipe->recs[i];
+		uint32_t peer = rec->peer;
+
+		if (rec->state != VINE_REC_OPEN || peer == 0)
+			continue;
+		if (peer >= VINE_PEER_IDS || !(here[peer / 64] >> (peer & 63) &
+					       1))
+			rec_close(pipe, rec, 1);
+	}
 	pthread_mutex_unlock(&pipe->lock);
 }
 

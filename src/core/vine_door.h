@@ -47,6 +47,13 @@ int vine_door_reap(struct vine_pipe_s *pipe);
 void vine_door_peer_gone(struct vine_pipe_s *pipe, uint32_t peer);
 
 /*
+ * vine_door_peers_only does so for each peer that is not here: `here` has a
+ * bit for each number. For a pipe that was taken up, once it serves. Any
+ * thread; takes the lock.
+ */
+void vine_door_peers_only(struct vine_pipe_s *pipe, const uint64_t *here);
+
+/*
  * vine_door_port_gone closes the session in a slot, of the layout, if it is the
  * one with that nonce and was rung at a serial port: its machine is gone. Any
  * thread; takes the lock.

@@ -138,6 +138,7 @@ take_up_session(struct vine_pipe_s *pipe, struct vine_rec *rec)
 	rec->serial = k->serial;
 	rec->fence = k->fence;
 	rec->weight = k->weight;
+	rec->peer = k->peer;
 	rec->control = k->control;
 	rec->mailbox = k->mailbox;
 	vine_door_read_life(pipe, rec);

@@ -25,12 +25,13 @@
 
 #include <vine_pipe.h>
 
+#include "arch/shm/arch_shm.h"
 #include "core/vine_keep.h"
 #include "utils/utils_config.h"
 #include "utils/utils_log.h"
 
 #define KEEP_MAGIC UINT64_C(0x5045454b454e4956)	/* "VINEKEEP" */
-#define KEEP_VERSION 1u
+#define KEEP_VERSION 2u
 #define TMPFS_MAGIC 0x01021994
 #define OPEN_TRIES 10
 
@@ -421,7 +422,8 @@ file_judge(const struct vine_keep *k, struct stat *st)
 	return st->st_nlink ? 0 : -ESTALE;
 }
 
-/* Under the lock of forks, so that no child keeps the descriptor. */
+/* Under the lock of forks, so that no child keeps the descriptor. Until then a
+ * child closes it. */
 static void
 file_close(struct vine_keep *k)
 {
@@ -613,11 +615,145 @@ vine_keep_open(struct vine_keep *keep, const struct vine_seg *seg,
 	return rc ? -ENOMEM : 0;
 }
 
+/* --- memory without a name ----------------------------------------------- */
+
+int
+vine_keep_peek(int fd, const char *name, struct vine_keep_header *h)
+{
+	const char *why = NULL;
+	struct stat st;
+
+	if (!arch_shm_is_sealed(fd) || fstat(fd, &st) != 0)
+		why = "it is no sealed memory";
+	else if (pread(fd, h, sizeof(*h), 0) != sizeof(*h) ||
+		 h->magic != KEEP_MAGIC)
+		why = "it is no keep";
+	else if (h->state != VINE_KEEP_VALID)
+		why = "it was given up";
+	else if (h->version != KEEP_VERSION || h->id != keep_id())
+		why = "it is of another build";
+	else if (h->boot_id != vine_seg_boot_id())
+		why = "it is from before a boot of the machine";
+	else if (h->size != (uint64_t)st.st_size)
+		why = "it is of another size";
+	if (why == NULL)
+		return 0;
+	log_warn("the keep of segment %s cannot be used: %s", name, why);
+	return -EPROTO;
+}
+
+/* Have a descriptor of our own: of what was left, or of new memory. */
+static int
+memory_fd(struct vine_keep *k, int left)
+{
+	int rc;
+
+	vine_fork_lock();
+	k->fd = left >= 0 ? fcntl(left, F_DUPFD_CLOEXEC, 3) :
+		arch_shm_memfd.open(k->path, 0, 0);
+	rc = k->fd >= 0 ? 0 : left >= 0 ? -errno : k->fd;
+	if (rc)
+		k->fd = -1;
+	vine_fork_unlock();
+	if (rc == 0)
+		vine_fork_add(&k->known, vine_fork_close, &k->fd);
+	return rc;
+}
+
+/* What an earlier appliance left: all of it makes sense, or none is used. */
+static int
+find_memory(struct vine_keep *k)
+{
+	const char *why = "it is of another size";
+	struct stat st;
+	int rc = 0;
+
+	if (fstat(k->fd, &st) == 0 && (uint64_t)st.st_size == k->size) {
+		rc = map(k);
+		if (rc)
+			return -ENOMEM;
+		why = foreign(k);
+		rc = why ? 0 : sound(k);
+		if (rc == 1)
+			k->header->pid = (uint32_t)getpid();
+		if (rc)
+			return rc;
+		if (why == NULL)
+			why = "it makes no sense";
+		unmap(k);
+	}
+	log_warn("the keep of segment %s cannot be used: %s", k->seg->name,
+		 why);
+	return -EPROTO;
+}
+
+/* A new one: sealed when it has its size. */
+static int
+make_memory(struct vine_keep *k)
+{
+	int rc = make(k);
+
+	if (rc == 0)
+		rc = arch_shm_seal(k->fd);
+	if (rc)
+		unmap(k);
+	return rc;
+}
+
+static int
+open_memory(struct vine_keep *k, int left)
+{
+	int rc = memory_fd(k, left);
+
+	if (rc)
+		return rc;
+	rc = left >= 0 ? find_memory(k) : make_memory(k);
+	k->found = rc == 1;
+	if (rc < 0)
+		file_close(k);
+	return rc < 0 ? rc : 0;
+}
+
+int
+vine_keep_open_memory(struct vine_keep *keep, const struct vine_seg *seg,
+		      int fd)
+{
+	uint64_t at[PARTS + 1];
+	int rc;
+
+	memset(keep, 0, sizeof(*keep));
+	keep->seg = seg;
+	keep->fd = -1;
+	snprintf(keep->path, sizeof(keep->path), "keep of %s", seg->name);
+	plan(keep, at);
+	rc = runs_anew(keep);
+	if (rc)
+		return rc;
+	rc = open_memory(keep, fd);
+	if (rc && fd < 0) {
+		log_warn("segment %s: when this appliance is killed its "
+			 "sessions will be lost: %s", seg->name, strerror(-rc));
+		rc = runs_anew(keep) == 0 && make(keep) == 0 ? 0 : -ENOMEM;
+	}
+	if (rc)
+		vine_runs_fini(&keep->code_runs);
+	return rc == 0 || rc == -EPROTO ? rc : -ENOMEM;
+}
+
+/* --- its end ------------------------------------------------------------- */
+
+/* Has it a name in a directory? */
+static int
+is_file(const struct vine_keep *keep)
+{
+	return keep->fd >= 0 && keep->path[0] == '/';
+}
+
 void
 vine_keep_void(struct vine_keep *keep)
 {
 	vine_keep_set(&keep->header->state, VINE_KEEP_VOID);
-	if (keep->fd >= 0)
+	if (is_file(keep))
 		unlink(keep->path);
 }
 
@@ -631,7 +767,7 @@ vine_keep_close(struct vine_keep *keep)
 	is_void = keep->header->state == VINE_KEEP_VOID;
 	unmap(keep);
 	/* its name may be out of our reach, if we were root once */
-	if (is_void && keep->fd >= 0 && ftruncate(keep->fd, 0) != 0)
+	if (is_void && is_file(keep) && ftruncate(keep->fd, 0) != 0)
 		log_debug("%s keeps its memory", keep->path);
 	file_close(keep);
 	vine_runs_fini(&keep->code_runs);

@@ -6,8 +6,10 @@
  * else's; no guest can map it. An appliance that is killed leaves it behind,
  * and the next one takes the sessions up from it (vine_heir.h): who they are,
  * what they hold, how far each queue was, which tasks were in flight. The code
- * of applications lies in it too. Where no file can be had it is anonymous
- * memory, which ends with its appliance.
+ * of applications lies in it too. Of a segment without a name it is memory
+ * without one, too, whose descriptor somebody else holds as long as it counts.
+ * Where neither can be had it is anonymous memory, which ends with its
+ * appliance.
  *
  * What was stored is there when the process is dead; the death of the machine
  * does not matter, a keep of another boot is not looked at. So records are
@@ -67,7 +69,7 @@ struct vine_keep_session {
 	uint32_t control;	/* index of its control queue */
 	uint32_t fence;
 	uint32_t weight;
-	uint32_t pad;
+	uint32_t peer;		/* its number at the socket; 0: none */
 };
 
 /*
@@ -180,6 +182,23 @@ struct vine_keep {
  */
 int vine_keep_open(struct vine_keep *keep, const struct vine_seg *seg,
 		   const struct utils_config *config);
+
+/*
+ * vine_keep_peek copies what the first page of a keep without a name says, for
+ * whoever is to take up its segment; `name` is for the log. Returns 0, or
+ * -EPROTO, logged, for what is no keep of this build and boot, is not sealed or
+ * was given up.
+ */
+int vine_keep_peek(int fd, const char *name, struct vine_keep_header *header);
+
+/*
+ * vine_keep_open_memory is vine_keep_open in sealed memory without a name,
+ * whose descriptor is keep->fd: one that an earlier appliance left, of which
+ * the caller keeps fd, or with fd -1 a new one. Returns 0, or -ENOMEM, or
+ * -EPROTO, logged, where what was left cannot be believed.
+ */
+int vine_keep_open_memory(struct vine_keep *keep, const struct vine_seg *seg,
+			  int fd);
 
 /* vine_keep_void says that nothing in it counts any more, and takes the file's
  * name away. The memory stays. */

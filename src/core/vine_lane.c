@@ -552,6 +552,14 @@ run_answers(struct vine_lane *lane)
 	return n;
 }
 
+void
+vine_lane_settle(struct vine_lane *lane)
+{
+	atomic_store_explicit(&lane->poller, &vine_lane_mark,
+			      memory_order_relaxed);
+	run_answers(lane);
+}
+
 /* A sequence that is neither of this lap nor of the last was forged. */
 static void
 check_sequence(struct vine_lane *lane, const struct vine_pq *pq)

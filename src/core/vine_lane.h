@@ -188,6 +188,10 @@ vine_lane_poll(struct vine_lane *lane)
 	return vine_lane_poll_share(lane, 0);
 }
 
+/* vine_lane_settle answers what was finished elsewhere, and no more; for a
+ * lane whose thread has ended, and whose thread this one is now. */
+void vine_lane_settle(struct vine_lane *lane);
+
 /* vine_lane_has_work tells whether queues wait for a turn. Its thread. */
 static inline int
 vine_lane_has_work(const struct vine_lane *lane)

@@ -118,16 +118,35 @@ take_word(const struct vine_seg *seg)
 	return 0;
 }
 
-/* One appliance serves a segment. Returns 0 or -EBUSY, logged. */
+/* What a pipe is opened on. */
+struct origin {
+	const struct utils_config *config; /* NULL: memory of the program's */
+	int has_socket;
+	int keep;	/* has_socket: left by an earlier appliance; -1: none */
+};
+
+/*
+ * One appliance serves a segment. Whoever was handed what an earlier one left
+ * is that one, whatever a guest has locked meanwhile. Returns 0 or -EBUSY,
+ * logged.
+ */
 static int
-lock_office(struct vine_seg *seg, const struct utils_config *config)
+lock_office(struct vine_seg *seg, const struct origin *from)
 {
 	char who[32] = "";
 	pid_t pid;
 
+	if (from->keep >= 0) {
+		if (arch_shm_lock(seg->fd, ARCH_SHM_BYTE_APPLIANCE, 0) != 0)
+			log_warn("segment %s: a peer holds the appliance's "
+				 "lock", seg->name);
+		return 0;
+	}
+
 	if (seg->fd >= 0 &&
 	    arch_shm_lock(seg->fd, ARCH_SHM_BYTE_APPLIANCE, 0) != 0) {
-		pid = vine_keep_holder(seg, config);
+		pid = from->has_socket ? 0 :
+			vine_keep_holder(seg, from->config);
 		if (pid)
 			snprintf(who, sizeof(who), ", process %ld", (long)pid);
 		log_error("segment %s is served by another appliance%s",
@@ -141,12 +160,20 @@ lock_office(struct vine_seg *seg, const struct utils_config *config)
 	return 0;
 }
 
+static int
+open_keep_of(struct vine_pipe_s *pipe, const struct origin *from, int left)
+{
+	if (from->has_socket)
+		return vine_keep_open_memory(&pipe->keep, pipe->seg, left);
+	return vine_keep_open(&pipe->keep, pipe->seg, from->config);
+}
+
 /* What the last appliance left, and the lanes that its queues need. */
 static int
-open_keep(struct vine_pipe_s *pipe, const struct utils_config *config,
+open_keep(struct vine_pipe_s *pipe, const struct origin *from,
 	  uint32_t *lanes, uint32_t most)
 {
-	int rc = vine_keep_open(&pipe->keep, pipe->seg, config);
+	int rc = open_keep_of(pipe, from, from->keep);
 	uint32_t need = rc == 0 && pipe->keep.found ? vine_heir_settle(pipe) :
 		0;
 
@@ -155,7 +182,7 @@ open_keep(struct vine_pipe_s *pipe, const struct utils_config *config,
 			 "most %u", pipe->seg->name, need, most);
 		vine_keep_void(&pipe->keep);
 		vine_keep_close(&pipe->keep);
-		rc = vine_keep_open(&pipe->keep, pipe->seg, config);
+		rc = open_keep_of(pipe, from, -1);
 	} else if (need > *lanes) {
 		log_info("segment %s has sessions on %u workers, which are "
 			 "more than %u: as many are started", pipe->seg->name,
@@ -166,15 +193,15 @@ open_keep(struct vine_pipe_s *pipe, const struct utils_config *config,
 }
 
 static int
-pipe_new(struct vine_seg *seg, const struct utils_config *config,
-	 uint32_t lanes, uint32_t most, struct vine_pipe_s **out)
+pipe_new(struct vine_seg *seg, const struct origin *from, uint32_t lanes,
+	 uint32_t most, struct vine_pipe_s **out)
 {
 	struct vine_pipe_s *pipe;
 	int rc;
 
 	if (lanes == 0 || lanes > VINE_BELLS_MAX)
 		return -EINVAL;
-	rc = lock_office(seg, config);
+	rc = lock_office(seg, from);
 	if (rc)
 		return rc;
 	if (seg->far && seg->formed)
@@ -187,7 +214,7 @@ pipe_new(struct vine_seg *seg, const struct utils_config *config,
 		pipe->weight = VINE_WEIGHT_DEFAULT;
 		vine_quota_init(&pipe->quotas);
 		arch_bell_register();
-		rc = open_keep(pipe, config, &lanes, most);
+		rc = open_keep(pipe, from, &lanes, most);
 		if (rc == 0)
 			rc = tables_init(pipe, lanes);
 		if (rc == 0)
@@ -216,28 +243,52 @@ wants_spin(const struct utils_config *config)
 	return strcmp(utils_config_str(config, UTILS_KEY_wait), "spin") == 0;
 }
 
-int
-vine_pipe_start(const struct utils_config *config, uint32_t lanes,
-		uint32_t most, vine_pipe_s **pipe)
+/* It owns seg. */
+static int
+pipe_of_config(struct vine_seg *seg, const struct origin *from, uint32_t lanes,
+	       uint32_t most, vine_pipe_s **pipe)
 {
-	int has_socket = utils_config_is_set(config, UTILS_KEY_socket);
-	struct vine_seg *seg;
-	int rc = has_socket ? vine_seg_make(config, &seg) :
-		vine_seg_open_own(config, &seg);
+	int rc = pipe_new(seg, from, lanes, most, pipe);
 
-	if (rc)
-		return rc;
-	/* what was made for a socket nobody can find again */
-	rc = pipe_new(seg, has_socket ? NULL : config, lanes, most, pipe);
 	if (rc) {
 		vine_seg_close(seg);
 		return rc;
 	}
-	(*pipe)->spin = wants_spin(config);
+	(*pipe)->spin = wants_spin(from->config);
 	(*pipe)->weight = (uint32_t)
-		utils_config_u64(config, UTILS_KEY_segment_weight);
-	vine_pipe_set_quotas(*pipe, config);
+		utils_config_u64(from->config, UTILS_KEY_segment_weight);
+	vine_pipe_set_quotas(*pipe, from->config);
 	return 0;
+}
+
+int
+vine_pipe_start(const struct utils_config *config, uint32_t lanes,
+		uint32_t most, vine_pipe_s **pipe)
+{
+	const struct origin from = { .config = config, .keep = -1,
+		.has_socket = utils_config_is_set(config, UTILS_KEY_socket) };
+	struct vine_seg *seg;
+	int rc = from.has_socket ? vine_seg_make(config, &seg) :
+		vine_seg_open_own(config, &seg);
+
+	return rc ? rc : pipe_of_config(seg, &from, lanes, most, pipe);
+}
+
+int
+vine_pipe_resume(const struct utils_config *config, int segment, int keep,
+		 uint32_t lanes, uint32_t most, vine_pipe_s **pipe)
+{
+	const struct origin from = { .config = config, .has_socket = 1,
+		.keep = keep };
+	const char *name = utils_config_str(config, UTILS_KEY_socket);
+	struct vine_keep_header h;
+	struct vine_seg *seg;
+	int rc = vine_keep_peek(keep, name, &h);
+
+	if (rc == 0)
+		rc = vine_seg_adopt(config, segment, h.segment_size,
+				    h.queue_slots, h.incarnation, &seg);
+	return rc ? rc : pipe_of_config(seg, &from, lanes, most, pipe);
 }
 
 static void
@@ -298,6 +349,14 @@ vine_pipe_busy(vine_pipe_s *pipe)
 	for (uint32_t i = 0; i < pipe->lane_count; i++)
 		n += atomic_load(&pipe->lanes[i].held_count);
 	return n;
+}
+
+uint32_t
+vine_pipe_settle(vine_pipe_s *pipe)
+{
+	for (uint32_t i = 0; i < pipe->lane_count; i++)
+		vine_lane_settle(&pipe->lanes[i]);
+	return vine_pipe_busy(pipe);
 }
 
 static uint64_t
@@ -584,6 +643,7 @@ vine_pipe_open(const struct vine_pipe_opts *opts, vine_pipe_s **pipe)
 vine_pipe_s *
 vine_pipe_init(void *mem, size_t size, size_t queue_size)
 {
+	const struct origin from = { .keep = -1 };
 	struct vine_pipe_s *pipe = NULL;
 	struct vine_seg *seg;
 	uint32_t slots = queue_size ? (uint32_t)queue_size : 128;
@@ -591,7 +651,7 @@ vine_pipe_init(void *mem, size_t size, size_t queue_size)
 		vine_seg_wrap(mem, size, slots, &seg);
 
 	if (rc == 0) {
-		rc = pipe_new(seg, NULL, 1, 1, &pipe);
+		rc = pipe_new(seg, &from, 1, 1, &pipe);
 		if (rc)
 			vine_seg_close(seg);
 	}

@@ -129,6 +129,16 @@ struct utils_config;
 int vine_pipe_start(const struct utils_config *config, uint32_t lanes,
 		    uint32_t most, vine_pipe_s **pipe);
 
+/*
+ * vine_pipe_resume is that for the segment of a config with a socket which an
+ * earlier appliance made: the caller has its descriptor and that of its keep,
+ * pipe->keep.fd then, from whoever held them, and keeps them. Returns 0, or
+ * -EPROTO, logged, where they are not what they should be: the segment is to be
+ * made anew.
+ */
+int vine_pipe_resume(const struct utils_config *config, int segment, int keep,
+		     uint32_t lanes, uint32_t most, vine_pipe_s **pipe);
+
 /* vine_pipe_add_accel_of: vine_pipe_add_accel for an owner of its own. */
 int vine_pipe_add_accel_of(vine_pipe_s *pipe, vine_accel_type_e type,
 			   const char *name, uint32_t units,
@@ -161,6 +171,13 @@ int vine_pipe_end(vine_pipe_s *pipe, int *last);
  */
 void vine_pipe_set_quotas(vine_pipe_s *pipe, const struct utils_config *config);
 int vine_pipe_set_quota(vine_pipe_s *pipe, int key, uint64_t value);
+
+/*
+ * vine_pipe_settle answers what services have finished, and takes no task. For
+ * a pipe whose threads have ended; one thread at a time. Returns how many tasks
+ * were taken and not answered.
+ */
+uint32_t vine_pipe_settle(vine_pipe_s *pipe);
 
 /* vine_pipe_busy counts the tasks that were taken and not answered. */
 uint32_t vine_pipe_busy(vine_pipe_s *pipe);

@@ -83,7 +83,7 @@ close_fd(struct vine_seg *seg)
 
 /* What a header of ours says, once it is formed. */
 static void
-plan_header(struct vine_seg *seg)
+plan_header(struct vine_seg *seg, uint64_t incarnation)
 {
 	const struct vine_layout *l = &seg->layout;
 	struct vine_header_shm h = { 0 };
@@ -97,7 +97,7 @@ plan_header(struct vine_seg *seg)
 	arch_store32(&h.incompat, VINE_INCOMPAT_ALL);
 	arch_store32(&h.ro_compat, VINE_RO_COMPAT_ALL);
 	arch_store64(&h.size, l->size);
-	arch_store64(&h.incarnation, vine_seg_random());
+	arch_store64(&h.incarnation, incarnation);
 	arch_store32(&h.queue_slots, l->queue_slots);
 	memcpy(seg->header, &h, sizeof(seg->header));
 }
@@ -127,7 +127,7 @@ write_header(const struct vine_seg *seg)
 void
 vine_seg_form(struct vine_seg *seg)
 {
-	plan_header(seg);
+	plan_header(seg, vine_seg_random());
 	write_header(seg);
 }
 
@@ -544,6 +544,66 @@ vine_seg_make(const struct utils_config *config, struct vine_seg **out)
 	return rc;
 }
 
+/* No lock is waited for: a guest may hold any. */
+static int
+adopt(struct vine_seg *seg, uint64_t size, uint32_t slots, uint64_t incarnation)
+{
+	struct stat st;
+	void *base;
+	int rc;
+
+	if (!arch_shm_is_sealed(seg->fd) || fstat(seg->fd, &st) != 0 ||
+	    (uint64_t)st.st_size < size ||
+	    vine_layout_plan(size, slots, &seg->layout) != 0 ||
+	    seg->layout.size != size) {
+		log_warn("segment %s is not the sealed memory of %" PRIu64
+			 " bytes that an earlier appliance made", seg->name,
+			 size);
+		return -EPROTO;
+	}
+	rc = arch_shm_map(seg->fd, 0, size, 0, &base);
+	if (rc) {
+		log_error("segment %s cannot be mapped, %" PRIu64 " bytes: %s",
+			  seg->name, size, strerror(-rc));
+		return rc;
+	}
+	(void)arch_shm_use(seg->fd);
+	seg->base = base;
+	seg->incarnation = incarnation;
+	plan_header(seg, incarnation);
+	write_header(seg);
+	return 0;
+}
+
+int
+vine_seg_adopt(const struct utils_config *config, int fd, uint64_t size,
+	       uint32_t slots, uint64_t incarnation, struct vine_seg **out)
+{
+	struct vine_seg *seg;
+	struct want w;
+	int rc;
+
+	read_want_of_socket(config, 0, &w);
+	seg = seg_new(&w, &arch_shm_memfd);
+	if (seg == NULL)
+		return -ENOMEM;
+	vine_fork_lock();
+	rc = arch_shm_reopen(fd);
+	seg->fd = rc < 0 ? -1 : rc;
+	vine_fork_unlock();
+	if (rc < 0)
+		log_error("segment %s cannot be opened by /proc/self/fd: %s",
+			  w.file, strerror(-rc));
+	else
+		rc = adopt(seg, size, slots, incarnation);
+	if (rc) {
+		seg_free(seg);
+		return rc;
+	}
+	*out = seg;
+	return 0;
+}
+
 int
 vine_seg_join(const struct utils_config *config, int64_t timeout_ns,
 	      struct vine_seg **out)
@@ -701,9 +761,10 @@ vine_seg_close(struct vine_seg *seg)
 		return 0;
 	}
 	arch_shm_unmap(seg->base, seg->layout.size);
-	/* a name that another attach holds on to stays: it is theirs */
-	if (arch_shm_lock(seg->fd, ARCH_SHM_BYTE_ATTACH,
-			  ATTACH_TIMEOUT_NS) == 0) {
+	/* a name that another attach holds on to stays: it is theirs. Where
+	 * there is none, nothing depends on who is the last */
+	if (arch_shm_lock(seg->fd, ARCH_SHM_BYTE_ATTACH, seg->mapper->remove ?
+			  ATTACH_TIMEOUT_NS : 0) == 0) {
 		last = arch_shm_alone(seg->fd);
 		if (last && !seg->keep)
 			seg->mapper->remove(seg->name);

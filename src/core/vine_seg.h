@@ -90,6 +90,16 @@ int vine_seg_join(const struct utils_config *config, int64_t timeout_ns,
  */
 int vine_seg_make(const struct utils_config *config, struct vine_seg **seg);
 
+/*
+ * vine_seg_adopt takes up such a segment, of which the caller keeps fd, from an
+ * earlier appliance: what its guests wrote into the header is not believed,
+ * size, slots and incarnation are said, and written there again. Returns 0, or,
+ * logged: -EPROTO where the object cannot be that, -ENOMEM, or as open(2).
+ */
+int vine_seg_adopt(const struct utils_config *config, int fd, uint64_t size,
+		   uint32_t slots, uint64_t incarnation,
+		   struct vine_seg **seg);
+
 /* vine_seg_wrap is vine_seg_open on memory of the caller's. */
 int vine_seg_wrap(void *mem, uint64_t size, uint32_t queue_slots,
 		  struct vine_seg **seg);

@@ -28,7 +28,7 @@ _vinectl()
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
 	else
 		mapfile -t COMPREPLY < <(compgen -W "status list dump drain \
-			undrain fence unfence quota" -- "$word")
+			undrain handover fence unfence quota" -- "$word")
 	fi
 }
 complete -F _vinectl vinectl

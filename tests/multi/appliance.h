@@ -171,15 +171,13 @@ appliance_plan(struct appliance *a, const char *tag, const char *more)
 	appliance_write(a->config, text);
 }
 
-/* appliance_spawn starts vined with arguments, a NULL behind the last. */
+/* appliance_exec starts a program with arguments, a NULL behind the last. */
 APPLIANCE_UNUSED static void
-appliance_spawn(struct appliance *a, char *const argv[])
+appliance_exec(struct appliance *a, const char *path, char *const argv[])
 {
 	pid_t parent = getpid();
-	char path[4096];
 	int fd;
 
-	appliance_bin(path, sizeof(path), "vined");
 	a->pid = fork();
 	ck_assert_int_ge(a->pid, 0);
 	if (a->pid > 0)
@@ -197,6 +195,16 @@ appliance_spawn(struct appliance *a, char *const argv[])
 	unsetenv("WATCHDOG_PID");
 	execv(path, argv);
 	_exit(127);
+}
+
+/* appliance_spawn starts vined. */
+APPLIANCE_UNUSED static void
+appliance_spawn(struct appliance *a, char *const argv[])
+{
+	char path[4096];
+
+	appliance_bin(path, sizeof(path), "vined");
+	appliance_exec(a, path, argv);
 }
 
 /* appliance_run starts vined on the planned config and waits until it serves */

@@ -16,8 +16,7 @@
 #include <vine/vine.h>
 
 #include "arch/shm/arch_shm.h"
-#include "core/vine_peer.h"
-#include "segment_view.h"
+#include "raw_peer.h"
 
 enum { NOBODY = 65534, MANY = 2000, TRIES = 10 };
 
@@ -105,108 +104,6 @@ joined(pid_t pid)
 	ck_assert_int_eq(status, 0);
 }
 
-/* --- a client that is not libvine --------------------------------------- */
-
-struct raw {
-	int sock;
-	int64_t id;
-	int fd;			/* the segment */
-	int bell, own;		/* the appliance's, its own */
-	struct segment_view view;
-};
-
-static int
-raw_connect(void)
-{
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	ck_assert_int_ge(sock, 0);
-	snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
-	if (connect(sock, (struct sockaddr *)&to, sizeof(to)) == 0)
-		return sock;
-	close(sock);
-	return -1;
-}
-
-/* Hear one word, within a minute; 0, or -ECONNRESET at the end. */
-static int
-raw_hear(int sock, int64_t *value, int *fd)
-{
-	struct vine_peer_word word = { .fd = -1 };
-	int rc;
-
-	while ((rc = vine_peer_hear(sock, &word, value)) == -EAGAIN) {
-		struct pollfd p = { .fd = sock, .events = POLLIN };
-
-		ck_assert_int_eq(poll(&p, 1, 60000), 1);
-	}
-	*fd = word.fd;
-	return rc;
-}
-
-static struct raw
-raw_attach(void)
-{
-	struct raw r = { .sock = raw_connect() };
-	struct vine_header_shm *h;
-	int64_t value;
-	struct stat st;
-	int fd;
-
-	ck_assert_int_ge(r.sock, 0);
-	ck_assert_int_eq(raw_hear(r.sock, &value, &fd), 0);
-	ck_assert_int_eq(value, 0);
-	ck_assert_int_eq(fd, -1);
-	ck_assert_int_eq(raw_hear(r.sock, &r.id, &fd), 0);
-	ck_assert_int_gt(r.id, 0);
-	ck_assert_int_eq(fd, -1);
-	ck_assert_int_eq(raw_hear(r.sock, &value, &r.fd), 0);
-	ck_assert_int_eq(value, -1);
-	ck_assert_int_ge(r.fd, 0);
-	ck_assert_int_eq(raw_hear(r.sock, &value, &r.bell), 0);
-	ck_assert_int_eq(value, 0);
-	ck_assert_int_ge(r.bell, 0);
-	ck_assert_int_eq(raw_hear(r.sock, &value, &r.own), 0);
-	ck_assert_int_eq(value, r.id);
-	ck_assert_int_ge(r.own, 0);
-	ck_assert_int_eq(fstat(r.fd, &st), 0);
-	h = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		 r.fd, 0);
-	ck_assert_ptr_ne(h, MAP_FAILED);
-	r.view.base = (const uint8_t *)h;
-	ck_assert_int_eq(vine_layout_plan((uint64_t)st.st_size,
-					  arch_load32(&h->queue_slots),
-					  &r.view.layout), 0);
-	return r;
-}
-
-/* Wait until vined has ended the connection. */
-static void
-raw_ended(int sock)
-{
-	struct pollfd p = { .fd = sock };
-
-	ck_assert_int_eq(poll(&p, 1, 60000), 1);
-	close(sock);
-}
-
-static uint64_t
-counted(const struct raw *r, const char *label)
-{
-	return segment_counter(&r->view, label);
-}
-
-#define AWAIT(condition) \
-	do { \
-		int64_t end_ = appliance_now() + APPLIANCE_PATIENCE_MS; \
-		while (!(condition)) { \
-			ck_assert_msg(appliance_now() < end_, \
-				      "never happened: %s", #condition); \
-			appliance_nap(2); \
-		} \
-	} while (0)
-
 /* --- attaching ---------------------------------------------------------- */
 
 START_TEST(applications_attach_over_the_socket_and_work)
@@ -231,7 +128,7 @@ START_TEST(applications_attach_over_the_socket_and_work)
 	}
 	for (int i = 0; i < 16; i++)
 		joined(children[i]);
-	raw = raw_attach();
+	raw = raw_attach(path);
 	/* our own is one of them */
 	AWAIT(counted(&raw, "connections to the socket") == 321);
 	ck_assert_uint_eq(counted(&raw, "sessions opened"), 320);
@@ -271,7 +168,7 @@ START_TEST(the_segment_cannot_be_made_smaller_or_larger)
 	struct raw raw;
 
 	start("sealed", "");
-	raw = raw_attach();
+	raw = raw_attach(path);
 	ck_assert_int_eq(ftruncate(raw.fd, 4096), -1);
 	ck_assert_int_eq(errno, EPERM);
 	ck_assert_int_eq(ftruncate(raw.fd, 1 << 30), -1);
@@ -287,7 +184,7 @@ START_TEST(the_words_are_those_of_an_ivshmem_server)
 	int sock;
 
 	start("bytes", "");
-	sock = raw_connect();
+	sock = raw_connect(path);
 	while (have < sizeof(bytes)) {
 		ssize_t n = read(sock, bytes + have, sizeof(bytes) - have);
 
@@ -365,7 +262,7 @@ START_TEST(a_killed_application_is_noticed_at_once)
 	int64_t best = APPLIANCE_PATIENCE_MS;
 
 	start("death", "");
-	raw = raw_attach();
+	raw = raw_attach(path);
 	none = segment_count(&raw.view);
 	for (int i = 0; i < TRIES && (i < 3 || best >= 1000); i++) {
 		pid_t pid = start_victim(NULL);
@@ -394,7 +291,7 @@ START_TEST(the_end_of_the_connection_ends_the_session)
 	pid_t pid, heir;
 
 	start("heir", "");
-	raw = raw_attach();
+	raw = raw_attach(path);
 	none = segment_count(&raw.view);
 	pid = start_victim(&heir);
 	ck_assert_int_eq(kill(pid, SIGKILL), 0);
@@ -565,7 +462,7 @@ START_TEST(only_whom_the_config_names_may_attach)
 	ck_assert(!appliance_logged(&appliance, 0, "refused process"));
 	stop();
 	start("default", "socket_mode 0666\n");
-	raw = raw_attach();
+	raw = raw_attach(path);
 	ck_assert_int_eq(attach_as(NOBODY, NOBODY, 0), -EACCES);
 	AWAIT(counted(&raw, "connections refused") == 1);
 	AWAIT(appliance_logged(&appliance, 0, "user 65534 may not attach"));
@@ -592,10 +489,10 @@ START_TEST(a_user_has_only_so_many_connections)
 
 	start("limit", "peers_per_uid 3\n");
 	for (int i = 0; i < 3; i++) {
-		socks[i] = raw_connect();
+		socks[i] = raw_connect(path);
 		ck_assert_int_eq(raw_hear(socks[i], &value, &fd), 0);
 	}
-	socks[3] = raw_connect();
+	socks[3] = raw_connect(path);
 	ck_assert_int_eq(raw_hear(socks[3], &value, &fd), -ECONNRESET);
 	ck_assert_int_eq(attach(&s), -EACCES);
 	close(socks[1]);
@@ -604,7 +501,7 @@ START_TEST(a_user_has_only_so_many_connections)
 	AWAIT(appliance_logged(&appliance, 0, "has too many connections"));
 	stop();
 	start("all", "peers_max 1\n");
-	socks[0] = raw_connect();
+	socks[0] = raw_connect(path);
 	ck_assert_int_eq(raw_hear(socks[0], &value, &fd), 0);
 	ck_assert_int_eq(attach(&s), -EACCES);
 	AWAIT(appliance_logged(&appliance, 0, "is one peer too many"));
@@ -622,7 +519,7 @@ START_TEST(a_client_that_says_anything_is_put_out)
 
 	start("talk", "");
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-		struct raw raw = raw_attach();
+		struct raw raw = raw_attach(path);
 
 		ck_assert_int_gt(write(raw.sock, bytes, lengths[i]), 0);
 		raw_ended(raw.sock);
@@ -642,7 +539,7 @@ START_TEST(what_a_client_locks_is_unlocked_when_it_goes)
 	int own;
 
 	start("locks", "");
-	raw = raw_attach();
+	raw = raw_attach(path);
 	own = arch_shm_reopen(raw.fd);
 	ck_assert_int_ge(own, 0);
 	for (uint32_t byte = 0; byte < 128; byte++)
@@ -666,7 +563,7 @@ static void
 pester(int i, int *kept)
 {
 	int64_t value;
-	int fd, sock = raw_connect();
+	int fd, sock = raw_connect(path);
 
 	if (sock < 0)
 		return;
@@ -727,7 +624,7 @@ START_TEST(out_of_descriptors_vined_goes_on_when_there_are_some_again)
 	few.rlim_cur = 40;
 	ck_assert_int_eq(prlimit(appliance.pid, RLIMIT_NOFILE, &few, NULL), 0);
 	for (int i = 0; i < 64; i++)
-		socks[i] = raw_connect();
+		socks[i] = raw_connect(path);
 	appliance_await(&appliance, 0, "cannot take in");
 	ck_assert_int_eq(work(s), 0);
 	for (int i = 0; i < 64; i++)
@@ -749,7 +646,7 @@ START_TEST(the_appliances_bell_wakes_the_workers_and_cannot_stop_vined)
 	pid_t pid;
 
 	start("bell", "");
-	raw = raw_attach();
+	raw = raw_attach(path);
 	sleeps = counted(&raw, "sleeps of workers");
 	/* of itself a worker sleeps about once a second */
 	for (int i = 0; i < 100; i++) {

@@ -11,6 +11,8 @@
 #include "core/vine_pipe.h"
 #include "utils/utils_config.h"
 
+#define SEALED (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
 static struct vine_seg seg;
 static struct vine_keep keep;
 static char dir[128];
@@ -362,6 +364,73 @@ START_TEST(code_comes_and_goes_and_memory_with_it)
 }
 END_TEST
 
+START_TEST(one_without_a_name_goes_on_by_its_descriptor)
+{
+	struct vine_keep_header h;
+	int left;
+
+	setup();
+	ck_assert_int_eq(vine_keep_open_memory(&keep, &seg, -1), 0);
+	ck_assert_int_eq(keep.found, 0);
+	ck_assert_int_eq(fcntl(keep.fd, F_GET_SEALS) & SEALED, SEALED);
+	ck_assert_int_eq(fcntl(keep.fd, F_GETFD), FD_CLOEXEC);
+	left = fcntl(keep.fd, F_DUPFD_CLOEXEC, 3);
+	keep.sessions[3].nonce = 99;
+	keep.sessions[3].peer = 77;
+	vine_keep_close(&keep);
+	ck_assert_int_eq(vine_keep_peek(left, "x", &h), 0);
+	ck_assert_uint_eq(h.segment_size, seg.layout.size);
+	ck_assert_uint_eq(h.incarnation, seg.incarnation);
+	ck_assert_int_eq(vine_keep_open_memory(&keep, &seg, left), 0);
+	ck_assert_int_eq(keep.found, 1);
+	ck_assert_int_ne(keep.fd, left);
+	ck_assert_uint_eq(keep.sessions[3].nonce, 99);
+	ck_assert_uint_eq(keep.sessions[3].peer, 77);
+	/* memory comes and goes in it as in a file */
+	ck_assert_int_eq(vine_keep_back(&keep, keep.descs, VINE_PAGE), 0);
+	vine_keep_unback(&keep, keep.descs, VINE_PAGE);
+	vine_keep_void(&keep);
+	vine_keep_close(&keep);
+	ck_assert_int_eq(vine_keep_peek(left, "x", &h), -EPROTO);
+	close(left);
+	ck_assert_int_eq(vine_keep_open_memory(&keep, &seg, -1), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(what_was_left_without_a_name_is_believed_whole_or_not_at_all)
+{
+	struct vine_keep_header h;
+	struct vine_keep other;
+	int left, fd;
+
+	setup();
+	ck_assert_int_eq(vine_keep_open_memory(&keep, &seg, -1), 0);
+	left = fcntl(keep.fd, F_DUPFD_CLOEXEC, 3);
+#define IS_REFUSED(change, back) \
+	do { \
+		change; \
+		ck_assert_int_eq(vine_keep_open_memory(&other, &seg, left), \
+				 -EPROTO); \
+		back; \
+		ck_assert_int_eq(vine_keep_open_memory(&other, &seg, left), \
+				 0); \
+		vine_keep_close(&other); \
+	} while (0)
+	IS_REFUSED(keep.header->incarnation ^= 1,
+		   keep.header->incarnation ^= 1);
+	IS_REFUSED(keep.header->inode ^= 1, keep.header->inode ^= 1);
+	IS_REFUSED(keep.queues[1].state = 2, keep.queues[1].state = 0);
+	IS_REFUSED(seg.incarnation ^= 1, seg.incarnation ^= 1);
+	fd = memfd_create("x", MFD_CLOEXEC);
+	ck_assert_int_eq(vine_keep_peek(fd, "x", &h), -EPROTO);
+	ck_assert_int_eq(vine_keep_open_memory(&other, &seg, fd), -EPROTO);
+	close(fd);
+	close(left);
+	teardown();
+}
+END_TEST
+
 static const struct rig_case cases[] = {
 	RIG_CASE(what_was_stored_is_there_for_the_next_one),
 	RIG_CASE(a_keep_of_something_else_is_made_anew),
@@ -372,6 +441,8 @@ static const struct rig_case cases[] = {
 	RIG_CASE(a_file_that_is_not_ours_alone_is_not_used),
 	RIG_CASE(one_appliance_at_a_time_has_it),
 	RIG_CASE(code_comes_and_goes_and_memory_with_it),
+	RIG_CASE(one_without_a_name_goes_on_by_its_descriptor),
+	RIG_CASE(what_was_left_without_a_name_is_believed_whole_or_not_at_all),
 };
 
 RIG_MAIN("vine_keep", cases)
