@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -22,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "arch/shm/arch_shm_guard.h"
+#include "arch/arch_thread.h"
 #include "rt/rt_engine.h"
 
 #define EVENTS 64	/* taken at a time */
@@ -115,19 +114,10 @@ tell(struct epoll *e, const struct arch_bell_seen *bells, uint32_t count,
 static int
 start_relay(struct epoll *e)
 {
-	sigset_t all, old;
-	int rc;
+	int rc = arch_thread_start(&e->relay, relay_main, e);
 
-	sigfillset(&all);
-	sigdelset(&all, SIGSYS);	/* names a call that seccomp forbids */
-	arch_shm_guard_let(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&e->relay, NULL, relay_main, e);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc)
-		return -rc;
-	e->running = 1;
-	return 0;
+	e->running = rc == 0;
+	return rc;
 }
 
 static void
