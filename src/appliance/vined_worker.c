@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +16,9 @@
 #include <time.h>
 
 #include "appliance/vined_worker.h"
-#include "arch/shm/arch_shm_guard.h"
 #include "arch/spin/arch_bell.h"
 #include "arch/spin/arch_ladder.h"
+#include "rt/rt_thread.h"
 #include "rt/rt_wait.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
@@ -172,7 +171,6 @@ find_lanes(struct worker *w)
 static int
 start_one(struct worker *w)
 {
-	sigset_t all, old;
 	char name[16];
 	int rc = rt_wait_new(RT_WAIT_AUTO, &w->wait);
 
@@ -184,18 +182,11 @@ start_one(struct worker *w)
 		return rc;
 	}
 
-	/* signals are for the main thread; the filter's is for whose call it
-	 * was */
-	sigfillset(&all);
-	sigdelset(&all, SIGSYS);
-	arch_shm_guard_let(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&w->thread, NULL, run, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	rc = rt_thread_start(&w->thread, NULL, run, w);
 	if (rc) {
 		free(w->shares);
 		rt_wait_free(w->wait);
-		return -rc;
+		return rc;
 	}
 	snprintf(name, sizeof(name), "vined-w%u", w->index);
 	pthread_setname_np(w->thread, name);
