@@ -16,9 +16,9 @@
 #include <time.h>
 
 #include "appliance/vined_worker.h"
+#include "arch/arch_thread.h"
 #include "arch/spin/arch_bell.h"
 #include "arch/spin/arch_ladder.h"
-#include "rt/rt_thread.h"
 #include "rt/rt_wait.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
@@ -181,8 +181,7 @@ start_one(struct worker *w)
 		rt_wait_free(w->wait);
 		return rc;
 	}
-
-	rc = rt_thread_start(&w->thread, NULL, run, w);
+	rc = arch_thread_start(&w->thread, run, w);
 	if (rc) {
 		free(w->shares);
 		rt_wait_free(w->wait);

@@ -29,8 +29,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arch/arch_thread.h"
 #include "rt/rt_engine.h"
-#include "rt/rt_thread.h"
 
 #define EVENTS 256	/* taken at a time */
 #define LONG_NS UINT64_C(3600000000000)
@@ -157,7 +157,7 @@ epoll_open(void **state)
 	    epoll_ctl(e->ep, EPOLL_CTL_ADD, e->bell.fd, &ev) != 0)
 		rc = -errno;
 	if (rc == 0)
-		rc = rt_thread_start(&e->relay, NULL, relay_main, e);
+		rc = arch_thread_start(&e->relay, relay_main, e);
 	e->running = rc == 0;
 	if (rc)
 		epoll_close(e);

@@ -9,9 +9,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "arch/arch_thread.h"
 #include "core/vine_limits.h"
 #include "rt/rt_helpers.h"
-#include "rt/rt_thread.h"
 
 struct rt_helpers {
 	void (*news)(void *user);
@@ -106,7 +106,7 @@ rt_helpers_free(struct rt_helpers *helpers)
 static int
 more(struct rt_helpers *h)
 {
-	int rc = rt_thread_start(&h->threads[h->count], NULL, help, h);
+	int rc = arch_thread_start(&h->threads[h->count], help, h);
 
 	if (rc == 0)
 		h->count++;

@@ -19,8 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/arch_thread.h"
 #include "core/vine_sched.h"
-#include "rt/rt_thread.h"
 #include "services/cpu/svc_cpu_pool.h"
 #include "services/svc.h"
 #include "utils/utils_log.h"
@@ -180,7 +180,7 @@ svc_cpu_pool_thread(struct svc_cpu_pool *pool)
 	char name[16];
 	int err;
 
-	err = rt_thread_start(thread, NULL, svc_cpu_pool_main, pool);
+	err = arch_thread_start(thread, svc_cpu_pool_main, pool);
 	if (err)
 		return err;
 	snprintf(name, sizeof(name), "vine-cpu-%u", pool->threads);
