@@ -218,14 +218,14 @@ FAULTS_POINTERS(FAULTS_POINTER)
 FAULTS_DESCRIPTORS(FAULTS_DESCRIPTOR)
 
 #ifdef FAULTS_URING	/* for programs that have liburing */
-int __real_io_uring_queue_init(unsigned int n, void *ring, unsigned int flags);
-int __wrap_io_uring_queue_init(unsigned int n, void *ring, unsigned int flags);
+int __real_io_uring_queue_init_params(unsigned int n, void *ring, void *p);
+int __wrap_io_uring_queue_init_params(unsigned int n, void *ring, void *p);
 
 int
-__wrap_io_uring_queue_init(unsigned int n, void *ring, unsigned int flags)
+__wrap_io_uring_queue_init_params(unsigned int n, void *ring, void *p)
 {
-	return faults_strike("io_uring_queue_init") ? -ENOMEM :
-		__real_io_uring_queue_init(n, ring, flags);
+	return faults_strike("io_uring_queue_init_params") ? -ENOMEM :
+		__real_io_uring_queue_init_params(n, ring, p);
 }
 #endif
 
