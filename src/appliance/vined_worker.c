@@ -27,6 +27,7 @@
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
 
+#define WAIT_ROUNDS 64u	/* between two looks at the wait while busy */
 #define SWITCHES 64u	/* to tasks, between two looks at the lanes */
 #define GRACE_NS UINT64_C(1000000000) /* until a stop cancels what is left */
 #define END_NS UINT64_C(1000000000)	/* that it has to end after that */
@@ -164,7 +165,10 @@ serve(struct worker *w)
 		uint64_t rounds = w->rounds + 1;
 
 		atomic_store_explicit(&w->rounds, rounds, memory_order_relaxed);
-		n += rt_sched_step(w->sched, SWITCHES);
+		if (!rt_sched_idle(w->sched))
+			n += rt_sched_step(w->sched, SWITCHES);
+		if (rounds % WAIT_ROUNDS == 0)
+			n += rt_wait_poll(w->wait);
 		if (n) {
 			arch_ladder_found(&ladder);
 			arch_ladder_begin(&ladder);
