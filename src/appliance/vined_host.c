@@ -282,6 +282,15 @@ vined_host_reload(struct vined_host *host, const struct utils_config *config)
 }
 
 int
+vined_host_opens_sockets(const struct vined_host *host)
+{
+	for (const struct svc_host *s = host->services; s; s = s->next)
+		if (s->ops->flags & SVC_OPENS_SOCKETS)
+			return 1;
+	return 0;
+}
+
+int
 vined_host_runs_app_code(const struct vined_host *host)
 {
 	for (const struct svc_host *s = host->services; s; s = s->next)

@@ -29,6 +29,9 @@ void vined_host_reload(struct vined_host *host,
 /* vined_host_ops returns the ops of a service whose accelerators are owned so. */
 const struct svc_ops *vined_host_ops(const struct vine_owner *owner);
 
+/* vined_host_opens_sockets tells whether a service has SVC_OPENS_SOCKETS. */
+int vined_host_opens_sockets(const struct vined_host *host);
+
 /* vined_host_runs_app_code tells whether a service runs applications' code. */
 int vined_host_runs_app_code(const struct vined_host *host);
 

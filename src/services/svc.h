@@ -26,6 +26,11 @@ struct utils_config;
 struct svc_host;	/* the appliance, as a service sees it */
 struct svc_accel;	/* one accelerator that a service offers */
 
+enum svc_flag {
+	/* it opens, binds and connects sockets while vined serves */
+	SVC_OPENS_SOCKETS = 1u << 0,
+};
+
 /* How a request ended, as for vine_req_complete. */
 struct svc_answer {
 	enum vine_status status;
@@ -36,6 +41,7 @@ struct svc_answer {
 struct svc_ops {
 	size_t size;		/* sizeof(struct svc_ops) */
 	const char *name;	/* the folder's name */
+	uint32_t flags;		/* enum svc_flag */
 
 	/*
 	 * probe says whether the service can work on this machine with this
