@@ -14,6 +14,7 @@
 
 struct rt_engine_ops {
 	const char *name;
+	uint32_t tries;		/* sides of ops that it would try first */
 
 	/* probe tells whether the kernel can: 0 or -ENOSYS. Any thread. */
 	int (*probe)(void);
@@ -37,9 +38,6 @@ struct rt_engine_ops {
 
 	/* cancel ends an op that is not with the helpers; now, or soon. */
 	void (*cancel)(void *state, struct rt_wait *wait, struct rt_op *op);
-
-	/* forget: the descriptor is going to be closed. May be NULL. */
-	void (*forget)(void *state, int fd);
 
 	/*
 	 * wake_fd returns an eventfd that ends a sleep, for rt_wait_wake, or -1

@@ -199,12 +199,6 @@ epoll_wake_fd(void *state)
 
 /* --- ops --------------------------------------------------------------- */
 
-static void
-epoll_forget(void *state, int fd)
-{
-	epoll_disarm(state, fd, 0);
-}
-
 /* Wait for what the ops at a descriptor wait for, if there are any. */
 static int
 arm_ops(struct epoll *e, const struct rt_fd *at, int fd)
@@ -218,11 +212,12 @@ arm_ops(struct epoll *e, const struct rt_fd *at, int fd)
 static int
 epoll_submit(void *state, struct rt_wait *wait, struct rt_op *op)
 {
-	int64_t result;
+	int64_t result = -EAGAIN;
 
 	if (rt_op_side(op) == 0)
 		return rt_wait_help(wait, op);
-	result = rt_op_carry(op);
+	if (!op->tried)
+		result = rt_op_carry(op);
 	if (result == -EAGAIN)
 		return arm_ops(state, rt_wait_fd(wait, op->fd), op->fd);
 	rt_wait_finish(wait, op, result);
@@ -332,6 +327,7 @@ epoll_sleep(void *state, struct rt_wait *wait,
 
 const struct rt_engine_ops rt_engine_epoll = {
 	.name = "epoll",
+	.tries = RT_OP_IN | RT_OP_OUT,
 	.probe = epoll_probe,
 	.open = epoll_open,
 	.close = epoll_close,
@@ -339,7 +335,6 @@ const struct rt_engine_ops rt_engine_epoll = {
 	.disarm = epoll_disarm,
 	.submit = epoll_submit,
 	.cancel = epoll_cancel,
-	.forget = epoll_forget,
 	.wake_fd = epoll_wake_fd,
 	.sleep = epoll_sleep,
 };

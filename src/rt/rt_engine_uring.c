@@ -435,6 +435,7 @@ uring_sleep(void *state, struct rt_wait *wait,
 
 const struct rt_engine_ops rt_engine_uring = {
 	.name = "io_uring",
+	.tries = RT_OP_OUT,	/* there is room, most often */
 	.probe = uring_probe,
 	.open = uring_open,
 	.close = uring_close,

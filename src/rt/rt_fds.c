@@ -42,7 +42,7 @@ rt_fds_room(struct rt_fds *fds, int fd)
 }
 
 int
-rt_fd_add(struct rt_fd *fd, struct rt_op *op)
+rt_fd_may(const struct rt_fd *fd, const struct rt_op *op)
 {
 	uint32_t side = rt_op_side(op);
 
@@ -51,22 +51,29 @@ rt_fd_add(struct rt_fd *fd, struct rt_op *op)
 	if (fd->watch || (side & RT_OP_IN && fd->in) ||
 	    (side & RT_OP_OUT && fd->out))
 		return -EBUSY;
+	return 0;
+}
+
+void
+rt_fd_add(struct rt_fd *fd, struct rt_op *op)
+{
+	uint32_t side = rt_op_side(op);
+
 	if (op->kind == RT_OP_CLOSE) {
 		fd->close = op;
-		return 0;
+		return;
 	}
 	if (side & RT_OP_IN)
 		fd->in = op;
 	if (side & RT_OP_OUT)
 		fd->out = op;
 	if (side)
-		return 0;
+		return;
 	op->before = NULL;
 	op->after = fd->files;
 	if (op->after)
 		op->after->before = op;
 	fd->files = op;
-	return 0;
 }
 
 void

@@ -50,10 +50,13 @@ rt_fd_is_idle(const struct rt_fd *fd)
 }
 
 /*
- * rt_fd_add enters an op. Returns 0, or -EBADF if the descriptor is being
- * closed, -EBUSY if it is watched or another op has the place.
+ * rt_fd_may tells whether an op may be entered: 0, or -EBADF if the descriptor
+ * is being closed, -EBUSY if it is watched or another op has the place.
  */
-int rt_fd_add(struct rt_fd *fd, struct rt_op *op);
+int rt_fd_may(const struct rt_fd *fd, const struct rt_op *op);
+
+/* rt_fd_add enters an op that may be. */
+void rt_fd_add(struct rt_fd *fd, struct rt_op *op);
 
 /* rt_fd_remove takes an op out that was entered. */
 void rt_fd_remove(struct rt_fd *fd, struct rt_op *op);

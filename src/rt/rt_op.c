@@ -153,13 +153,13 @@ carry_accept(struct rt_op *op)
 static int64_t
 carry_connect(struct rt_op *op)
 {
-	int begun = op->begun;
+	int again = op->tried;
 
-	op->begun = 1;
+	op->tried = 1;
 	if (connect(op->fd, op->address, op->address_length) == 0 ||
-	    (begun && errno == EISCONN))
+	    (again && errno == EISCONN))
 		return 0;
-	if (errno == EINPROGRESS || (begun && errno == EALREADY))
+	if (errno == EINPROGRESS || (again && errno == EALREADY))
 		errno = EAGAIN;
 	else if (errno == EAGAIN)
 		errno = EBUSY;	/* UNIX, the other's queue is full: no event */

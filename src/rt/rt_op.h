@@ -68,8 +68,8 @@ struct rt_op {
 	int64_t (*call)(struct rt_op *op);
 
 	uint8_t state;		/* enum rt_op_state */
-	uint8_t begun;		/* the engine's: tried, or the kernel has it */
-	uint8_t fixed;		/* the engine's: registered buffer, from 1 */
+	uint8_t begun;		/* the engine's: the kernel has it */
+	uint8_t tried;		/* by rt_wait_try, and it would block */
 	struct rt_op *before, *after;	/* of its descriptor, at an offset */
 	struct utils_link queued;	/* with its engine, or finished */
 	int64_t result;
@@ -86,6 +86,14 @@ enum rt_op_state {
 /* What rt_op_side returns. */
 #define RT_OP_IN 1u
 #define RT_OP_OUT 2u
+
+/*
+ * rt_wait_try carries an op out now, if that does not block and is what the
+ * engine would do first; done is not called. Else it returns -EAGAIN, and the
+ * op may be submitted. The wait's thread. Returns the op's result otherwise, or
+ * what rt_wait_submit refuses with.
+ */
+int64_t rt_wait_try(struct rt_wait *wait, struct rt_op *op);
 
 /*
  * rt_wait_submit begins an op. Does not block, but that an op on a stream may

@@ -224,8 +224,16 @@ list_finished(struct rt_wait *w, struct rt_op *op, int64_t result)
 {
 	w->under_way--;
 	op->state = RT_OP_FINISHED;
+	op->tried = 0;
 	op->result = result;
 	utils_list_push_back(&w->finished, &op->queued);
+}
+
+/* After EINTR it is closed, too. */
+static int
+close_now(int fd)
+{
+	return close(fd) == 0 || errno == EINTR ? 0 : -errno;
 }
 
 /* When the last of the others is finished. */
@@ -236,10 +244,8 @@ close_if_idle(struct rt_wait *w, struct rt_fd *at)
 
 	if (op == NULL || !rt_fd_is_idle(at))
 		return;
-	if (w->state && w->ops->forget)
-		w->ops->forget(w->state, op->fd);
 	at->close = NULL;
-	list_finished(w, op, close(op->fd) == 0 ? 0 : -errno);
+	list_finished(w, op, close_now(op->fd));
 }
 
 void
@@ -302,9 +308,10 @@ begin_at(struct rt_wait *w, struct rt_op *op)
 		rc = open_engine(w);
 	at = rt_fds_at(&w->fds, op->fd);
 	if (rc == 0)
-		rc = rt_fd_add(at, op);
+		rc = rt_fd_may(at, op);
 	if (rc)
 		return rc;
+	rt_fd_add(at, op);
 	w->under_way++;
 	op->state = RT_OP_UNDER_WAY;
 	if (op->kind == RT_OP_CLOSE) {
@@ -319,16 +326,42 @@ begin_at(struct rt_wait *w, struct rt_op *op)
 	return rc;
 }
 
+static int
+may_begin(const struct rt_op *op)
+{
+	if ((unsigned int)op->kind >= RT_OP_KINDS)
+		return -EINVAL;
+	return op->state == RT_OP_IDLE ? 0 : -EBUSY;
+}
+
+int64_t
+rt_wait_try(struct rt_wait *wait, struct rt_op *op)
+{
+	const struct rt_fd *at = rt_fds_at(&wait->fds, op->fd);
+	int rc = may_begin(op);
+	int64_t result;
+
+	if (rc == 0 && at)
+		rc = rt_fd_may(at, op);
+	if (rc)
+		return rc;
+	if (op->kind == RT_OP_CLOSE && (at == NULL || rt_fd_is_idle(at)))
+		return close_now(op->fd);
+	if ((rt_op_side(op) & wait->ops->tries) == 0 ||
+	    op->kind == RT_OP_CONNECT)
+		return -EAGAIN;
+	result = rt_op_carry(op);
+	op->tried = result == -EAGAIN;
+	return result;
+}
+
 int
 rt_wait_submit(struct rt_wait *wait, struct rt_op *op)
 {
-	int rc;
+	int rc = may_begin(op);
 
-	if ((unsigned int)op->kind >= RT_OP_KINDS)
-		return -EINVAL;
-	if (op->state != RT_OP_IDLE)
-		return -EBUSY;
-	op->begun = 0;
+	if (rc)
+		return rc;
 	utils_link_init(&op->queued);
 	if (op->kind != RT_OP_CALL) {
 		rc = begin_at(wait, op);
@@ -336,8 +369,10 @@ rt_wait_submit(struct rt_wait *wait, struct rt_op *op)
 		rc = rt_wait_help(wait, op);
 		wait->under_way += rc == 0;
 	}
-	if (rc)
+	if (rc) {
 		op->state = RT_OP_IDLE;
+		op->tried = 0;
+	}
 	return rc;
 }
 
