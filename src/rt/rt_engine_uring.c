@@ -244,12 +244,24 @@ prepare(struct io_uring_sqe *sqe, struct rt_op *op)
 		io_uring_prep_fsync(sqe, op->fd, IORING_FSYNC_DATASYNC);
 		break;
 	case RT_OP_POLL:
-		io_uring_prep_poll_add(sqe, op->fd, op->flags);
+	case RT_OP_PULL:
+	case RT_OP_PUSH:
+		io_uring_prep_poll_add(sqe, op->fd, rt_op_events(op));
 		break;
 	default:
 		prepare_socket(sqe, op);
 	}
 	io_uring_sqe_set_data64(sqe, tag_of(op));
+}
+
+/*
+ * The kernel's own splices each block a thread of it. So they wait for
+ * readiness, and are then carried out here; those of files, by a helper.
+ */
+static int
+is_splice(const struct rt_op *op)
+{
+	return op->kind == RT_OP_PULL || op->kind == RT_OP_PUSH;
 }
 
 /* Returns whether there was a place for it. */
@@ -270,7 +282,8 @@ uring_submit(void *state, struct rt_wait *wait, struct rt_op *op)
 {
 	struct uring *u = state;
 
-	(void)wait;
+	if (is_splice(op) && rt_op_side(op) == 0)
+		return rt_wait_help(wait, op);
 	if (!utils_list_empty(&u->backlog) || !put(u, op))
 		utils_list_push_back(&u->backlog, &op->queued);
 	return 0;
@@ -282,6 +295,7 @@ uring_cancel(void *state, struct rt_wait *wait, struct rt_op *op)
 {
 	struct uring *u = state;
 
+	op->leaving = 1;
 	if (!op->begun)
 		rt_wait_finish(wait, op, -ECANCELED);
 	else if (!utils_link_on_list(&op->queued) && !cancel(u, tag_of(op)))
@@ -350,6 +364,21 @@ op_of(uint64_t tag)
 	return (struct rt_op *)(uintptr_t)(tag & ~TAG_OP);
 }
 
+static void
+completed(struct uring *u, struct rt_wait *wait, struct rt_op *op,
+	  int64_t result)
+{
+	if (is_splice(op) && result >= 0)
+		result = op->leaving ? -ECANCELED : rt_op_carry(op);
+	if (result == -EAGAIN && is_splice(op)) {
+		op->begun = 0;
+		utils_list_remove(&op->queued);
+		utils_list_push_back(&u->backlog, &op->queued);
+	} else {
+		rt_wait_finish(wait, op, result);
+	}
+}
+
 /*
  * Take what completed, at most EVENTS of it; *more says whether there may be
  * more. Returns 0, or why the bells cannot be waited on.
@@ -371,7 +400,7 @@ take(struct uring *u, struct rt_wait *wait, int *more)
 	io_uring_cq_advance(&u->ring, n);
 	for (unsigned int i = 0; i < n; i++) {
 		if (got[i].tag & TAG_OP) {
-			rt_wait_finish(wait, op_of(got[i].tag), got[i].res);
+			completed(u, wait, op_of(got[i].tag), got[i].res);
 		} else if ((got[i].tag & RT_ENGINE_TAG) == 0) {
 			rt_wait_fired(wait, got[i].tag, got[i].res < 0 ?
 				      POLLERR : (uint32_t)got[i].res);

@@ -4,6 +4,7 @@
  * up to the descriptor: streams are O_NONBLOCK, files have no such thing.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -191,6 +192,31 @@ carry_poll(struct rt_op *op)
 	if (n == 0)
 		errno = EAGAIN;
 	return n == 1 ? p.revents : -1;
+}
+
+static loff_t *
+place(struct rt_op *op, loff_t *offset)
+{
+	*offset = op->offset;
+	return op->offset == RT_OP_HERE ? NULL : offset;
+}
+
+static int64_t
+carry_pull(struct rt_op *op)
+{
+	loff_t offset;
+
+	return splice(op->fd, place(op, &offset), op->pipe, NULL, op->length,
+		      SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+
+static int64_t
+carry_push(struct rt_op *op)
+{
+	loff_t offset;
+
+	return splice(op->pipe, NULL, op->fd, place(op, &offset), op->length,
+		      SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 }
 
 static int64_t

@@ -49,6 +49,9 @@ enum rt_op_kind {
  *			becomes its length; flags of accept4(2)
  *	CONNECT		address, address_length
  *	POLL		flags: POLLIN, POLLOUT; the result is what is there
+ *	PULL		as many bytes as length, at most, into `pipe`, which has
+ *			room; offset
+ *	PUSH		the same out of `pipe`, which is not empty
  *	CALL		call, which may block: it runs in a thread of the wait's
  *			helpers and returns the result
  *
@@ -64,12 +67,14 @@ struct rt_op {
 	int64_t offset;		/* RT_OP_HERE for streams */
 	uint32_t flags;
 	socklen_t address_length;
+	int pipe;		/* the caller's own: nobody closes it */
 	struct sockaddr *address;
 	int64_t (*call)(struct rt_op *op);
 
 	uint8_t state;		/* enum rt_op_state */
 	uint8_t begun;		/* the engine's: the kernel has it */
 	uint8_t tried;		/* by rt_wait_try, and it would block */
+	uint8_t leaving;	/* the engine's: it is being cancelled */
 	struct rt_op *before, *after;	/* of its descriptor, at an offset */
 	struct utils_link queued;	/* with its engine, or finished */
 	int64_t result;
