@@ -260,8 +260,8 @@ START_TEST(streams_of_every_family_talk)
 	/* the directory's rule is for what lies in it alone */
 	snprintf(directory, sizeof(directory), "%s/../stream",
 		 appliance_folder);
-	FAILS(OPEN("net_listen", at[2] = at_path(VINE_NET_STREAM, directory)),
-	      VINE_STATUS_REFUSED, EACCES);
+	at[2] = at_path(VINE_NET_STREAM, directory);
+	FAILS(OPEN("net_listen", at[2]), VINE_STATUS_REFUSED, EACCES);
 	end();
 }
 END_TEST
@@ -389,7 +389,8 @@ START_TEST(datagrams_keep_their_bounds_and_say_whence_they_come)
 	o.out_count = 2;
 	o.args = &from;
 	o.args_size = sizeof(from);
-	ck_assert_int_eq(vine_accel_find(s, VINE_NET, NULL, &o.accel), 0);
+	ck_assert_int_eq(vine_accel_find(s, VINE_NET, VINE_NET_ACCEL,
+					 &o.accel), 0);
 	ck_assert_int_eq(vine_proc_find(s, VINE_NET, "net_receive_from",
 					&o.proc), 0);
 	ck_assert_int_eq(vine_task_issue_opts(&o, &task), 0);

@@ -12,9 +12,11 @@
 #include <unistd.h>
 
 #include "rt/rt_io.h"
+#include "rt/rt_move.h"
 #include "services/net/svc_net.h"
 #include "services/net/svc_net_address.h"
 
+#define PART (UINT64_C(256) << 10) /* of a file, at a time */
 #define SLICES 64	/* of a task: VINE_TASK_REFS_MAX */
 
 /* A list of pieces, of which the first may have been used in part. */
@@ -230,9 +232,12 @@ send_open_file(struct svc_net_call *call, int file)
 	if (length > args->length)
 		length = args->length;
 	while (call->value < length) {
-		n = rt_io_sendfile(call->socket->fd, file,
-				   (int64_t)(args->offset + call->value),
-				   length - call->value, call->deadline);
+		uint64_t part = length - call->value;
+
+		/* of a part that fails it is not known how much went */
+		n = rt_move(file, (int64_t)(args->offset + call->value),
+			    call->socket->fd, RT_IO_HERE,
+			    part < PART ? part : PART, call->deadline);
 		if (n < 0)
 			return (int)n;
 		if (n == 0)	/* it was cut meanwhile */

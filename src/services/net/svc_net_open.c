@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "rt/rt_io.h"
+#include "rt/rt_sched.h"
 #include "services/net/svc_net.h"
 #include "services/net/svc_net_address.h"
 

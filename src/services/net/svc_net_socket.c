@@ -26,6 +26,14 @@ struct svc_net_holder {
 	struct utils_link link;
 };
 
+static void
+remove_path(struct svc_net_socket *socket)
+{
+	if (socket->path[0])
+		(void)unlink(socket->path);
+	socket->path[0] = '\0';
+}
+
 int
 svc_net_table_init(struct svc_net_table *table, uint32_t size, uint32_t most)
 {
@@ -199,14 +207,6 @@ svc_net_socket_find(struct svc_net_table *table, uint32_t number,
 	    s->holder->serial != serial)
 		return NULL;
 	return s;
-}
-
-static void
-remove_path(struct svc_net_socket *socket)
-{
-	if (socket->path[0])
-		(void)unlink(socket->path);
-	socket->path[0] = '\0';
 }
 
 static void
