@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/vine_limits.h"
 #include "rt/rt_sched.h"
 #include "services/net/svc_net.h"
 #include "utils/utils_config.h"
@@ -221,7 +222,8 @@ stop(void *state)
 static int
 offer(struct svc_host *host)
 {
-	int rc = svc_add_accel(host, VINE_NET, VINE_NET_ACCEL, 1);
+	int rc = svc_add_accel(host, VINE_NET, VINE_NET_ACCEL,
+			       VINE_HANDLERS_MAX);
 
 	for (size_t i = 0; i < PROCS && rc == 0; i++)
 		rc = svc_add_proc(host, VINE_NET, procs[i].name,
