@@ -237,19 +237,6 @@ __wrap_io_uring_queue_init(unsigned int n, void *ring, unsigned int flags)
 }
 #endif
 
-int __real_sigaltstack(const void *to, void *from);
-int __wrap_sigaltstack(const void *to, void *from);
-
-int
-__wrap_sigaltstack(const void *to, void *from)
-{
-	/* a sanitizer asks, and cannot do without the answer */
-	if (to == NULL || !faults_strike("sigaltstack"))
-		return __real_sigaltstack(to, from);
-	errno = ENOMEM;
-	return -1;
-}
-
 void *__real_realloc(void *old, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 

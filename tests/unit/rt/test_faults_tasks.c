@@ -93,8 +93,8 @@ live(void)
 
 START_TEST(a_scheduler_bears_each_fault)
 {
-	/* the scheduler, its wait, two stacks for signals; 3 chunks with their
-	 * guards and descriptions; news */
+	/* 3 chunks and their guards; the scheduler, its wait, its stack for
+	 * signals; news */
 	ck_assert_uint_ge(faults_sweep("tasks", live), 3 * VINE_STACK_CHUNK);
 }
 END_TEST
