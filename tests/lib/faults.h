@@ -48,6 +48,9 @@
 	X(epoll_create1, (int flags), (flags)) \
 	X(signalfd, (int fd, const void *mask, int flags), (fd, mask, flags)) \
 	X(ftruncate, (int fd, off_t length), (fd, length))
+#define FAULTS_MEMORY(X) \
+	X(mprotect, (void *at, size_t size, int prot), (at, size, prot)) \
+	X(madvise, (void *at, size_t size, int what), (at, size, what))
 
 static _Atomic int faults_all;		/* armed, for the whole process */
 static _Thread_local int faults_mine;	/* armed, for this thread */
@@ -204,7 +207,7 @@ faults_same(const struct faults_left *a, const struct faults_left *b)
 	}
 FAULTS_POINTERS(FAULTS_POINTER)
 
-#define FAULTS_DESCRIPTOR(name, parameters, arguments) \
+#define FAULTS_CALL(name, parameters, arguments, error) \
 	int __real_##name parameters; \
 	int __wrap_##name parameters; \
 	int \
@@ -212,10 +215,15 @@ FAULTS_POINTERS(FAULTS_POINTER)
 	{ \
 		if (!faults_strike(#name)) \
 			return __real_##name arguments; \
-		errno = EMFILE; \
+		errno = error; \
 		return -1; \
 	}
+#define FAULTS_DESCRIPTOR(name, parameters, arguments) \
+	FAULTS_CALL(name, parameters, arguments, EMFILE)
 FAULTS_DESCRIPTORS(FAULTS_DESCRIPTOR)
+#define FAULTS_MEMORY_CALL(name, parameters, arguments) \
+	FAULTS_CALL(name, parameters, arguments, ENOMEM)
+FAULTS_MEMORY(FAULTS_MEMORY_CALL)
 
 #ifdef FAULTS_URING	/* for programs that have liburing */
 int __real_io_uring_queue_init_params(unsigned int n, void *ring, void *p);
