@@ -114,6 +114,16 @@ rt_task_yield(void)
 }
 
 int
+rt_task_check(void)
+{
+	struct rt_task *t = current();
+
+	if (t == NULL)
+		return -EPERM;
+	return is_cancelled(t) ? -ECANCELED : 0;
+}
+
+int
 rt_task_delay(uint64_t deadline)
 {
 	struct rt_block b = { .what = "delay" };

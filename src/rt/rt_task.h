@@ -142,8 +142,14 @@ int rt_task_delay(uint64_t deadline);
  */
 void rt_task_cancel(struct rt_task *task);
 
-/* rt_task_cancelled tells whether a task was. Waits held off, or not. */
+/* rt_task_cancelled tells whether a task was, held off or not. */
 int rt_task_cancelled(const struct rt_task *task);
+
+/*
+ * rt_task_check is how a call that may wait begins, if it might do without:
+ * 0, or -ECANCELED where the current task is cancelled, -EPERM outside of one.
+ */
+int rt_task_check(void);
 
 /*
  * rt_task_hold_cancel holds cancels off from the current task: its waits end as
