@@ -33,6 +33,7 @@ typedef enum vine_accel_type {
 	GPU_SOFT,		/* a graphics processor's code on a CPU */
 	CPU,			/* native code of the appliance */
 	FPGA,			/* a reconfigurable device */
+	VINE_NET,		/* the appliance's sockets: <vine/net.h> */
 	VINE_ACCEL_TYPES	/* how many there are */
 } vine_accel_type_e;
 

@@ -387,8 +387,13 @@ undo_control(struct vined *v)
 static int
 do_filter(struct vined *v)
 {
-	return vined_filter_load(v->configs[0],
-				 vined_host_runs_app_code(v->host), v->journal);
+	unsigned int allow = 0;
+
+	if (vined_host_runs_app_code(v->host))
+		allow |= VINED_ALLOW_APP_CODE;
+	if (vined_host_opens_sockets(v->host))
+		allow |= VINED_ALLOW_SOCKETS;
+	return vined_filter_load(v->configs[0], allow, v->journal);
 }
 
 static int

@@ -33,6 +33,7 @@ enum {
 	APP_CODE = 2,
 	SANITIZERS = 4,
 	COVERAGE = 8,
+	SOCKETS = 16,
 };
 
 #define WRITING (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
@@ -57,7 +58,7 @@ static const char *names[NUMBERS];
 static int with_level;
 
 static unsigned int
-lists_in_force(int app_code)
+lists_in_force(unsigned int allow)
 {
 	unsigned int lists = ALWAYS;
 
@@ -71,7 +72,11 @@ lists_in_force(int app_code)
 #ifdef VINE_COVERAGE
 	lists |= COVERAGE;
 #endif
-	return app_code ? lists | APP_CODE : lists;
+	if (allow & VINED_ALLOW_APP_CODE)
+		lists |= APP_CODE;
+	if (allow & VINED_ALLOW_SOCKETS)
+		lists |= SOCKETS;
+	return lists;
 }
 
 static int
@@ -211,7 +216,7 @@ load(scmp_filter_ctx filter, unsigned int lists)
 }
 
 int
-vined_filter_load(const struct utils_config *config, int app_code,
+vined_filter_load(const struct utils_config *config, unsigned int allow,
 		  int journal)
 {
 	const char *how = utils_config_str(config, UTILS_KEY_seccomp);
@@ -227,7 +232,7 @@ vined_filter_load(const struct utils_config *config, int app_code,
 		return rc;
 	filter = seccomp_init(strcmp(how, "log") == 0 ? SCMP_ACT_LOG :
 			      SCMP_ACT_TRAP);
-	rc = filter ? load(filter, lists_in_force(app_code)) : -ENOMEM;
+	rc = filter ? load(filter, lists_in_force(allow)) : -ENOMEM;
 	if (filter)
 		seccomp_release(filter);
 	if (rc)

@@ -115,10 +115,17 @@ svc_req_rank(const struct vine_req *req, struct svc_rank *rank)
 		.tenant = pipe,
 		.tenant_weight = pipe->weight,
 		.session = req->pq->rec->slot,
+		.serial = req->pq->serial,
 		.session_weight = req->pq->rec->weight,
 		.level = vine_registry_level(&pipe->registry, req->handle,
 					     req->pq->serial),
 	};
+}
+
+const struct svc_ops *
+vined_host_ops(const struct vine_owner *owner)
+{
+	return utils_list_of(owner, const struct svc_host, owner)->ops;
 }
 
 int
@@ -224,9 +231,22 @@ vined_host_start(const struct utils_config *config, struct vined_host **out)
 	return 0;
 }
 
+/* For a pipe: a session of its has ended. */
+static void
+session_left(void *user, const struct vine_pipe_s *pipe, uint32_t serial)
+{
+	const struct vined_host *host = user;
+
+	for (const struct svc_host *s = host->services; s; s = s->next)
+		if (s->ops->leave)
+			s->ops->leave(s->state, pipe, serial);
+}
+
 int
 vined_host_offer(struct vined_host *host, vine_pipe_s *pipe)
 {
+	pipe->left = session_left;
+	pipe->left_user = host;
 	for (struct svc_host *s = host->services; s; s = s->next) {
 		for (uint32_t i = 0; i < s->count; i++) {
 			const struct offer *o = &s->offers[i];
@@ -259,6 +279,15 @@ vined_host_reload(struct vined_host *host, const struct utils_config *config)
 	for (struct svc_host *s = host->services; s; s = s->next)
 		if (s->ops->reload)
 			s->ops->reload(s->state, config);
+}
+
+int
+vined_host_opens_sockets(const struct vined_host *host)
+{
+	for (const struct svc_host *s = host->services; s; s = s->next)
+		if (s->ops->flags & SVC_OPENS_SOCKETS)
+			return 1;
+	return 0;
 }
 
 int

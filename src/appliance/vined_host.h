@@ -7,6 +7,7 @@
 
 #include "core/vine_pipe.h"
 
+struct svc_ops;
 struct utils_config;
 struct vined_host;
 
@@ -24,6 +25,12 @@ int vined_host_offer(struct vined_host *host, vine_pipe_s *pipe);
 /* vined_host_reload hands a new config to each service. */
 void vined_host_reload(struct vined_host *host,
 		       const struct utils_config *config);
+
+/* vined_host_ops returns the ops of a service whose accelerators are owned so. */
+const struct svc_ops *vined_host_ops(const struct vine_owner *owner);
+
+/* vined_host_opens_sockets tells whether a service has SVC_OPENS_SOCKETS. */
+int vined_host_opens_sockets(const struct vined_host *host);
 
 /* vined_host_runs_app_code tells whether a service runs applications' code. */
 int vined_host_runs_app_code(const struct vined_host *host);

@@ -232,7 +232,7 @@ static const char *
 type_name(vine_accel_type_e type)
 {
 	static const char *const names[] = { "ANY", "GPU", "GPU_SOFT", "CPU",
-		"FPGA" };
+		"FPGA", "VINE_NET" };
 
 	return (size_t)type < sizeof(names) / sizeof(names[0]) ? names[type] :
 		"unknown";

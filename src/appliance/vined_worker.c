@@ -1,30 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A worker polls, climbs the ladder when it finds nothing, and at its top arms
- * every lane and sleeps at its wait, on all their bells at once. Any lane that
- * turns out to have work takes it back from the sleep. What else the wait knows
- * of, descriptors and timers, a busy worker looks at now and then. Where the
- * lanes of several segments are active, each is polled for as much as its
- * segment's weight.
+ * A worker is a scheduler: between its looks at the lanes it runs the tasks
+ * that handle requests. It polls, climbs the ladder when it finds nothing, and
+ * at its top arms every lane and sleeps at its wait, on all their bells at
+ * once. Any lane that turns out to have work takes it back from the sleep. What
+ * else the wait knows of, descriptors, operations and timers, a busy worker
+ * looks at now and then. Where the lanes of several segments are active, each
+ * is polled for as much as its segment's weight.
  */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "appliance/vined_handler.h"
 #include "appliance/vined_worker.h"
-#include "arch/shm/arch_shm_guard.h"
+#include "arch/arch_thread.h"
 #include "arch/spin/arch_bell.h"
 #include "arch/spin/arch_ladder.h"
-#include "rt/rt_wait.h"
+#include "core/vine_cancel.h"
+#include "rt/rt_sched.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
 
 #define WAIT_ROUNDS 64u	/* between two looks at the wait while busy */
+#define SWITCHES 64u	/* to tasks, between two looks at the lanes */
+#define GRACE_NS UINT64_C(1000000000) /* until a stop cancels what is left */
+#define END_NS UINT64_C(1000000000)	/* that it has to end after that */
 
 /* A lane of the worker's: deficit round robin by its segment's weight. */
 struct share {
@@ -37,6 +43,10 @@ struct worker {
 	struct vined_workers *all;
 	pthread_t thread;
 	struct rt_wait *wait;
+	struct rt_sched *sched;	/* at that wait; the thread's */
+	sem_t entered;		/* posted when it has, or rc says why not */
+	int rc;
+	int stuck;		/* a task does not end: the process will */
 	uint32_t index;
 	int spin;
 	struct share *shares;	/* one a segment that has such a lane */
@@ -76,7 +86,7 @@ sleep_once(struct worker *w)
 	int slept = arm_all(w, seen, &limit);
 
 	if (slept)
-		rt_wait_sleep(w->wait, seen, w->count, limit);
+		rt_sched_sleep(w->sched, seen, w->count, limit);
 	for (uint32_t i = 0; i < w->count; i++)
 		vine_lane_awake(w->shares[i].lane, slept);
 }
@@ -124,10 +134,27 @@ poll_all(struct worker *w)
 	return n;
 }
 
-static void *
-run(void *arg)
+/*
+ * What handles a request, here or elsewhere, has been cancelled by now, or does
+ * not end; until it has ended mail may come. Then the rest.
+ */
+static void
+end_tasks(struct worker *w)
 {
-	struct worker *w = arg;
+	uint64_t end = utils_clock_ns() + END_NS;
+
+	while (vined_handlers_left() && utils_clock_ns() < end) {
+		rt_sched_step(w->sched, SWITCHES);
+		rt_sched_sleep(w->sched, NULL, 0, END_NS / 1000);
+	}
+	rt_sched_leave(w->sched);
+	w->stuck = vined_handlers_left() || rt_sched_free(w->sched) != 0;
+	w->sched = NULL;
+}
+
+static void
+serve(struct worker *w)
+{
 	struct arch_ladder ladder;
 
 	arch_ladder_init(&ladder, w->spin);
@@ -138,6 +165,8 @@ run(void *arg)
 		uint64_t rounds = w->rounds + 1;
 
 		atomic_store_explicit(&w->rounds, rounds, memory_order_relaxed);
+		if (!rt_sched_idle(w->sched))
+			n += rt_sched_step(w->sched, SWITCHES);
 		if (rounds % WAIT_ROUNDS == 0)
 			n += rt_wait_poll(w->wait);
 		if (n) {
@@ -147,6 +176,19 @@ run(void *arg)
 			sleep_once(w);
 			arch_ladder_slept(&ladder);
 		}
+	}
+}
+
+static void *
+run(void *arg)
+{
+	struct worker *w = arg;
+
+	w->rc = rt_sched_enter(w->sched);
+	sem_post(&w->entered);
+	if (w->rc == 0) {
+		serve(w);
+		end_tasks(w);
 	}
 	return NULL;
 }
@@ -169,33 +211,50 @@ find_lanes(struct worker *w)
 	return 0;
 }
 
-static int
-start_one(struct worker *w)
+static void
+free_one(struct worker *w)
 {
-	sigset_t all, old;
-	char name[16];
-	int rc = rt_wait_new(RT_WAIT_AUTO, &w->wait);
+	free(w->shares);
+	sem_destroy(&w->entered);
+	if (w->sched)	/* no task was made yet */
+		(void)rt_sched_free(w->sched);
+	if (w->wait && !w->stuck)
+		rt_wait_free(w->wait);
+}
+
+/* The thread, as soon as it is its scheduler's. */
+static int
+start_thread(struct worker *w)
+{
+	int rc = arch_thread_start(&w->thread, run, w);
 
 	if (rc)
 		return rc;
-	rc = find_lanes(w);
-	if (rc) {
-		rt_wait_free(w->wait);
-		return rc;
-	}
+	while (sem_wait(&w->entered) != 0)
+		;
+	if (w->rc)
+		pthread_join(w->thread, NULL);
+	return w->rc;
+}
 
-	/* signals are for the main thread; the filter's is for whose call it
-	 * was */
-	sigfillset(&all);
-	sigdelset(&all, SIGSYS);
-	arch_shm_guard_let(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&w->thread, NULL, run, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+static int
+start_one(struct worker *w)
+{
+	char name[16];
+	int rc;
+
+	sem_init(&w->entered, 0, 0);
+	rc = rt_wait_new(RT_WAIT_AUTO, &w->wait);
+	if (rc == 0)
+		rc = rt_sched_new(&(struct rt_sched_opts){ .wait = w->wait },
+				  &w->sched);
+	if (rc == 0)
+		rc = find_lanes(w);
+	if (rc == 0)
+		rc = start_thread(w);
 	if (rc) {
-		free(w->shares);
-		rt_wait_free(w->wait);
-		return -rc;
+		free_one(w);
+		return rc;
 	}
 	snprintf(name, sizeof(name), "vined-w%u", w->index);
 	pthread_setname_np(w->thread, name);
@@ -253,15 +312,28 @@ wake_all(struct vined_workers *all)
 			vine_lane_ring(&all->pipes[i]->lanes[j]);
 }
 
+/* Returns 1, or 0 where there was no memory for it. */
+static int
+cancel_all(struct vined_workers *all)
+{
+	for (uint32_t i = 0; i < all->pipe_count; i++)
+		for (uint32_t j = 0; j < all->pipes[i]->lane_count; j++)
+			if (vine_cancel_all(&all->pipes[i]->lanes[j]) != 0)
+				return 0;
+	return 1;
+}
+
 uint32_t
 vined_workers_drain(struct vined_workers *all, uint64_t timeout_ns)
 {
 	uint64_t start = utils_clock_ns();
 	struct timespec nap = { 0, 1000000 };
-	int quiet = 0;
+	int quiet = 0, canceled = 0;
 
 	/* twice in a row: an answer may be between service and lane */
 	while (quiet < 2 && utils_clock_ns() - start < timeout_ns) {
+		if (!canceled && utils_clock_ns() - start > GRACE_NS)
+			canceled = cancel_all(all);
 		wake_all(all);
 		nanosleep(&nap, NULL);
 		quiet = left(all) == 0 ? quiet + 1 : 0;
@@ -278,8 +350,7 @@ vined_workers_stop(struct vined_workers *all)
 		rt_wait_wake(all->workers[i].wait);
 	for (uint32_t i = 0; i < all->count; i++) {
 		pthread_join(all->workers[i].thread, NULL);
-		rt_wait_free(all->workers[i].wait);
-		free(all->workers[i].shares);
+		free_one(&all->workers[i]);
 	}
 	free(all);
 }

@@ -22,7 +22,8 @@ int vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,
 
 /*
  * vined_workers_drain waits until nothing is in flight and no queue has
- * anything, at most timeout_ns. Returns how many tasks are left.
+ * anything, at most timeout_ns. What takes longer than a second is cancelled,
+ * where its service can. Returns how many tasks are left.
  */
 uint32_t vined_workers_drain(struct vined_workers *workers,
 			     uint64_t timeout_ns);

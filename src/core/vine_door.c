@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "arch/shm/arch_shm.h"
+#include "core/vine_cancel.h"
 #include "core/vine_door.h"
 #include "core/vine_pipe.h"
 #include "utils/utils_clock.h"
@@ -379,27 +380,6 @@ struct leave {
 	struct vine_rec *rec;
 };
 
-/* Cancel what a queue has held; returns how much is left. */
-static uint32_t
-cancel_held(struct vine_pq *pq)
-{
-	struct vine_req *r = pq->held;
-	uint32_t left = 0;
-
-	for (struct vine_req *next; r; r = next) {
-		const struct vine_owner *owner = r->accel->owner;
-
-		next = r->held_next;	/* cancel may end r, and r alone */
-		if (!r->canceled && owner->cancel) {
-			r->canceled = 1;
-			owner->cancel(owner->state, r);
-		}
-	}
-	for (r = pq->held; r; r = r->held_next)
-		left++;
-	return left;
-}
-
 static void
 leave_here(struct vine_lane *lane, struct vine_post *post)
 {
@@ -409,8 +389,8 @@ leave_here(struct vine_lane *lane, struct vine_post *post)
 
 	if (share) {
 		utils_list_each(&share->queues, link)
-			left += cancel_held(utils_list_of(link, struct vine_pq,
-							  mate));
+			left += vine_cancel_held(utils_list_of(
+				link, struct vine_pq, mate));
 		if (left) {
 			vine_lane_defer(lane, post);
 			return;
@@ -528,6 +508,8 @@ vine_door_finish(struct vine_lane *lane, struct vine_rec *rec)
 		if (p && rec->proc_refs[i / 8] & 1u << (i & 7))
 			vine_registry_unuse(&pipe->registry, p, epoch);
 	}
+	if (pipe->left)
+		pipe->left(pipe->left_user, pipe, rec->serial);
 	rec_free(rec);
 	rec->queues = 0;
 	rec->vaccels = 0;

@@ -109,6 +109,12 @@ struct vine_pipe_s {
 	_Atomic uint64_t epoch;		/* grows when something rests */
 	pthread_mutex_t lock;
 
+	/* called when nothing of a session is in flight any more, under the
+	 * lock, by the thread of any lane; its serial is free then */
+	void (*left)(void *user, const struct vine_pipe_s *pipe,
+		     uint32_t serial);
+	void *left_user;
+
 	/* the program's own accelerators (vine_pipe_take) */
 	struct vine_owner program;
 	struct vine_req *taken_first;

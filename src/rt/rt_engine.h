@@ -8,10 +8,13 @@
 #include <stdint.h>
 
 #include "arch/spin/arch_bell.h"
+#include "rt/rt_fds.h"
+#include "rt/rt_op.h"
 #include "rt/rt_wait.h"
 
 struct rt_engine_ops {
 	const char *name;
+	uint32_t tries;		/* sides of ops that it would try first */
 
 	/* probe tells whether the kernel can: 0 or -ENOSYS. Any thread. */
 	int (*probe)(void);
@@ -27,9 +30,27 @@ struct rt_engine_ops {
 	void (*disarm)(void *state, int fd, uint64_t tag);
 
 	/*
-	 * sleep waits for bells and descriptors, at most limit_ns (0: looks),
-	 * and calls rt_wait_fired for each tag. Returns 0, or a negative errno
-	 * other than -EINTR if it could not sleep.
+	 * submit begins an op, which stands in the wait's table, and ends it by
+	 * rt_wait_finish: now, or out of sleep. Or it leaves it to the helpers
+	 * (rt_wait_help). Returns 0, or an error that rt_wait_submit has.
+	 */
+	int (*submit)(void *state, struct rt_wait *wait, struct rt_op *op);
+
+	/* cancel ends an op that is not with the helpers; now, or soon. */
+	void (*cancel)(void *state, struct rt_wait *wait, struct rt_op *op);
+
+	/*
+	 * wake_fd returns an eventfd that ends a sleep, for rt_wait_wake, or -1
+	 * where a sleep ends by the wait's own bell. Then that one is not among
+	 * those that sleep is given. May be NULL: -1.
+	 */
+	int (*wake_fd)(void *state);
+
+	/*
+	 * sleep waits for bells, descriptors and ops, at most limit_ns (0:
+	 * looks), and calls rt_wait_fired for each tag, rt_wait_finish for each
+	 * op. Returns 0, or a negative errno other than -EINTR if it could not
+	 * sleep.
 	 */
 	int (*sleep)(void *state, struct rt_wait *wait,
 		     const struct arch_bell_seen *bells, uint32_t count,
@@ -45,7 +66,16 @@ extern const struct rt_engine_ops rt_engine_epoll;
  */
 void rt_wait_fired(struct rt_wait *wait, uint64_t tag, uint32_t events);
 
+/* rt_wait_finish ends an op: done is called before the sleep returns. */
+void rt_wait_finish(struct rt_wait *wait, struct rt_op *op, int64_t result);
+
+/* rt_wait_help has an op carried out by a helper. As rt_helpers_give. */
+int rt_wait_help(struct rt_wait *wait, struct rt_op *op);
+
+/* rt_wait_fd returns what is at a descriptor, NULL if nothing ever was. */
+struct rt_fd *rt_wait_fd(struct rt_wait *wait, int fd);
+
 /* What a tag never is: engines have tags of their own from here on. */
-#define RT_ENGINE_TAG (UINT64_C(1) << 63)
+#define RT_ENGINE_TAG (UINT64_C(1) << 62)
 
 #endif

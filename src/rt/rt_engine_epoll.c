@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The portable engine: epoll, and one thread beside it, the relay, that sleeps
- * on the bells' words and rings an eventfd which epoll watches.
+ * on the bells' words and rings an eventfd which epoll watches. rt_wait_wake
+ * rings that eventfd itself.
+ *
+ * An op on a stream is tried at once. If that would block it waits: its
+ * descriptor is armed for one event, which has its reader and its writer tried
+ * again. An event of what stood there before does no harm, for the same reason.
+ * A descriptor stays in the set when nothing waits for it; one that was closed
+ * and opened again meanwhile is found not to be there, and entered. Ops on
+ * files are the helpers'.
  *
  * The relay goes on by itself: it notes what the words are, rings, and sleeps
  * on what it noted. It is told anything only when the words themselves are
@@ -14,7 +22,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -22,11 +29,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "arch/shm/arch_shm_guard.h"
+#include "arch/arch_thread.h"
 #include "rt/rt_engine.h"
 
-#define EVENTS 64	/* taken at a time */
+#define EVENTS 256	/* taken at a time */
 #define LONG_NS UINT64_C(3600000000000)
+
+/* Tags of the engine: the bell, or a descriptor with ops. */
+#define TAG_BELL RT_ENGINE_TAG
+#define TAG_OPS (RT_ENGINE_TAG << 1)
 
 struct epoll {
 	int ep;
@@ -112,24 +123,6 @@ tell(struct epoll *e, const struct arch_bell_seen *bells, uint32_t count,
 	arch_bell_ring(&news, ~0u);
 }
 
-static int
-start_relay(struct epoll *e)
-{
-	sigset_t all, old;
-	int rc;
-
-	sigfillset(&all);
-	sigdelset(&all, SIGSYS);	/* names a call that seccomp forbids */
-	arch_shm_guard_let(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&e->relay, NULL, relay_main, e);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc)
-		return -rc;
-	e->running = 1;
-	return 0;
-}
-
 static void
 epoll_close(void *state)
 {
@@ -157,14 +150,15 @@ epoll_open(void **state)
 	if (e == NULL)
 		return -ENOMEM;
 	pthread_mutex_init(&e->lock, NULL);
-	ev.data.u64 = RT_ENGINE_TAG;
+	ev.data.u64 = TAG_BELL;
 	e->ep = epoll_create1(EPOLL_CLOEXEC);
 	e->bell = arch_bell_of_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (e->ep < 0 || e->bell.fd < 0 ||
 	    epoll_ctl(e->ep, EPOLL_CTL_ADD, e->bell.fd, &ev) != 0)
 		rc = -errno;
 	if (rc == 0)
-		rc = start_relay(e);
+		rc = arch_thread_start(&e->relay, relay_main, e);
+	e->running = rc == 0;
 	if (rc)
 		epoll_close(e);
 	else
@@ -194,6 +188,81 @@ epoll_disarm(void *state, int fd, uint64_t tag)
 	(void)tag;
 	epoll_ctl(e->ep, EPOLL_CTL_DEL, fd, NULL);
 }
+
+static int
+epoll_wake_fd(void *state)
+{
+	struct epoll *e = state;
+
+	return e->bell.fd;
+}
+
+/* --- ops --------------------------------------------------------------- */
+
+/* Wait for what the ops at a descriptor wait for, if there are any. */
+static int
+arm_ops(struct epoll *e, const struct rt_fd *at, int fd)
+{
+	uint32_t events = (at->in ? rt_op_events(at->in) : 0) |
+		(at->out ? rt_op_events(at->out) : 0);
+
+	return events ? epoll_arm(e, fd, events, TAG_OPS | (uint32_t)fd) : 0;
+}
+
+static int
+epoll_submit(void *state, struct rt_wait *wait, struct rt_op *op)
+{
+	int64_t result = -EAGAIN;
+
+	if (rt_op_side(op) == 0)
+		return rt_wait_help(wait, op);
+	if (!op->tried)
+		result = rt_op_carry(op);
+	if (result == -EAGAIN)
+		return arm_ops(state, rt_wait_fd(wait, op->fd), op->fd);
+	rt_wait_finish(wait, op, result);
+	return 0;
+}
+
+/* The event that is armed comes in vain, or for the other op. */
+static void
+epoll_cancel(void *state, struct rt_wait *wait, struct rt_op *op)
+{
+	(void)state;
+	rt_wait_finish(wait, op, -ECANCELED);
+}
+
+static void
+try_again(struct rt_wait *wait, struct rt_op *op)
+{
+	int64_t result = rt_op_carry(op);
+
+	if (result != -EAGAIN)
+		rt_wait_finish(wait, op, result);
+}
+
+/* An op that nothing will wake is not left to wait. */
+static void
+ops_ready(struct epoll *e, struct rt_wait *wait, int fd, uint32_t events)
+{
+	const uint32_t any = EPOLLERR | EPOLLHUP | EPOLLRDHUP;
+	struct rt_fd *at = rt_wait_fd(wait, fd);
+	int rc;
+
+	if (at == NULL)
+		return;
+	if (at->in && events & (any | rt_op_events(at->in)))
+		try_again(wait, at->in);
+	if (at->out && events & (any | rt_op_events(at->out)))
+		try_again(wait, at->out);
+	rc = arm_ops(e, at, fd);
+	if (rc && at->in)
+		rt_wait_finish(wait, at->in, rc);
+	if (rc && at->out)
+		rt_wait_finish(wait, at->out, rc);
+}
+
+/* --- sleeping ---------------------------------------------------------- */
 
 static int
 wait_events(struct epoll *e, struct epoll_event *events, uint64_t limit_ns)
@@ -244,8 +313,11 @@ epoll_sleep(void *state, struct rt_wait *wait,
 	for (int i = 0; i < n; i++) {
 		/* RELAY-A1: the ring is taken back before the worker looks
 		 * again at what the bells are about. */
-		if (events[i].data.u64 == RT_ENGINE_TAG)
+		if (events[i].data.u64 == TAG_BELL)
 			arch_bell_clear(&e->bell);
+		else if (events[i].data.u64 & TAG_OPS)
+			ops_ready(e, wait, (int)(uint32_t)events[i].data.u64,
+				  events[i].events);
 		else
 			rt_wait_fired(wait, events[i].data.u64,
 				      events[i].events);
@@ -255,10 +327,14 @@ epoll_sleep(void *state, struct rt_wait *wait,
 
 const struct rt_engine_ops rt_engine_epoll = {
 	.name = "epoll",
+	.tries = RT_OP_IN | RT_OP_OUT,
 	.probe = epoll_probe,
 	.open = epoll_open,
 	.close = epoll_close,
 	.arm = epoll_arm,
 	.disarm = epoll_disarm,
+	.submit = epoll_submit,
+	.cancel = epoll_cancel,
+	.wake_fd = epoll_wake_fd,
 	.sleep = epoll_sleep,
 };

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine of Linux 6.7 and later: watches are polls and the bells a
- * FUTEX_WAITV in one ring, and a sleep is one io_uring_enter with a timeout.
+ * The engine of Linux 6.7 and later: watches are polls, ops are themselves, and
+ * the bells a FUTEX_WAITV in one ring, and a sleep is one io_uring_enter with a
+ * timeout, which also submits what has come up since the last.
+ *
+ * What finds no place in the ring, an op or the cancelling of one, waits in the
+ * backlog, and a sleep in which the kernel takes nothing (EAGAIN, EBUSY) takes
+ * what has completed all the same. So an op is never refused.
  *
  * The wait on the bells outlives a sleep that something else has ended: as long
  * as it has not completed, none of its words was rung since it was submitted.
@@ -19,15 +24,23 @@
 /* In linux/io_uring.h since 6.7; liburing 2.3 is older. */
 #define OP_FUTEX_WAITV 53
 
-#define ENTRIES 64	/* submissions kept until the next enter */
-#define EVENTS 64	/* completions taken at a time */
+#define ENTRIES 256	/* submissions kept until the next enter */
+#define COMPLETIONS 4096	/* kept in the ring; more cost the kernel memory */
+#define EVENTS 256	/* completions taken at a time */
+#define ROUNDS 64	/* of them in one sleep */
 
-/* Only for its own thread, which runs completions when it enters. */
+#define LENGTH_MAX 0x7ffff000u	/* of one call; the kernel's own bound */
+
+/* Only for its own thread, which runs completions when it enters, and can see
+ * without entering whether there are any. */
 #define SETUP (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | \
-	       IORING_SETUP_CLAMP)
+	       IORING_SETUP_CLAMP | IORING_SETUP_TASKRUN_FLAG | \
+	       IORING_SETUP_CQSIZE)
 
-/* Tags of the engine: a wait on bells carries its number. */
+/* Tags of the engine: a wait on bells carries its number. An op's is where it
+ * stands; no address of a program has the highest bit. */
 #define TAG_IGNORE (RT_ENGINE_TAG | UINT32_MAX)
+#define TAG_OP (RT_ENGINE_TAG << 1)
 
 struct uring {
 	struct io_uring ring;
@@ -35,22 +48,44 @@ struct uring {
 	uint32_t count;		/* of the wait on bells that is under way */
 	uint32_t number;	/* of it; even */
 	int waiting;		/* it is */
+	struct utils_list backlog;
 };
+
+/* Set-up of a ring for so many completions. */
+static struct io_uring_params
+params(uint32_t completions)
+{
+	return (struct io_uring_params){
+		.flags = SETUP,
+		.cq_entries = completions,
+	};
+}
 
 static int
 uring_probe(void)
 {
+	/* OP_FUTEX_WAITV is the youngest */
+	static const int needed[] = {
+		IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL, IORING_OP_READ,
+		IORING_OP_WRITE, IORING_OP_READV, IORING_OP_WRITEV,
+		IORING_OP_RECV, IORING_OP_SEND, IORING_OP_RECVMSG,
+		IORING_OP_SENDMSG, IORING_OP_ACCEPT, IORING_OP_CONNECT,
+		IORING_OP_FSYNC, OP_FUTEX_WAITV,
+	};
+	struct io_uring_params p = params(4);
 	struct io_uring_probe *probe;
 	struct io_uring ring;
 	int can = 0;
 
-	if (io_uring_queue_init(2, &ring, SETUP) != 0)
+	if (io_uring_queue_init_params(2, &ring, &p) != 0)
 		return -ENOSYS;
 	probe = io_uring_get_probe_ring(&ring);
 	if (probe) {
-		can = io_uring_opcode_supported(probe, IORING_OP_POLL_ADD) &&
-		      io_uring_opcode_supported(probe, OP_FUTEX_WAITV) &&
-		      (ring.features & IORING_FEAT_EXT_ARG);
+		can = (ring.features & IORING_FEAT_EXT_ARG) &&
+		      (ring.features & IORING_FEAT_NODROP);
+		for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
+			can = can &&
+				io_uring_opcode_supported(probe, needed[i]);
 		io_uring_free_probe(probe);
 	}
 	io_uring_queue_exit(&ring);
@@ -60,12 +95,14 @@ uring_probe(void)
 static int
 uring_open(void **state)
 {
+	struct io_uring_params p = params(COMPLETIONS);
 	struct uring *u = calloc(1, sizeof(*u));
 	int rc;
 
 	if (u == NULL)
 		return -ENOMEM;
-	rc = io_uring_queue_init(ENTRIES, &u->ring, SETUP);
+	utils_list_init(&u->backlog);
+	rc = io_uring_queue_init_params(ENTRIES, &u->ring, &p);
 	if (rc)
 		free(u);
 	else
@@ -106,15 +143,17 @@ uring_arm(void *state, int fd, uint32_t events, uint64_t tag)
 	return 0;
 }
 
-static void
+/* Returns whether there was a place for it. */
+static int
 cancel(struct uring *u, uint64_t tag)
 {
 	struct io_uring_sqe *sqe = submission(u);
 
 	if (sqe == NULL)
-		return;
+		return 0;
 	io_uring_prep_cancel64(sqe, tag, 0);
 	io_uring_sqe_set_data64(sqe, TAG_IGNORE);
+	return 1;
 }
 
 static void
@@ -127,6 +166,157 @@ uring_disarm(void *state, int fd, uint64_t tag)
 	/* now, and to its end: the poll holds the file open */
 	io_uring_submit_and_get_events(&u->ring);
 }
+
+/* --- ops --------------------------------------------------------------- */
+
+static uint64_t
+tag_of(const struct rt_op *op)
+{
+	return TAG_OP | (uintptr_t)op;
+}
+
+static unsigned int
+clamp(size_t length)
+{
+	return length < LENGTH_MAX ? (unsigned int)length : LENGTH_MAX;
+}
+
+/* The opcode of what is a buffer, or pieces, at an offset. */
+static void
+prepare_data(struct io_uring_sqe *sqe, const struct rt_op *op, int code)
+{
+	io_uring_prep_rw(code, sqe, op->fd, op->data, clamp(op->length),
+			 (uint64_t)op->offset);
+	sqe->rw_flags = (__kernel_rwf_t)op->flags;
+}
+
+static void
+prepare_socket(struct io_uring_sqe *sqe, struct rt_op *op)
+{
+	const int flags = (int)op->flags;
+
+	switch (op->kind) {
+	case RT_OP_RECV:
+		io_uring_prep_recv(sqe, op->fd, op->data, clamp(op->length),
+				   flags);
+		break;
+	case RT_OP_SEND:
+		io_uring_prep_send(sqe, op->fd, op->data, clamp(op->length),
+				   flags | MSG_NOSIGNAL);
+		break;
+	case RT_OP_RECVMSG:
+		io_uring_prep_recvmsg(sqe, op->fd, op->data, op->flags);
+		break;
+	case RT_OP_SENDMSG:
+		io_uring_prep_sendmsg(sqe, op->fd, op->data,
+				      op->flags | MSG_NOSIGNAL);
+		break;
+	case RT_OP_ACCEPT:
+		io_uring_prep_accept(sqe, op->fd, op->address, op->address ?
+				     &op->address_length : NULL, flags);
+		break;
+	default:
+		io_uring_prep_connect(sqe, op->fd, op->address,
+				      op->address_length);
+	}
+}
+
+static void
+prepare(struct io_uring_sqe *sqe, struct rt_op *op)
+{
+	switch (op->kind) {
+	case RT_OP_READ:
+		prepare_data(sqe, op, IORING_OP_READ);
+		break;
+	case RT_OP_WRITE:
+		prepare_data(sqe, op, IORING_OP_WRITE);
+		break;
+	case RT_OP_READV:
+		prepare_data(sqe, op, IORING_OP_READV);
+		break;
+	case RT_OP_WRITEV:
+		prepare_data(sqe, op, IORING_OP_WRITEV);
+		break;
+	case RT_OP_FSYNC:
+		io_uring_prep_fsync(sqe, op->fd, 0);
+		break;
+	case RT_OP_FDATASYNC:
+		io_uring_prep_fsync(sqe, op->fd, IORING_FSYNC_DATASYNC);
+		break;
+	case RT_OP_POLL:
+	case RT_OP_PULL:
+	case RT_OP_PUSH:
+		io_uring_prep_poll_add(sqe, op->fd, rt_op_events(op));
+		break;
+	default:
+		prepare_socket(sqe, op);
+	}
+	io_uring_sqe_set_data64(sqe, tag_of(op));
+}
+
+/*
+ * The kernel's own splices each block a thread of it. So they wait for
+ * readiness, and are then carried out here; those of files, by a helper.
+ */
+static int
+is_splice(const struct rt_op *op)
+{
+	return op->kind == RT_OP_PULL || op->kind == RT_OP_PUSH;
+}
+
+/* Returns whether there was a place for it. */
+static int
+put(struct uring *u, struct rt_op *op)
+{
+	struct io_uring_sqe *sqe = submission(u);
+
+	if (sqe == NULL)
+		return 0;
+	prepare(sqe, op);
+	op->begun = 1;
+	return 1;
+}
+
+static int
+uring_submit(void *state, struct rt_wait *wait, struct rt_op *op)
+{
+	struct uring *u = state;
+
+	if (is_splice(op) && rt_op_side(op) == 0)
+		return rt_wait_help(wait, op);
+	if (!utils_list_empty(&u->backlog) || !put(u, op))
+		utils_list_push_back(&u->backlog, &op->queued);
+	return 0;
+}
+
+/* An op in the backlog that the kernel has waits there to be cancelled. */
+static void
+uring_cancel(void *state, struct rt_wait *wait, struct rt_op *op)
+{
+	struct uring *u = state;
+
+	op->leaving = 1;
+	if (!op->begun)
+		rt_wait_finish(wait, op, -ECANCELED);
+	else if (!utils_link_on_list(&op->queued) && !cancel(u, tag_of(op)))
+		utils_list_push_back(&u->backlog, &op->queued);
+}
+
+static void
+put_backlog(struct uring *u)
+{
+	struct utils_link *link;
+
+	while ((link = utils_list_first(&u->backlog)) != NULL) {
+		struct rt_op *op = utils_list_of(link, struct rt_op, queued);
+
+		if (!(op->begun ? cancel(u, tag_of(op)) : put(u, op)))
+			return;
+		utils_list_remove(link);
+	}
+}
+
+/* --- sleeping ---------------------------------------------------------- */
 
 static int
 same_words(const struct uring *u, const struct arch_bell_seen *bells,
@@ -148,12 +338,12 @@ wait_on_bells(struct uring *u, const struct arch_bell_seen *bells,
 
 	if (count == 0 || (u->waiting && same_words(u, bells, count)))
 		return 0;
-	if (u->waiting)
-		cancel(u, RT_ENGINE_TAG | u->number);
+	if (u->waiting && !cancel(u, RT_ENGINE_TAG | u->number))
+		return -EAGAIN;
 	u->waiting = 0;
 	sqe = submission(u);
 	if (sqe == NULL)
-		return -ENOMEM;
+		return -EAGAIN;
 	for (uint32_t i = 0; i < count; i++)
 		u->words[i] = (struct futex_waitv){
 			.val = bells[i].seen,
@@ -168,15 +358,40 @@ wait_on_bells(struct uring *u, const struct arch_bell_seen *bells,
 	return 0;
 }
 
-/* Take what completed. Returns 0, or why the bells cannot be waited on. */
+static struct rt_op *
+op_of(uint64_t tag)
+{
+	return (struct rt_op *)(uintptr_t)(tag & ~TAG_OP);
+}
+
+static void
+completed(struct uring *u, struct rt_wait *wait, struct rt_op *op,
+	  int64_t result)
+{
+	if (is_splice(op) && result >= 0)
+		result = op->leaving ? -ECANCELED : rt_op_carry(op);
+	if (result == -EAGAIN && is_splice(op)) {
+		op->begun = 0;
+		utils_list_remove(&op->queued);
+		utils_list_push_back(&u->backlog, &op->queued);
+	} else {
+		rt_wait_finish(wait, op, result);
+	}
+}
+
+/*
+ * Take what completed, at most EVENTS of it; *more says whether there may be
+ * more. Returns 0, or why the bells cannot be waited on.
+ */
 static int
-take(struct uring *u, struct rt_wait *wait)
+take(struct uring *u, struct rt_wait *wait, int *more)
 {
 	struct io_uring_cqe *cqes[EVENTS];
 	struct { uint64_t tag; int res; } got[EVENTS];
 	unsigned int n = io_uring_peek_batch_cqe(&u->ring, cqes, EVENTS);
 	int rc = 0;
 
+	*more = n == EVENTS;
 	for (unsigned int i = 0; i < n; i++) {
 		got[i].tag = io_uring_cqe_get_data64(cqes[i]);
 		got[i].res = cqes[i]->res;
@@ -184,7 +399,9 @@ take(struct uring *u, struct rt_wait *wait)
 	/* before the calls, which submit and may complete more */
 	io_uring_cq_advance(&u->ring, n);
 	for (unsigned int i = 0; i < n; i++) {
-		if ((got[i].tag & RT_ENGINE_TAG) == 0) {
+		if (got[i].tag & TAG_OP) {
+			completed(u, wait, op_of(got[i].tag), got[i].res);
+		} else if ((got[i].tag & RT_ENGINE_TAG) == 0) {
 			rt_wait_fired(wait, got[i].tag, got[i].res < 0 ?
 				      POLLERR : (uint32_t)got[i].res);
 		} else if (got[i].tag == (RT_ENGINE_TAG | u->number)) {
@@ -196,35 +413,64 @@ take(struct uring *u, struct rt_wait *wait)
 	return rc;
 }
 
+/* Would it do anything to enter the kernel? */
 static int
-uring_sleep(void *state, struct rt_wait *wait,
-	    const struct arch_bell_seen *bells, uint32_t count,
-	    uint64_t limit_ns)
+has_news(struct uring *u)
+{
+	return io_uring_sq_ready(&u->ring) || io_uring_cq_ready(&u->ring) ||
+		IO_URING_READ_ONCE(*u->ring.sq.kflags) &
+		(IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
+static int
+enter(struct uring *u, uint64_t limit_ns)
 {
 	struct __kernel_timespec most = {
 		.tv_sec = (long long)(limit_ns / 1000000000u),
 		.tv_nsec = (long long)(limit_ns % 1000000000u),
 	};
-	struct uring *u = state;
 	struct io_uring_cqe *cqe;
-	int rc = wait_on_bells(u, bells, count);
+	int rc = 0;
 
-	if (rc == 0 && limit_ns == 0)
-		rc = io_uring_submit_and_get_events(&u->ring);
-	else if (rc == 0)
+	if (limit_ns)
 		rc = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &most,
 						      NULL);
-	if (rc < 0 && rc != -ETIME && rc != -EINTR)
-		return rc;
-	return take(u, wait);
+	else if (has_news(u))
+		rc = io_uring_submit_and_get_events(&u->ring);
+	/* what it did not take now it takes when something has completed */
+	return rc == -ETIME || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY ?
+		0 : rc;
+}
+
+static int
+uring_sleep(void *state, struct rt_wait *wait,
+	    const struct arch_bell_seen *bells, uint32_t count,
+	    uint64_t limit_ns)
+{
+	struct uring *u = state;
+	int rc, more = 1;
+
+	put_backlog(u);
+	rc = wait_on_bells(u, bells, count);
+	if (rc == 0)
+		rc = enter(u, utils_list_empty(&u->backlog) ? limit_ns : 0);
+	for (uint32_t i = 0; i < ROUNDS && more; i++) {
+		int bad = take(u, wait, &more);
+
+		rc = bad ? bad : rc;
+	}
+	return rc < 0 ? rc : 0;
 }
 
 const struct rt_engine_ops rt_engine_uring = {
 	.name = "io_uring",
+	.tries = RT_OP_OUT,	/* there is room, most often */
 	.probe = uring_probe,
 	.open = uring_open,
 	.close = uring_close,
 	.arm = uring_arm,
 	.disarm = uring_disarm,
+	.submit = uring_submit,
+	.cancel = uring_cancel,
 	.sleep = uring_sleep,
 };

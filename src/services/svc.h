@@ -8,9 +8,10 @@
  * folder's keys.def, in the format of utils/config_keys.def.
  *
  * A service sees requests (vine_pipe.h): checked views, never an offset or a
- * ring. It completes each request exactly once, either inside submit or later
- * from a thread of its own; in the latter case it calls svc_hold before
- * another thread can see the request.
+ * ring. It completes each request exactly once: inside submit, where it need
+ * not wait; in its handle, which runs as a task of the worker (rt_task.h) and
+ * may wait for I/O, locks and times; or from a thread of its own, before which
+ * it calls svc_hold.
  */
 #ifndef VINE_SVC_H
 #define VINE_SVC_H
@@ -20,13 +21,27 @@
 
 #include <vine_pipe.h>
 
+struct rt_sched;
 struct utils_config;
 struct svc_host;	/* the appliance, as a service sees it */
 struct svc_accel;	/* one accelerator that a service offers */
 
+enum svc_flag {
+	/* it opens, binds and connects sockets while vined serves */
+	SVC_OPENS_SOCKETS = 1u << 0,
+};
+
+/* How a request ended, as for vine_req_complete. */
+struct svc_answer {
+	enum vine_status status;
+	int error;
+	uint64_t value;
+};
+
 struct svc_ops {
 	size_t size;		/* sizeof(struct svc_ops) */
 	const char *name;	/* the folder's name */
+	uint32_t flags;		/* enum svc_flag */
 
 	/*
 	 * probe says whether the service can work on this machine with this
@@ -52,12 +67,31 @@ struct svc_ops {
 	void (*submit)(void *state, struct vine_req *req);
 
 	/*
+	 * handle carries out a request for which submit called svc_handle, in a
+	 * task. It answers by filling in *answer, which begins as OK with value
+	 * 0; it does not call vine_req_complete. The task may be cancelled: by
+	 * the application, or because its session or the appliance ends; a
+	 * handle that gives up then answers VINE_STATUS_CANCELED. Optional.
+	 */
+	void (*handle)(void *state, struct vine_req *req,
+		       struct svc_answer *answer);
+
+	/*
 	 * cancel asks the service to give up a request that it holds: if it
 	 * has not begun, the service completes it with VINE_STATUS_CANCELED
 	 * now or soon; no other request is completed inside cancel. The worker
-	 * thread that submitted it. Optional.
+	 * thread that submitted it. svc_cancel_handled is one that will do for
+	 * a service all of whose held requests are in handle. Optional.
 	 */
 	void (*cancel)(void *state, struct vine_req *req);
+
+	/*
+	 * leave says that a session has ended: none of its requests is left,
+	 * and what the service keeps for it, it gives up. tenant and serial are
+	 * as in struct svc_rank. A worker's thread, perhaps not the one that
+	 * served it; under a lock: it may not block. Optional.
+	 */
+	void (*leave)(void *state, const void *tenant, uint32_t serial);
 
 	/*
 	 * stop ends the service: no request is outstanding, no worker runs.
@@ -104,6 +138,7 @@ struct svc_rank {
 	const void *tenant;	/* its segment; only compared */
 	uint32_t tenant_weight;
 	uint32_t session;	/* below VINE_SESSIONS_MAX; of the tenant */
+	uint32_t serial;	/* of the session: no other has it meanwhile */
 	uint32_t session_weight;
 	uint32_t level;		/* below VINE_LEVELS: its priority */
 };
@@ -120,6 +155,19 @@ void svc_req_rank(const struct vine_req *req, struct svc_rank *rank);
  * Worker thread, inside submit, once.
  */
 void svc_hold(struct vine_req *req);
+
+/*
+ * svc_handle holds a request and has the service's handle called for it, in a
+ * task of a worker, after submit has returned: the worker whose scheduler is
+ * `on`, for what belongs to that one; NULL: this one. The request's word is not
+ * the service's any more. Worker thread, inside submit, once. Returns 0; or
+ * -ENOMEM where there is no memory for a task, -EBUSY where VINE_HANDLERS_MAX
+ * tasks handle requests here: then the request is as before.
+ */
+int svc_handle(struct vine_req *req, struct rt_sched *on);
+
+/* svc_cancel_handled cancels the task that handles a request; see ops. */
+void svc_cancel_handled(void *state, struct vine_req *req);
 
 /*
  * svc_req_word gives a service one pointer-sized word of its own in a request,

@@ -400,7 +400,9 @@ make_extents(struct report *r)
 
 /* --- accelerators and procedures ----------------------------------------- */
 
-static const char *const types[] = { "ANY", "GPU", "GPU_SOFT", "CPU", "FPGA" };
+static const char *const types[] = {
+	"ANY", "GPU", "GPU_SOFT", "CPU", "FPGA", "VINE_NET"
+};
 
 static json_t *
 accel_row(const struct vine_accel_shm *a)

@@ -48,6 +48,49 @@
 	X(epoll_create1, (int flags), (flags)) \
 	X(signalfd, (int fd, const void *mask, int flags), (fd, mask, flags)) \
 	X(ftruncate, (int fd, off_t length), (fd, length))
+#define FAULTS_MEMORY(X) \
+	X(mprotect, (void *at, size_t size, int prot), (at, size, prot)) \
+	X(madvise, (void *at, size_t size, int what), (at, size, what))
+
+
+/* Calls of sockets and files; they fail in programs with FAULTS_IO alone. */
+#define FAULTS_IO_CALLS(X) \
+	X(int, accept4, (int fd, void *name, void *length, int flags), \
+	  (fd, name, length, flags), EMFILE) \
+	X(int, pipe2, (int *fds, int flags), (fds, flags), EMFILE) \
+	X(int, connect, (int fd, const void *name, unsigned int length), \
+	  (fd, name, length), ENOMEM) \
+	X(int, bind, (int fd, const void *name, unsigned int length), \
+	  (fd, name, length), ENOMEM) \
+	X(int, listen, (int fd, int backlog), (fd, backlog), ENOMEM) \
+	X(int, epoll_ctl, (int ep, int what, int fd, void *event), \
+	  (ep, what, fd, event), ENOMEM) \
+	X(ssize_t, send, (int fd, const void *data, size_t length, int flags), \
+	  (fd, data, length, flags), ENOMEM) \
+	X(ssize_t, recv, (int fd, void *data, size_t length, int flags), \
+	  (fd, data, length, flags), ENOMEM) \
+	X(ssize_t, sendmsg, (int fd, const void *message, int flags), \
+	  (fd, message, flags), ENOMEM) \
+	X(ssize_t, recvmsg, (int fd, void *message, int flags), \
+	  (fd, message, flags), ENOMEM) \
+	X(ssize_t, pread, (int fd, void *data, size_t length, off_t at), \
+	  (fd, data, length, at), ENOMEM) \
+	X(ssize_t, pwrite, (int fd, const void *data, size_t length, off_t at), \
+	  (fd, data, length, at), ENOMEM) \
+	X(ssize_t, splice, (int from, loff_t *at, int to, loff_t *to_at, \
+			    size_t length, unsigned int flags), \
+	  (from, at, to, to_at, length, flags), ENOMEM) \
+	X(ssize_t, copy_file_range, (int from, loff_t *at, int to, \
+				     loff_t *to_at, size_t length, \
+				     unsigned int flags), \
+	  (from, at, to, to_at, length, flags), ENOMEM) \
+	X(int, fdatasync, (int fd), (fd), ENOMEM)
+
+#ifdef FAULTS_IO
+#define FAULTS_IO_STRIKE(name) faults_strike(name)
+#else
+#define FAULTS_IO_STRIKE(name) 0
+#endif
 
 static _Atomic int faults_all;		/* armed, for the whole process */
 static _Thread_local int faults_mine;	/* armed, for this thread */
@@ -204,7 +247,7 @@ faults_same(const struct faults_left *a, const struct faults_left *b)
 	}
 FAULTS_POINTERS(FAULTS_POINTER)
 
-#define FAULTS_DESCRIPTOR(name, parameters, arguments) \
+#define FAULTS_CALL(name, parameters, arguments, error) \
 	int __real_##name parameters; \
 	int __wrap_##name parameters; \
 	int \
@@ -212,20 +255,67 @@ FAULTS_POINTERS(FAULTS_POINTER)
 	{ \
 		if (!faults_strike(#name)) \
 			return __real_##name arguments; \
-		errno = EMFILE; \
+		errno = error; \
 		return -1; \
 	}
+#define FAULTS_DESCRIPTOR(name, parameters, arguments) \
+	FAULTS_CALL(name, parameters, arguments, EMFILE)
 FAULTS_DESCRIPTORS(FAULTS_DESCRIPTOR)
+#define FAULTS_MEMORY_CALL(name, parameters, arguments) \
+	FAULTS_CALL(name, parameters, arguments, ENOMEM)
+FAULTS_MEMORY(FAULTS_MEMORY_CALL)
+
+
+#define FAULTS_IO_CALL(type, name, parameters, arguments, error) \
+	type __real_##name parameters; \
+	type __wrap_##name parameters; \
+	type \
+	__wrap_##name parameters \
+	{ \
+		if (!FAULTS_IO_STRIKE(#name)) \
+			return __real_##name arguments; \
+		errno = error; \
+		return -1; \
+	}
+FAULTS_IO_CALLS(FAULTS_IO_CALL)
 
 #ifdef FAULTS_URING	/* for programs that have liburing */
-int __real_io_uring_queue_init(unsigned int n, void *ring, unsigned int flags);
-int __wrap_io_uring_queue_init(unsigned int n, void *ring, unsigned int flags);
+int __real_io_uring_queue_init_params(unsigned int n, void *ring, void *p);
+int __wrap_io_uring_queue_init_params(unsigned int n, void *ring, void *p);
 
 int
-__wrap_io_uring_queue_init(unsigned int n, void *ring, unsigned int flags)
+__wrap_io_uring_queue_init_params(unsigned int n, void *ring, void *p)
 {
-	return faults_strike("io_uring_queue_init") ? -ENOMEM :
-		__real_io_uring_queue_init(n, ring, flags);
+	return faults_strike("io_uring_queue_init_params") ? -ENOMEM :
+		__real_io_uring_queue_init_params(n, ring, p);
+}
+
+/* The ring takes nothing this time. */
+int __real_io_uring_submit_and_wait_timeout(void *ring, void *cqe,
+					    unsigned int n, void *timeout,
+					    void *mask);
+int __wrap_io_uring_submit_and_wait_timeout(void *ring, void *cqe,
+					    unsigned int n, void *timeout,
+					    void *mask);
+
+int
+__wrap_io_uring_submit_and_wait_timeout(void *ring, void *cqe, unsigned int n,
+					void *timeout, void *mask)
+{
+	if (faults_strike("io_uring_submit_and_wait_timeout"))
+		return -EAGAIN;
+	return __real_io_uring_submit_and_wait_timeout(ring, cqe, n, timeout,
+						       mask);
+}
+
+int __real_io_uring_submit(void *ring);
+int __wrap_io_uring_submit(void *ring);
+
+int
+__wrap_io_uring_submit(void *ring)
+{
+	return faults_strike("io_uring_submit") ? -EBUSY :
+		__real_io_uring_submit(ring);
 }
 #endif
 

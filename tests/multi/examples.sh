@@ -11,8 +11,10 @@ tree=${VINE_SRC_DIR:?}
 dir=$(mktemp -d) || exit 1
 segment=vine-examples-$(basename "$dir")
 pid=""
+server=""
 cleanup() {
 	[ -z "$pid" ] || kill -KILL "$pid"
+	[ -z "$server" ] || kill -KILL "$server"
 	rm -rf "$dir" "/dev/shm/$segment"
 }
 trap cleanup EXIT
@@ -49,6 +51,7 @@ shm_file $segment
 shm_size 64M
 trace 0
 cpu_kernels $bin/my-kernel.so
+net_connect tcp:127.0.0.1:*
 END
 export VINE_CONFIG=$dir/conf
 
@@ -97,6 +100,23 @@ if [ -x "$bin/filter-image" ]; then
 	cc -std=c11 -O2 -o check-edges "$tree/scripts/check-edges.c" -lpng &&
 		./check-edges "$picture" edges.png >/dev/null ||
 		fail "filter-image: the picture is wrong"
+fi
+
+if command -v python3 >/dev/null; then
+	mkdir files && cp "$file" files/big
+	python3 -u -m http.server 0 --bind 127.0.0.1 --directory files \
+		>server.out 2>/dev/null &
+	server=$!
+	await ' port ' server.out
+	port=$(sed -n 's/.* port \([0-9]*\) .*/\1/p' server.out)
+	"$bin/fetch" 127.0.0.1 "$port" /big >big || fail "fetch"
+	sed '1,/^\r$/d' big | cmp - "$file" || fail "fetch: other bytes"
+	kill "$server"
+	wait "$server"
+	server=""
+	"$bin/fetch" 127.0.0.1 "$port" /big 2>err &&
+		fail "fetch from a server that is gone"
+	grep -q refused err || fail "fetch says $(cat err)"
 fi
 stop vined
 exit 0

@@ -11,6 +11,7 @@
  * fault. mmap with MAP_FIXED replaces a mapping in one step for all threads.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -88,12 +89,6 @@ arch_shm_guard_start(void)
 		return -errno;
 	atomic_store(&started, 1);
 	return 0;
-}
-
-void
-arch_shm_guard_let(sigset_t *blocked)
-{
-	sigdelset(blocked, SIGBUS);
 }
 
 int

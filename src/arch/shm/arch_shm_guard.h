@@ -16,7 +16,6 @@
 #ifndef ARCH_SHM_GUARD_H
 #define ARCH_SHM_GUARD_H
 
-#include <signal.h>
 #include <stdint.h>
 
 /* Mappings that can be guarded at a time. */
@@ -29,12 +28,6 @@
  * Returns 0 or -errno of sigaction.
  */
 int arch_shm_guard_start(void);
-
-/*
- * arch_shm_guard_let takes SIGBUS out of the signals that a thread is going to
- * block. The kernel ends a process whose thread blocks it where it is due.
- */
-void arch_shm_guard_let(sigset_t *blocked);
 
 /*
  * arch_shm_guard_add and _remove: for arch_shm_map and arch_shm_unmap. Under

@@ -15,12 +15,11 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/shm/arch_shm_guard.h"
+#include "arch/arch_thread.h"
 #include "core/vine_sched.h"
 #include "services/cpu/svc_cpu_pool.h"
 #include "services/svc.h"
@@ -181,30 +180,22 @@ svc_cpu_pool_thread(struct svc_cpu_pool *pool)
 	char name[16];
 	int err;
 
-	err = pthread_create(thread, NULL, svc_cpu_pool_main, pool);
+	err = arch_thread_start(thread, svc_cpu_pool_main, pool);
 	if (err)
-		return -err;
+		return err;
 	snprintf(name, sizeof(name), "vine-cpu-%u", pool->threads);
 	pthread_setname_np(*thread, name);
 	pool->threads++;
 	return 0;
 }
 
-/* Signals are the daemon's main thread's: ours are born with all blocked but
- * that of a call which the daemon's filter forbids. */
 static int
 svc_cpu_pool_spawn(struct svc_cpu_pool *pool, uint32_t threads)
 {
-	sigset_t all, old;
 	int err = 0;
 
-	sigfillset(&all);
-	sigdelset(&all, SIGSYS);
-	arch_shm_guard_let(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (!err && pool->threads < threads)
 		err = svc_cpu_pool_thread(pool);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (err)
 		log_error("cpu: thread %u of %u: %s", pool->threads + 1,
 			  threads, strerror(-err));

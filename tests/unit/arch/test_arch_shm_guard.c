@@ -8,6 +8,7 @@
 
 #include "../core/rig.h"
 #include "arch/shm/arch_shm.h"
+#include "arch/arch_thread.h"
 #include "arch/shm/arch_shm_guard.h"
 
 enum { SIZE = 1 << 20, PAGE = 4096 };
@@ -206,16 +207,11 @@ END_TEST
 static _Atomic int over;
 static void *shared_base;
 
-/* A thread as the appliance's are: all signals blocked but the guard's. */
 static void *
 scribble(void *arg)
 {
 	uint64_t state = (uintptr_t)arg;
-	sigset_t all;
 
-	sigfillset(&all);
-	arch_shm_guard_let(&all);
-	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	while (!over)
 		__atomic_fetch_add((uint64_t *)shared_base +
 				   rig_random(&state) % (SIZE / 8), 1,
@@ -232,7 +228,8 @@ START_TEST(threads_go_on_while_it_is_cut_and_mended_again_and_again)
 	ck_assert_int_eq(arch_shm_guard_start(), 0);
 	fd = make(&shared_base);
 	for (uintptr_t i = 0; i < 3; i++)
-		pthread_create(&threads[i], NULL, scribble, (void *)(i + 1));
+		ck_assert_int_eq(arch_thread_start(&threads[i], scribble,
+						   (void *)(i + 1)), 0);
 	for (int i = 0; i < 300; i++) {
 		ck_assert_int_eq(ftruncate(fd, (off_t)(rig_random(&state) %
 						       SIZE)), 0);

@@ -36,7 +36,8 @@ live_wait(void)
 		return rc;
 	rc = rt_wait_watch(wait, &watch);
 	fired = 0;
-	if (rc == 0)
+	/* one that the kernel refuses ends early */
+	for (int i = 0; i < 3 && rc == 0 && !fired; i++)
 		rt_wait_sleep(wait, NULL, 0, 10000000000);
 	if (rc == 0 && !fired)
 		rc = -EIO;

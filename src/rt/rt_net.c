@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Text is split by hand: kind, host, port. Only names go through libc's
+ * resolver, in a helper's thread, because it reads files and asks servers.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/vine_limits.h"
+#include "rt/rt_io.h"
+#include "rt/rt_net.h"
+#include "rt/rt_sched.h"
+
+#define HOST_MAX 256	/* bytes of a host's name, with its end */
+
+struct place {
+	char host[HOST_MAX];
+	uint16_t port;
+};
+
+static int
+parse_unix(const char *path, struct rt_net_address *a)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&a->storage;
+	size_t n = strlen(path);
+
+	if (n == 0)
+		return -EINVAL;
+	if (n >= sizeof(un->sun_path))
+		return -ENAMETOOLONG;
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, path, n);
+	a->type = SOCK_STREAM;
+	a->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+	if (path[0] == '@')
+		un->sun_path[0] = '\0';
+	else
+		a->length++;	/* with its end */
+	return 0;
+}
+
+/* host:port, or [host]:port where the host has colons. */
+static int
+split(const char *text, struct place *place)
+{
+	const char *colon = strrchr(text, ':');
+	size_t n = colon ? (size_t)(colon - text) : 0;
+	unsigned long port;
+	char *end;
+
+	if (n == 0 || colon[1] < '0' || colon[1] > '9')
+		return -EINVAL;
+	port = strtoul(colon + 1, &end, 10);
+	if (*end || port > UINT16_MAX)
+		return -EINVAL;
+	if (text[0] == '[' && text[n - 1] == ']') {
+		text++;
+		n -= 2;
+	} else if (memchr(text, ':', n)) {
+		return -EINVAL;
+	}
+	if (n == 0 || n >= sizeof(place->host))
+		return -EINVAL;
+	memcpy(place->host, text, n);
+	place->host[n] = '\0';
+	place->port = (uint16_t)port;
+	return 0;
+}
+
+static int
+parse_place(const struct place *place, struct rt_net_address *a)
+{
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&a->storage;
+	struct sockaddr_in *in = (struct sockaddr_in *)&a->storage;
+
+	if (inet_pton(AF_INET, place->host, &in->sin_addr) == 1) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons(place->port);
+		a->length = sizeof(*in);
+		return 0;
+	}
+	memset(&a->storage, 0, sizeof(a->storage));
+	if (inet_pton(AF_INET6, place->host, &in6->sin6_addr) != 1)
+		return -ENOENT;
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons(place->port);
+	a->length = sizeof(*in6);
+	return 0;
+}
+
+static int
+parse(const char *text, struct rt_net_address *a, struct place *place)
+{
+	int rc;
+
+	memset(a, 0, sizeof(*a));
+	if (strncmp(text, "unix:", 5) == 0)
+		return parse_unix(text + 5, a);
+	if (strncmp(text, "tcp:", 4) == 0)
+		a->type = SOCK_STREAM;
+	else if (strncmp(text, "udp:", 4) == 0)
+		a->type = SOCK_DGRAM;
+	else
+		return -EINVAL;
+	rc = split(text + 4, place);
+	return rc ? rc : parse_place(place, a);
+}
+
+int
+rt_net_parse(const char *text, struct rt_net_address *address)
+{
+	struct place place;
+
+	return parse(text, address, &place);
+}
+
+struct question {
+	const struct place *place;
+	struct rt_net_address *address;
+};
+
+/* In a helper's thread. */
+static int64_t
+ask(void *arg)
+{
+	struct question *q = arg;
+	struct addrinfo hints = { .ai_socktype = q->address->type };
+	struct addrinfo *found;
+	char port[8];
+	int rc;
+
+	snprintf(port, sizeof(port), "%u", q->place->port);
+	rc = getaddrinfo(q->place->host, port, &hints, &found);
+	if (rc)
+		return rc == EAI_MEMORY ? -ENOMEM : -EHOSTUNREACH;
+	memcpy(&q->address->storage, found->ai_addr, found->ai_addrlen);
+	q->address->length = found->ai_addrlen;
+	freeaddrinfo(found);
+	return 0;
+}
+
+int
+rt_net_resolve(const char *text, struct rt_net_address *address,
+	       uint64_t deadline)
+{
+	struct place place;
+	struct question q = { &place, address };
+	int rc = parse(text, address, &place);
+
+	return rc == -ENOENT ? (int)rt_io_call(ask, &q, deadline) : rc;
+}
+
+void
+rt_net_print(const struct rt_net_address *address, char text[RT_NET_TEXT])
+{
+	const struct sockaddr_storage *s = &address->storage;
+	const struct sockaddr_in6 *in6 = (const void *)s;
+	const struct sockaddr_un *un = (const void *)s;
+	const struct sockaddr_in *in = (const void *)s;
+	const char *kind = address->type == SOCK_DGRAM ? "udp" : "tcp";
+	char host[INET6_ADDRSTRLEN];
+
+	if (s->ss_family == AF_INET)
+		snprintf(text, RT_NET_TEXT, "%s:%s:%u", kind,
+			 inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host)),
+			 ntohs(in->sin_port));
+	else if (s->ss_family == AF_INET6)
+		snprintf(text, RT_NET_TEXT, "%s:[%s]:%u", kind,
+			 inet_ntop(AF_INET6, &in6->sin6_addr, host,
+				   sizeof(host)), ntohs(in6->sin6_port));
+	else if (s->ss_family == AF_UNIX && address->length >
+		 offsetof(struct sockaddr_un, sun_path) + 1)
+		snprintf(text, RT_NET_TEXT, "unix:%s%.*s",
+			 un->sun_path[0] ? "" : "@",
+			 (int)(address->length -
+			       offsetof(struct sockaddr_un, sun_path)) -
+			 (un->sun_path[0] ? 0 : 1),
+			 un->sun_path + (un->sun_path[0] ? 0 : 1));
+	else
+		snprintf(text, RT_NET_TEXT, "?");
+}
+
+/* --- sockets -------------------------------------------------------------- */
+
+static int
+is_tcp(const struct rt_net_address *a)
+{
+	return a->storage.ss_family != AF_UNIX && a->type == SOCK_STREAM;
+}
+
+/* A socket for an address, and its options. */
+static int
+make(const struct rt_net_address *a, int *fd)
+{
+	const int on = 1;
+
+	*fd = socket(a->storage.ss_family,
+		     a->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (*fd < 0)
+		return -errno;
+	/* what a listener takes in inherits it */
+	if (is_tcp(a))
+		setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return 0;
+}
+
+static int
+listen_at(int fd, const struct rt_net_address *a,
+	  const struct rt_net_opts *opts)
+{
+	const int on = 1;
+
+	/* connections of an earlier listener may still be closing */
+	if (is_tcp(a))
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (opts->share_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on,
+					   sizeof(on)) != 0)
+		return -errno;
+	if (bind(fd, (const struct sockaddr *)&a->storage, a->length) != 0)
+		return -errno;
+	if (a->type == SOCK_STREAM &&
+	    listen(fd, opts->backlog ? opts->backlog : VINE_RT_BACKLOG) != 0)
+		return -errno;
+	return 0;
+}
+
+int
+rt_net_announce(const char *text, const struct rt_net_opts *opts, int *fd)
+{
+	static const struct rt_net_opts none;
+	struct rt_net_address a;
+	int made, rc = rt_net_parse(text, &a);
+
+	if (rc == 0)
+		rc = make(&a, &made);
+	if (rc)
+		return rc;
+	rc = listen_at(made, &a, opts ? opts : &none);
+	if (rc)
+		close(made);
+	else
+		*fd = made;
+	return rc;
+}
+
+/* A listener of UNIX whose queue is full says so, and nobody tells when it is
+ * not any more. */
+static int
+connect_to(int fd, const struct rt_net_address *a, uint64_t deadline)
+{
+	for (;;) {
+		const struct rt_sched *sched = rt_sched_self();
+		int rc = rt_io_connect(fd, (const void *)&a->storage, a->length,
+				       deadline);
+		uint64_t now, pause;
+
+		if ((rc != -EBUSY && rc != -EAGAIN) ||
+		    a->storage.ss_family != AF_UNIX)
+			return rc;
+		now = rt_sched_now(sched);
+		if (now >= deadline)
+			return -ETIMEDOUT;
+		pause = VINE_RT_DIAL_RETRY_MS * UINT64_C(1000000);
+		if (deadline - now < pause)
+			pause = deadline - now;
+		rc = rt_task_delay(now + pause);
+		if (rc)
+			return rc;
+	}
+}
+
+int
+rt_net_dial(const char *text, uint64_t deadline, int *fd)
+{
+	struct rt_net_address a;
+	int made, rc;
+
+	if (rt_task_self() == NULL)
+		return -EPERM;
+	rc = rt_net_resolve(text, &a, deadline);
+	if (rc == 0)
+		rc = make(&a, &made);
+	if (rc)
+		return rc;
+	rc = connect_to(made, &a, deadline);
+	if (rc)
+		rt_io_close(made);
+	else
+		*fd = made;
+	return rc;
+}
+
+static int
+named(int fd, struct rt_net_address *address,
+      int (*get)(int fd, struct sockaddr *name, socklen_t *length))
+{
+	socklen_t n = sizeof(address->type);
+
+	memset(address, 0, sizeof(*address));
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &address->type, &n) != 0)
+		return -errno;
+	address->length = sizeof(address->storage);
+	if (get(fd, (struct sockaddr *)&address->storage,
+		&address->length) != 0)
+		return -errno;
+	return 0;
+}
+
+int
+rt_net_local(int fd, struct rt_net_address *address)
+{
+	return named(fd, address, getsockname);
+}
+
+int
+rt_net_peer(int fd, struct rt_net_address *address)
+{
+	return named(fd, address, getpeername);
+}

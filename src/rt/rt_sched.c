@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A task that waits or yields goes on with the next ready one by itself: one
+ * switch. The scheduler's own stack, that of the thread, gets its turn where
+ * no task is ready, where one has ended, and when it is time to look at the
+ * wait. To read the clock costs as much as three switches, so that is done
+ * every VINE_RT_CLOCK of them; more often where tasks run for long.
+ *
+ * All of it is the thread's, but for three words. `mail` is a stack that others
+ * push to. `asleep` and what they publish, mail or `stop`, are stored and looked
+ * at crosswise by both sides; all four are sequentially consistent.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rt/rt_inside.h"
+#include "rt/rt_topic.h"
+#include "utils/utils_clock.h"
+#include "utils/utils_log.h"
+
+#define FOR_EVER UINT64_MAX
+
+_Thread_local struct rt_sched *rt_self;
+
+static uint32_t
+stack_size(void)
+{
+#if defined(RT_FIBER_ASAN) || defined(RT_FIBER_TSAN)
+	return 16 * VINE_STACK_SIZE;
+#else
+	return VINE_STACK_SIZE;
+#endif
+}
+
+int
+rt_sched_new(const struct rt_sched_opts *opts, struct rt_sched **out)
+{
+	static const struct rt_sched_opts none;
+	struct rt_sched *s;
+	int rc;
+
+	if (opts == NULL)
+		opts = &none;
+	rc = rt_overflow_start();
+	if (rc)
+		return rc;
+	s = aligned_alloc(64, sizeof(*s));
+	if (s == NULL)
+		return -ENOMEM;
+	memset(s, 0, sizeof(*s));
+	utils_list_init(&s->all);
+	rc = rt_stacks_init(&s->stacks, opts->stack_size ? opts->stack_size :
+			    stack_size());
+	if (rc == 0 && opts->wait == NULL)
+		rc = rt_wait_new(opts->engine, &s->wait);
+	if (rc) {
+		free(s);
+		return rc;
+	}
+	s->own_wait = opts->wait == NULL;
+	if (opts->wait)
+		s->wait = opts->wait;
+	s->random = opts->seed ? opts->seed : utils_clock_ticks();
+	s->look_ticks = utils_clock_from_ns(VINE_RT_LOOK_US * 1000);
+	s->turn = s->grain = 1;
+	*out = s;
+	return 0;
+}
+
+/* --- whose turn it is --- */
+
+static void
+spend(struct rt_sched *s, uint32_t switches)
+{
+	s->switches += switches;
+	s->since += switches;
+	s->budget -= switches < s->budget ? switches : s->budget;
+}
+
+int
+rt_sched_due(struct rt_sched *s)
+{
+	uint32_t grain = s->grain * 2;
+	uint64_t now;
+
+	spend(s, s->grain);
+	s->turn = s->grain = 1;
+	if (s->since >= VINE_RT_SWITCHES || s->budget == 0)
+		return 1;
+	now = utils_clock_ticks();
+	if (now - s->looked >= s->look_ticks)
+		return 1;
+	/* the next `grain` should not last longer than the rest of the time */
+	if ((now - s->clocked) * 4 > s->look_ticks)
+		grain = 1;
+	s->clocked = now;
+	if (grain > VINE_RT_CLOCK)
+		grain = VINE_RT_CLOCK;
+	if (grain > VINE_RT_SWITCHES - s->since)
+		grain = VINE_RT_SWITCHES - s->since;
+	if (grain > s->budget)
+		grain = s->budget;
+	s->turn = s->grain = grain;
+	return 0;
+}
+
+void
+rt_sched_away(struct rt_sched *s, struct rt_task *t)
+{
+	struct rt_task *n = NULL;
+
+	if (s->turn-- != 1 || !rt_sched_due(s))
+		n = rt_ready_take(s);
+	s->current = n;
+	if (n == NULL) {
+		rt_fiber_switch(&t->fiber, &t->sp, &s->fiber, s->sp);
+	} else {
+		n->state = RT_TASK_RUNNING;
+		if (n != t)
+			rt_fiber_switch(&t->fiber, &t->sp, &n->fiber, n->sp);
+	}
+}
+
+/* Run ready tasks until it is the scheduler's turn again. */
+static void
+run_ready(struct rt_sched *s, struct rt_task *t)
+{
+	spend(s, 1);
+	s->turn = s->grain = s->turn < s->budget ? s->turn : s->budget;
+	if (s->turn == 0)	/* this one was the last, or nothing is left */
+		s->turn = s->grain = 1;
+	t->state = RT_TASK_RUNNING;
+	s->current = t;
+	rt_fiber_switch(&s->fiber, &s->sp, &t->fiber, t->sp);
+	s->current = NULL;
+	spend(s, s->grain - s->turn);
+	s->grain = s->turn;
+	if (s->dead) {
+		struct rt_task *dead = s->dead;
+
+		s->dead = NULL;
+		rt_task_reap(dead);
+	}
+}
+
+/* Look at the wait, where it is time to. */
+static uint32_t
+look(struct rt_sched *s)
+{
+	uint64_t now = utils_clock_ticks();
+	uint32_t did;
+
+	if (s->since < VINE_RT_SWITCHES && now - s->looked < s->look_ticks)
+		return 0;
+	s->since = 0;
+	s->looked = now;
+	s->clocked = now;
+	did = rt_mail_deliver(s);
+	return did + rt_wait_poll(s->wait);
+}
+
+uint32_t
+rt_sched_step(struct rt_sched *s, uint32_t most)
+{
+	uint32_t did = rt_mail_deliver(s);
+	struct rt_task *t;
+
+	s->budget = most;
+	while (s->first && s->budget) {
+		did += look(s);
+		t = rt_ready_take(s);
+		if (t == NULL)
+			break;
+		run_ready(s, t);
+		did++;
+	}
+	return did;
+}
+
+int
+rt_sched_idle(const struct rt_sched *s)
+{
+	return s->first == NULL && atomic_load(&s->mail) == NULL;
+}
+
+uint32_t
+rt_sched_sleep(struct rt_sched *s, const struct arch_bell_seen *bells,
+	       uint32_t count, uint64_t limit_ns)
+{
+	uint32_t did = 0;
+
+	/* MAIL-A2: says that it sleeps, then looks for mail and `stop`; pairs
+	 * with MAIL-R2 in rt_sched_rouse(). */
+	atomic_store(&s->asleep, 1);
+	if (rt_sched_idle(s) && !atomic_load(&s->stop))
+		did = rt_wait_sleep(s->wait, bells, count, limit_ns);
+	atomic_store_explicit(&s->asleep, 0, memory_order_relaxed);
+	s->since = 0;
+	s->looked = utils_clock_ticks();
+	return did;
+}
+
+void
+rt_sched_rouse(struct rt_sched *s)
+{
+	/* MAIL-R2: mail or `stop` was stored before this looks whether the
+	 * scheduler sleeps; pairs with MAIL-A2 in rt_sched_sleep(). Else it
+	 * could sleep on mail and nobody would wake it. */
+	if (atomic_load(&s->asleep))
+		rt_wait_wake(s->wait);
+}
+
+/* --- a thread's --- */
+
+int
+rt_sched_enter(struct rt_sched *s)
+{
+	int rc;
+
+	if (rt_self || s->entered)
+		return -EBUSY;
+	rc = rt_overflow_enter(s);
+	if (rc)
+		return rc;
+	rt_fiber_enter(&s->fiber);
+	s->entered = 1;
+	rt_self = s;
+	return 0;
+}
+
+void
+rt_sched_leave(struct rt_sched *s)
+{
+	if (rt_self != s || s->current)
+		return;
+	rt_self = NULL;
+	s->entered = 0;
+	rt_overflow_leave(s);
+}
+
+int
+rt_sched_run(struct rt_sched *s)
+{
+	int entered = rt_self == s, rc = 0;
+
+	if (entered && s->current)
+		return -EPERM;
+	if (!entered)
+		rc = rt_sched_enter(s);
+	if (rc)
+		return rc;
+	while (s->tasks > s->systems && !atomic_load(&s->stop)) {
+		if (rt_sched_step(s, VINE_RT_SWITCHES) == 0)
+			rt_sched_sleep(s, NULL, 0, FOR_EVER);
+	}
+	atomic_store(&s->stop, 0);
+	if (!entered)
+		rt_sched_leave(s);
+	return 0;
+}
+
+void
+rt_sched_stop(struct rt_sched *s)
+{
+	atomic_store(&s->stop, 1);
+	rt_sched_rouse(s);
+}
+
+/* --- its end --- */
+
+static void
+cancel(struct rt_task *task, void *user)
+{
+	(void)user;
+	rt_task_cancel(task);
+}
+
+static void
+complain(struct rt_sched *s)
+{
+	utils_list_each(&s->all, link) {
+		struct rt_task *t = utils_list_of(link, struct rt_task, link);
+
+		if (t->state >= RT_TASK_ENDED)
+			continue;
+		log_error("task %s does not end: %s %s, %u such tasks", t->name,
+			  rt_task_state_name(t->state),
+			  t->block ? t->block->what : "", s->tasks);
+		return;
+	}
+}
+
+static int
+end_tasks(struct rt_sched *s)
+{
+	uint64_t start = utils_clock_ns(), limit = VINE_RT_END_MS * 1000000ull;
+
+	rt_sched_each(s, cancel, NULL);
+	while (s->tasks) {
+		uint64_t spent = utils_clock_ns() - start;
+
+		if (spent >= limit) {
+			complain(s);
+			return -EBUSY;
+		}
+		if (rt_sched_step(s, VINE_RT_SWITCHES) == 0)
+			rt_sched_sleep(s, NULL, 0, limit - spent);
+	}
+	return 0;
+}
+
+int
+rt_sched_free(struct rt_sched *s)
+{
+	struct utils_link *link;
+	int rc = 0;
+
+	if (rt_self != s)
+		rc = rt_sched_enter(s);
+	if (rc)
+		return rc;
+	if (s->current)
+		return -EPERM;
+	s->ending = 1;
+	rc = end_tasks(s);
+	if (rc)
+		return rc;
+	rt_topic_leave_all(s);
+	rt_mail_drop(s);
+	while ((link = utils_list_first(&s->all)) != NULL)
+		rt_task_free(utils_list_of(link, struct rt_task, link));
+	rt_sched_leave(s);
+	rt_stacks_fini(&s->stacks);
+	if (s->own_wait)
+		rt_wait_free(s->wait);
+	free(s);
+	return 0;
+}
+
+/* --- what it is --- */
+
+struct rt_sched *
+rt_sched_self(void)
+{
+	return rt_self;
+}
+
+struct rt_wait *
+rt_sched_wait(struct rt_sched *s)
+{
+	return s->wait;
+}
+
+uint64_t
+rt_sched_now(const struct rt_sched *s)
+{
+	(void)s;
+	return utils_clock_ns();
+}
+
+/* Splitmix64, by S. Vigna, in the public domain. */
+uint64_t
+rt_sched_random(struct rt_sched *s)
+{
+	uint64_t z = s->random += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+uint32_t
+rt_sched_tasks(const struct rt_sched *s)
+{
+	return s->tasks;
+}
+
+uint64_t
+rt_sched_switches(const struct rt_sched *s)
+{
+	return s->switches + s->grain - s->turn;
+}
+
+void
+rt_sched_each(struct rt_sched *s, void (*fn)(struct rt_task *task, void *user),
+	      void *user)
+{
+	utils_list_each(&s->all, link)
+		fn(utils_list_of(link, struct rt_task, link), user);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Io: what tests of tasks' I/O share. A case written as a task, IO_CASE(name)
+ * {...}, is run for each engine (io_add), and leaves no operation behind.
+ */
+#ifndef IO_H
+#define IO_H
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "rt/rt_op.h"
+#include "tests/unit/rt/tasks.h"
+
+static enum rt_wait_engine io_engine TASKS_UNUSED;
+
+static TASKS_UNUSED void
+io_run(int i, rt_task_fn fn)
+{
+	struct rt_sched_opts opts = { .engine = i ? RT_WAIT_EPOLL :
+						RT_WAIT_URING };
+	int rc = rt_sched_new(&opts, &sched);
+
+	io_engine = opts.engine;
+	if (rc == -ENOSYS && i == 0) {
+		printf("skipped: no io_uring with futexes here\n");
+		return;
+	}
+	ck_assert_int_eq(rc, 0);
+	ck_assert_int_eq(rt_task_create(sched, fn, NULL, NULL, NULL), 0);
+	ck_assert_int_eq(rt_sched_run(sched), 0);
+	ck_assert_uint_eq(rt_wait_ops(rt_sched_wait(sched)), 0);
+	ck_assert_int_eq(rt_sched_free(sched), 0);
+}
+
+#define IO_CASE(name) \
+	static int name##_task(void *arg); \
+	START_TEST(name) \
+	{ \
+		io_run(_i, name##_task); \
+	} \
+	END_TEST \
+	static int \
+	name##_task(TASKS_UNUSED void *arg)
+
+#define io_add(tc, test) tcase_add_loop_test(tc, test, 0, 2)
+
+/* Two ends of a stream, for rt_io. */
+static TASKS_UNUSED void
+io_pair(int fds[2])
+{
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK |
+				    SOCK_CLOEXEC, 0, fds), 0);
+}
+
+/* A file without a name, on a disk or in memory. */
+static TASKS_UNUSED int
+io_file(int in_memory)
+{
+	static int next;
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/vine-test-%d-io-%d", in_memory ?
+		 "/dev/shm" : ".", (int)getpid(), next++);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	unlink(path);
+	return fd;
+}
+
+#endif

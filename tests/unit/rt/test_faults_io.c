@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Faults of tasks' I/O: a server and a client, files and moves, on each engine,
+ * while the nth call of libc, of the ring or for memory fails. Whatever fails,
+ * everybody ends and nothing is left.
+ */
+#include <check.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define FAULTS_URING 1
+#define FAULTS_IO 1
+#include "tests/lib/faults.h"
+#include "rt/rt_io.h"
+#include "rt/rt_move.h"
+#include "rt/rt_net.h"
+#include "rt/rt_sched.h"
+
+#define SIZE 100000
+
+static enum rt_wait_engine engine;
+static char data[SIZE];
+
+/* What a life has. */
+struct scene {
+	int listener;
+	int client;
+	int served;
+	int file;
+	int rc;			/* the first error */
+};
+
+static int
+close_them(struct scene *s)
+{
+	const int fds[] = { s->listener, s->client, s->served, s->file };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			rt_io_close(fds[i]);
+	return s->rc;
+}
+
+/* Says what it hears, and sends a file behind it. */
+static int
+answer(struct scene *s)
+{
+	char bytes[8];
+	struct iovec v = { bytes, sizeof(bytes) };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+	int64_t n = rt_io_recvmsg(s->served, &m, 0, RT_NEVER);
+
+	if (n < 0)
+		return (int)n;
+	v.iov_len = (size_t)n;
+	n = rt_io_sendmsg(s->served, &m, 0, RT_NEVER);
+	if (n < 0)
+		return (int)n;
+	n = rt_move(s->file, 0, s->served, RT_IO_HERE, SIZE, RT_NEVER);
+	return n == SIZE ? 0 : (int)n;
+}
+
+/* Takes one in; hangs up on whoever waits if anything fails. */
+static int
+serve(void *arg)
+{
+	struct scene *s = arg;
+	int rc = rt_io_accept(s->listener, NULL, NULL, RT_NEVER);
+
+	s->served = rc < 0 ? -1 : rc;
+	if (rc >= 0)
+		rc = answer(s);
+	if (rc && s->served >= 0)
+		shutdown(s->served, SHUT_RDWR);
+	if (rc) {
+		rt_io_close(s->listener);
+		s->listener = -1;
+	}
+	return rc;
+}
+
+static int
+write_file(struct scene *s)
+{
+	int64_t n;
+	int rc = rt_io_write_all(s->file, data, SIZE, 0, RT_NEVER);
+
+	if (rc == 0)
+		rc = rt_io_fdatasync(s->file, RT_NEVER);
+	if (rc)
+		return rc;
+	n = rt_move(s->file, 0, s->file, SIZE, SIZE, RT_NEVER);
+	return n == SIZE ? 0 : (int)n;
+}
+
+static int
+talk(struct scene *s)
+{
+	struct rt_net_address a;
+	static char back[SIZE];
+	char text[RT_NET_TEXT];
+	int rc = rt_net_local(s->listener, &a);
+
+	if (rc)
+		return rc;
+	rt_net_print(&a, text);
+	rc = rt_net_dial(text, RT_NEVER, &s->client);
+	if (rc == 0)
+		rc = (int)rt_io_send(s->client, "hello", 5, 0, RT_NEVER);
+	if (rc == 5)
+		rc = rt_io_read_all(s->client, back, 5, RT_IO_HERE, RT_NEVER);
+	if (rc == 0)
+		rc = rt_io_read_all(s->client, back, SIZE, RT_IO_HERE,
+				    RT_NEVER);
+	if (rc == 0 && memcmp(back, data, SIZE) != 0)
+		rc = -EIO;
+	return rc;
+}
+
+/* Of two errors one may be the other's consequence, and says so. */
+static int
+play(void *arg)
+{
+	struct scene *s = arg;
+	struct rt_task *server;
+	int served, rc = write_file(s);
+
+	if (rc == 0)
+		rc = rt_net_announce("tcp:127.0.0.1:0", NULL, &s->listener);
+	if (rc == 0)
+		rc = rt_task_create(rt_sched_self(), serve, s, NULL, &server);
+	s->rc = rc;
+	if (rc)
+		return close_them(s);
+	rc = talk(s);
+	if (rc)
+		rt_task_cancel(server);
+	rt_task_join(server, &served, RT_NEVER);
+	s->rc = faults_clear(rc) || served == 0 || served == -ECANCELED ? rc :
+		served;
+	return close_them(s);
+}
+
+static int
+live(void)
+{
+	struct rt_sched_opts opts = { .engine = engine };
+	struct scene s = { -1, -1, -1, -1, 0 };
+	struct rt_sched *sched;
+	int ended, rc = rt_sched_new(&opts, &sched);
+
+	if (rc)
+		return rc;
+	s.file = open("/dev/shm", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	if (s.file < 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = rt_task_create(sched, play, &s, NULL, NULL);
+	if (rc == 0)
+		rc = rt_sched_run(sched);
+	else if (s.file >= 0)
+		close(s.file);
+	ended = rt_sched_free(sched);
+	if (ended == -ENOMEM)	/* its thread had no stack for signals */
+		ended = rt_sched_free(sched);
+	return rc ? rc : ended ? ended : s.rc;
+}
+
+START_TEST(tasks_io_bears_each_fault)
+{
+	engine = _i ? RT_WAIT_EPOLL : RT_WAIT_AUTO;
+	ck_assert_uint_ge(faults_sweep(_i ? "epoll" : "whatever there is",
+				       live), 20);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("rt faults of io");
+	TCase *tc = tcase_create("io");
+	SRunner *runner;
+	int failed;
+
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < SIZE; i++)
+		data[i] = (char)(i * 7);
+	tcase_add_loop_test(tc, tasks_io_bears_each_fault, 0, 2);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
