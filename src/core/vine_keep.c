@@ -646,14 +646,15 @@ vine_keep_peek(int fd, const char *name, struct vine_keep_header *h)
 static int
 memory_fd(struct vine_keep *k, int left)
 {
-	int rc;
+	struct arch_shm_object object = { .fd = -1 };
+	int rc = 0;
 
 	vine_fork_lock();
-	k->fd = left >= 0 ? fcntl(left, F_DUPFD_CLOEXEC, 3) :
-		arch_shm_memfd.open(k->path, 0, 0);
-	rc = k->fd >= 0 ? 0 : left >= 0 ? -errno : k->fd;
-	if (rc)
-		k->fd = -1;
+	if (left < 0)
+		rc = arch_shm_memfd.open(k->path, 0, 0, &object);
+	else if ((object.fd = fcntl(left, F_DUPFD_CLOEXEC, 3)) < 0)
+		rc = -errno;
+	k->fd = rc ? -1 : object.fd;
 	vine_fork_unlock();
 	if (rc == 0)
 		vine_fork_add(&k->known, vine_fork_close, &k->fd);

@@ -548,6 +548,7 @@ vine_seg_make(const struct utils_config *config, struct vine_seg **out)
 static int
 adopt(struct vine_seg *seg, uint64_t size, uint32_t slots, uint64_t incarnation)
 {
+	const struct arch_shm_object object = { .fd = seg->fd };
 	struct stat st;
 	void *base;
 	int rc;
@@ -561,7 +562,7 @@ adopt(struct vine_seg *seg, uint64_t size, uint32_t slots, uint64_t incarnation)
 			 size);
 		return -EPROTO;
 	}
-	rc = arch_shm_map(seg->fd, 0, size, 0, &base);
+	rc = arch_shm_map(&object, 0, size, 0, &base);
 	if (rc) {
 		log_error("segment %s cannot be mapped, %" PRIu64 " bytes: %s",
 			  seg->name, size, strerror(-rc));
