@@ -156,7 +156,7 @@ appliance_await(const struct appliance *a, long from, const char *text)
 APPLIANCE_UNUSED static void
 appliance_plan(struct appliance *a, const char *tag, const char *more)
 {
-	char text[4096];
+	char text[16384];
 
 	memset(a, 0, sizeof(*a));
 	snprintf(a->name, sizeof(a->name), "%s-%s",

@@ -171,7 +171,7 @@ START_TEST(a_bad_access_elsewhere_ends_the_process)
 
 	if (pid == 0) {
 		signal(SIGSEGV, SIG_DFL);
-		freopen("/dev/null", "w", stderr);
+		ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr));
 		if (rt_sched_new(NULL, &sched) == 0 &&
 		    rt_task_create(sched, touch, (void *)64, NULL, NULL) == 0)
 			rt_sched_run(sched);
