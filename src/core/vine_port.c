@@ -99,11 +99,10 @@ vine_port_greet(struct vine_port *port, int timeout_ms, const char **why)
 	uint64_t now;
 	int rc = vine_port_send_ask(port);
 
-	*why = "nobody can be asked";
+	*why = rc ? "nobody can be asked" : "nobody answers";
 	while (rc == 0 && (now = utils_clock_ns()) < end) {
 		int found;
 
-		*why = "nobody answers";
 		if (poll(&p, 1, (int)((end - now) / 1000000) + 1) < 0 &&
 		    errno != EINTR)
 			return -errno;

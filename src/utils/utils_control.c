@@ -12,12 +12,23 @@
 #include "utils/utils_config.h"
 #include "utils/utils_control.h"
 
+/* As the segment calls itself. */
+static const char *
+segment_name(const struct utils_config *config)
+{
+	if (utils_config_is_set(config, UTILS_KEY_socket))
+		return utils_config_str(config, UTILS_KEY_socket);
+	if (utils_config_is_set(config, UTILS_KEY_shm_file))
+		return utils_config_str(config, UTILS_KEY_shm_file);
+	return "pci:";	/* shm_ivshmem, of the only device */
+}
+
 int
 utils_control_path(const struct utils_config *config,
 		   char path[UTILS_CONTROL_PATH])
 {
 	const char *set = utils_config_str(config, UTILS_KEY_control_socket);
-	const char *name = utils_config_str(config, UTILS_KEY_shm_file);
+	const char *name = segment_name(config);
 	const char *dir = geteuid() == 0 ? "/run" :
 		secure_getenv("XDG_RUNTIME_DIR");
 	int at, n;

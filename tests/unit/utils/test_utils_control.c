@@ -57,6 +57,11 @@ START_TEST(each_segment_has_a_default_of_its_own)
 	strcpy(other, path);
 	ck_assert_int_eq(path_of("shm_file /one\n"), 0);
 	ck_assert_str_ne(path, other);
+	/* one from a socket has the socket's name */
+	ck_assert_int_eq(path_of("socket /run/a.sock\n"), 0);
+	ck_assert_str_eq(path, "/run/vine/_run_a.sock.sock");
+	ck_assert_int_eq(path_of("shm_ivshmem 1\n"), 0);
+	ck_assert_str_eq(path, "/run/vine/pci:.sock");
 }
 END_TEST
 
