@@ -364,13 +364,27 @@ op_of(uint64_t tag)
 	return (struct rt_op *)(uintptr_t)(tag & ~TAG_OP);
 }
 
+/*
+ * A socket that says it is writable and takes nothing, for want of memory, say,
+ * is retried by the kernel for a while, then by a thread of its own. What that
+ * ends with is nothing that was asked for.
+ */
+static int
+is_unfinished(const struct rt_op *op, int64_t result)
+{
+	return (result == -EAGAIN || result == -EINTR) && rt_op_side(op) != 0 &&
+		op->kind != RT_OP_CONNECT;
+}
+
 static void
 completed(struct uring *u, struct rt_wait *wait, struct rt_op *op,
 	  int64_t result)
 {
 	if (is_splice(op) && result >= 0)
 		result = op->leaving ? -ECANCELED : rt_op_carry(op);
-	if (result == -EAGAIN && is_splice(op)) {
+	if (op->leaving && (result == -EINTR || is_unfinished(op, result)))
+		result = -ECANCELED;
+	if (is_unfinished(op, result)) {
 		op->begun = 0;
 		utils_list_remove(&op->queued);
 		utils_list_push_back(&u->backlog, &op->queued);

@@ -225,6 +225,11 @@ listen_at(int fd, const struct rt_net_address *a,
 	if (opts->share_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on,
 					   sizeof(on)) != 0)
 		return -errno;
+	/* connections have it from their listener */
+	if (opts->send_buffer && setsockopt(fd, SOL_SOCKET, SO_SNDBUF,
+					    &opts->send_buffer,
+					    sizeof(opts->send_buffer)) != 0)
+		return -errno;
 	if (bind(fd, (const struct sockaddr *)&a->storage, a->length) != 0)
 		return -errno;
 	if (a->type == SOCK_STREAM &&

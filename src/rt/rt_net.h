@@ -26,6 +26,8 @@ struct rt_net_address {
 struct rt_net_opts {
 	int backlog;		/* 0: VINE_RT_BACKLOG */
 	int share_port;		/* SO_REUSEPORT: one listener a thread */
+	int send_buffer;	/* SO_SNDBUF of its connections, bytes; 0: the
+				 * kernel's choice */
 };
 
 /*

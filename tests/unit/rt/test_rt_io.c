@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -502,6 +503,34 @@ IO_CASE(a_task_that_never_has_to_wait_lets_others_run)
 	return 0;
 }
 
+/*
+ * A socket that has room, to one that has none: it is writable and takes
+ * nothing. Then the kernel's own threads wait for it.
+ */
+IO_CASE(a_send_that_is_writable_and_waits_has_a_deadline)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct msghdr message = { .msg_name = &to, .msg_namelen = sizeof(to) };
+	struct iovec piece = { &byte, 1 };
+	int from, at;
+
+	snprintf(to.sun_path + 1, sizeof(to.sun_path) - 1, "vine-test-%d-%d",
+		 (int)getpid(), (int)io_engine);
+	message.msg_iov = &piece;
+	message.msg_iovlen = 1;
+	at = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	from = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	ck_assert_int_eq(bind(at, (void *)&to, sizeof(to)), 0);
+	while (sendmsg(from, &message, 0) == 1)
+		;
+	ck_assert_int_eq(errno, EAGAIN);
+	ck_assert_int_eq(rt_io_sendmsg(from, &message, 0, in_ms(50)),
+			 -ETIMEDOUT);
+	rt_io_close(from);
+	rt_io_close(at);
+	return 0;
+}
+
 static int64_t
 slow(void *arg)
 {
@@ -658,6 +687,7 @@ main(void)
 	io_add(tc, a_second_reader_or_writer_is_told_at_once);
 	io_add(tc, what_is_there_is_taken_though_the_deadline_has_passed);
 	io_add(tc, a_task_that_never_has_to_wait_lets_others_run);
+	io_add(tc, a_send_that_is_writable_and_waits_has_a_deadline);
 	io_add(tc, a_call_that_blocks_does_not_hold_the_others_up);
 	io_add(tc, many_tasks_talk_at_a_time);
 	io_add(tc, tasks_of_two_threads_talk);
