@@ -1,157 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CRC32C: eight bytes a step, by one instruction (SSE4.2, ARMv8 CRC) or by
- * eight tables of 256 words, made at the first use.
- *
- * The kernel takes its inputs in order as one message. The value is the CRC;
- * an output, if there is one, gets it as 4 little-endian bytes. If the inputs
- * change meanwhile, the CRC is that of no message; each byte is loaded once
- * and only ever goes into the CRC or, as one of 256, into a table's index.
+ * CRC32C: the kernel takes its inputs in order as one message. The value is the
+ * CRC; an output, if there is one, gets it as 4 little-endian bytes. If the
+ * inputs change meanwhile, the CRC is that of no message.
  */
-#include <pthread.h>
 #include <string.h>
-#ifdef __aarch64__
-#include <sys/auxv.h>
-#endif
 
 #include "services/cpu/svc_cpu_check.h"
-#include "services/cpu/svc_cpu_crc32c.h"
 #include "services/cpu/svc_cpu_kernels.h"
-
-typedef uint32_t svc_cpu_crc32c_fn(uint32_t crc, const unsigned char *byte,
-				   size_t size);
-
-static pthread_once_t svc_cpu_crc32c_once = PTHREAD_ONCE_INIT;
-static uint32_t svc_cpu_crc32c_tables[8][256];
-static svc_cpu_crc32c_fn *svc_cpu_crc32c_fast; /* NULL: no instruction */
-
-static uint32_t
-svc_cpu_crc32c_by_table(uint32_t crc, const unsigned char *byte, size_t size)
-{
-	const uint32_t (*t)[256] = (const uint32_t (*)[256])
-		svc_cpu_crc32c_tables;
-	uint64_t word;
-
-	for (; size >= 8; size -= 8, byte += 8) {
-		memcpy(&word, byte, 8);
-		word ^= crc;
-		crc = t[7][word & 0xff] ^ t[6][word >> 8 & 0xff] ^
-		      t[5][word >> 16 & 0xff] ^ t[4][word >> 24 & 0xff] ^
-		      t[3][word >> 32 & 0xff] ^ t[2][word >> 40 & 0xff] ^
-		      t[1][word >> 48 & 0xff] ^ t[0][word >> 56];
-	}
-	for (; size; size--, byte++)
-		crc = crc >> 8 ^ t[0][(crc ^ *byte) & 0xff];
-	return crc;
-}
-
-#if defined(__x86_64__)
-
-__attribute__((target("sse4.2")))
-static uint32_t
-svc_cpu_crc32c_by_cpu(uint32_t crc, const unsigned char *byte, size_t size)
-{
-	uint64_t wide = crc;
-	uint64_t word;
-
-	for (; size >= 8; size -= 8, byte += 8) {
-		memcpy(&word, byte, 8);
-		wide = __builtin_ia32_crc32di(wide, word);
-	}
-	crc = (uint32_t)wide;
-	for (; size; size--, byte++)
-		crc = __builtin_ia32_crc32qi(crc, *byte);
-	return crc;
-}
-
-static int
-svc_cpu_crc32c_has_cpu(void)
-{
-	return __builtin_cpu_supports("sse4.2");
-}
-
-#elif defined(__aarch64__)
-
-/* Assembly, because clang 14 offers the builtins only where the whole file is
- * compiled for machines that have the instruction. */
-static uint32_t
-svc_cpu_crc32c_by_cpu(uint32_t crc, const unsigned char *byte, size_t size)
-{
-	uint64_t word;
-
-	for (; size >= 8; size -= 8, byte += 8) {
-		memcpy(&word, byte, 8);
-		__asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1"
-			: "+r"(crc) : "r"(word));
-	}
-	for (; size; size--, byte++)
-		__asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1"
-			: "+r"(crc) : "r"((uint32_t)*byte));
-	return crc;
-}
-
-static int
-svc_cpu_crc32c_has_cpu(void)
-{
-	return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
-}
-
-#else
-
-static svc_cpu_crc32c_fn *const svc_cpu_crc32c_by_cpu = NULL;
-
-static int
-svc_cpu_crc32c_has_cpu(void)
-{
-	return 0;
-}
-
-#endif
-
-static void
-svc_cpu_crc32c_init(void)
-{
-	uint32_t crc;
-	int i, bit, t;
-
-	for (i = 0; i < 256; i++) {
-		crc = (uint32_t)i;
-		for (bit = 0; bit < 8; bit++)
-			crc = crc & 1 ? crc >> 1 ^ 0x82f63b78u : crc >> 1;
-		svc_cpu_crc32c_tables[0][i] = crc;
-	}
-	for (t = 1; t < 8; t++)
-		for (i = 0; i < 256; i++) {
-			crc = svc_cpu_crc32c_tables[t - 1][i];
-			svc_cpu_crc32c_tables[t][i] = crc >> 8 ^
-				svc_cpu_crc32c_tables[0][crc & 0xff];
-		}
-	if (svc_cpu_crc32c_has_cpu())
-		svc_cpu_crc32c_fast = svc_cpu_crc32c_by_cpu;
-}
-
-uint32_t
-svc_cpu_crc32c_table(uint32_t crc, const void *data, size_t size)
-{
-	pthread_once(&svc_cpu_crc32c_once, svc_cpu_crc32c_init);
-	return ~svc_cpu_crc32c_by_table(~crc, data, size);
-}
-
-uint32_t
-svc_cpu_crc32c_update(uint32_t crc, const void *data, size_t size)
-{
-	pthread_once(&svc_cpu_crc32c_once, svc_cpu_crc32c_init);
-	if (svc_cpu_crc32c_fast)
-		return ~svc_cpu_crc32c_fast(~crc, data, size);
-	return ~svc_cpu_crc32c_by_table(~crc, data, size);
-}
-
-int
-svc_cpu_crc32c_hardware(void)
-{
-	pthread_once(&svc_cpu_crc32c_once, svc_cpu_crc32c_init);
-	return svc_cpu_crc32c_fast != NULL;
-}
+#include "utils/utils_crc32c.h"
 
 int
 svc_cpu_run_crc32c(struct vine_kernel_call *call)
@@ -175,8 +32,7 @@ svc_cpu_run_crc32c(struct vine_kernel_call *call)
 			return err;
 	}
 	for (i = 0; i < call->in_count; i++)
-		crc = svc_cpu_crc32c_update(crc, call->in[i].ptr,
-					    call->in[i].length);
+		crc = utils_crc32c(crc, call->in[i].ptr, call->in[i].length);
 	for (i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (unsigned char)(crc >> 8 * i);
 	if (call->out_count)

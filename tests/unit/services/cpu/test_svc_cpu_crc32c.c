@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * crc32c against RFC 3720, appendix B.4, and the instruction against the
- * tables.
+ * The kernel crc32c against RFC 3720, appendix B.4.
  */
 #include "kernel_case.h"
-#include "services/cpu/svc_cpu_crc32c.h"
 
 enum { ZEROS, ONES, UP, DOWN, READ_PDU, VECTORS };
 
@@ -47,7 +45,6 @@ START_TEST(a_message_of_the_rfc_gives_its_crc)
 	ck_assert_uint_eq(value, expected[_i]);
 	ck_assert_uint_eq(byte[0] | byte[1] << 8 | byte[2] << 16 |
 			  (uint32_t)byte[3] << 24, expected[_i]);
-	ck_assert_uint_eq(svc_cpu_crc32c_table(0, data, size), expected[_i]);
 }
 END_TEST
 
@@ -95,38 +92,6 @@ START_TEST(inputs_are_one_message_in_order)
 }
 END_TEST
 
-START_TEST(tables_and_instruction_agree_at_every_length_and_offset)
-{
-	unsigned char *data = case_data(320);
-	size_t at, size;
-
-	if (!svc_cpu_crc32c_hardware())
-		return;	/* then there is only one of them */
-	case_noise(data, 320, 7);
-	for (at = 0; at < 8; at++)
-		for (size = 0; size + at <= 320; size++)
-			ck_assert_uint_eq(
-				svc_cpu_crc32c_table(0, data + at, size),
-				svc_cpu_crc32c_update(0, data + at, size));
-}
-END_TEST
-
-START_TEST(a_message_may_be_split_anywhere)
-{
-	unsigned char *data = case_data(100);
-	uint32_t whole, part;
-	size_t cut;
-
-	case_noise(data, 100, 3);
-	whole = svc_cpu_crc32c_update(0, data, 100);
-	for (cut = 0; cut <= 100; cut++) {
-		part = svc_cpu_crc32c_update(0, data, cut);
-		part = svc_cpu_crc32c_update(part, data + cut, 100 - cut);
-		ck_assert_uint_eq(part, whole);
-	}
-}
-END_TEST
-
 int
 main(void)
 {
@@ -138,8 +103,5 @@ main(void)
 	tcase_add_test(tcase, an_output_of_3_bytes_is_refused);
 	tcase_add_test(tcase, an_empty_input_gives_zero);
 	tcase_add_test(tcase, inputs_are_one_message_in_order);
-	tcase_add_test(tcase,
-		tables_and_instruction_agree_at_every_length_and_offset);
-	tcase_add_test(tcase, a_message_may_be_split_anywhere);
 	return case_main("svc_cpu_crc32c", tcase);
 }
