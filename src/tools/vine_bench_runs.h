@@ -49,6 +49,11 @@ VINE_BENCH_RUN(tcp);		/* vine_bench_echo.c */
 VINE_BENCH_RUN(io_echo);	/* a: engine */
 VINE_BENCH_RUN(read_bare);	/* vine_bench_disk.c; a: depth */
 VINE_BENCH_RUN(io_read);	/* a: depth, b: engine */
+VINE_BENCH_RUN(switch_hand);	/* vine_bench_tasks.c */
+VINE_BENCH_RUN(switch);
+VINE_BENCH_RUN(yield);		/* a: tasks, an even number */
+VINE_BENCH_RUN(create);
+VINE_BENCH_RUN(idle_tasks);	/* see --idle */
 
 #undef VINE_BENCH_RUN
 
