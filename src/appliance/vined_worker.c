@@ -148,7 +148,6 @@ end_tasks(struct worker *w)
 		rt_sched_step(w->sched, SWITCHES);
 		rt_sched_sleep(w->sched, NULL, 0, END_NS / 1000);
 	}
-	rt_sched_leave(w->sched);
 	w->stuck = vined_handlers_left() || rt_sched_free(w->sched) != 0;
 	w->sched = NULL;
 }

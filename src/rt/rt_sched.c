@@ -318,7 +318,8 @@ rt_sched_free(struct rt_sched *s)
 	struct utils_link *link;
 	int rc = 0;
 
-	if (rt_self != s)
+	/* without tasks nothing has to run, and it cannot fail */
+	if (rt_self != s && !utils_list_empty(&s->all))
 		rc = rt_sched_enter(s);
 	if (rc)
 		return rc;
@@ -332,7 +333,8 @@ rt_sched_free(struct rt_sched *s)
 	rt_mail_drop(s);
 	while ((link = utils_list_first(&s->all)) != NULL)
 		rt_task_free(utils_list_of(link, struct rt_task, link));
-	rt_sched_leave(s);
+	if (rt_self == s)
+		rt_sched_leave(s);
 	rt_stacks_fini(&s->stacks);
 	free(s->ready);
 	if (s->own_wait)

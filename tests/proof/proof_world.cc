@@ -156,6 +156,7 @@ proof_world_make(struct proof_world *w, unsigned count, bool flat, bool active,
 	w->session.id = 1;
 	w->session.fence = fence;
 	calm(&w->session.lost, 0);
+	calm(&w->session.mute, 0);
 	calm(&w->session.watch, NULL);
 	plain(&w->session_shm.bell, 0);
 	w->pipe.seg = &w->seg;
