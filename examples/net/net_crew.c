@@ -104,6 +104,7 @@ sample(const struct net_crew *crew)
 		s.failed += net_meter_get(&m->failed);
 		s.in += net_meter_get(&m->in);
 		s.out += net_meter_get(&m->out);
+		s.calls += net_meter_get(&m->calls);
 	}
 	return s;
 }

@@ -39,7 +39,7 @@ struct net_thread {
 /* What was there at a time. */
 struct net_sample {
 	uint64_t ns;
-	uint64_t opened, closed, failed, in, out;
+	uint64_t opened, closed, failed, in, out, calls;
 };
 
 struct net_crew {
