@@ -74,7 +74,7 @@ print_usage(const struct net_opts *opts, int engines)
 	       "  --help              print this and end\n\n");
 	printf("%s ends after --seconds, counted from %s;\n%s"
 	       "on SIGINT and SIGTERM; each time with its report.\n\n",
-	       opts->program, srv ? "its first connection" :
+	       opts->program, srv ? "the last connection that came" :
 	       "when all sockets were opened",
 	       srv ? "" : "when srv has closed every connection; ");
 	printf("Exit status: 0 nothing failed, 1 a connection failed or was "

@@ -131,8 +131,10 @@ run(struct net_thread *thread)
 
 	for (uint32_t i = 0; i < count && rc == 0; i++)
 		rc = announce(&side, &listeners[i], i);
-	if (rc == 0)
+	if (rc == 0) {
+		net_crew_listens(thread);
 		rc = net_side_run(&side);
+	}
 	if (listeners)
 		rc = net_side_end(&side, rc);
 	free(listeners);
