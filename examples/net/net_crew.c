@@ -104,6 +104,7 @@ sample(const struct net_crew *crew)
 		s.failed += net_meter_get(&m->failed);
 		s.in += net_meter_get(&m->in);
 		s.out += net_meter_get(&m->out);
+		s.calls += net_meter_get(&m->calls);
 	}
 	return s;
 }
@@ -119,21 +120,39 @@ mark(struct net_crew *crew, const struct net_sample *now)
 			t->marks[n] = net_meter_get(&t->meter.bytes[n]);
 	}
 	crew->all_open = *now;
+	printf("%s: all %llu are open\n", crew->opts->program,
+	       (unsigned long long)crew->wanted);
+	fflush(stdout);
+}
+
+void
+net_crew_listens(struct net_thread *thread)
+{
+	atomic_fetch_add(&thread->crew->listening, 1);
+}
+
+static void
+say_listening(struct net_crew *crew)
+{
+	if (crew->said ||
+	    atomic_load(&crew->listening) < crew->opts->threads)
+		return;
+	crew->said = 1;
+	printf("%s: %u threads listen\n", crew->opts->program,
+	       crew->opts->threads);
+	fflush(stdout);
 }
 
 static int
 is_time_to_end(const struct net_crew *crew, const struct net_sample *now)
 {
-	uint64_t from = atomic_load(&crew->times.first);
+	const uint64_t from = atomic_load(&crew->times.last);
 
 	if (interrupts)
 		return 1;
-	if (crew->opts->seconds == 0 || from == 0)
+	if (crew->opts->seconds == 0 || from == 0 ||
+	    now->opened + now->failed < crew->wanted)
 		return 0;
-	if (crew->wanted && now->opened + now->failed < crew->wanted)
-		return 0;
-	if (crew->wanted)
-		from = atomic_load(&crew->times.last);
 	return now->ns >= from &&
 		now->ns - from >= crew->opts->seconds * SECOND;
 }
@@ -143,6 +162,7 @@ look(struct net_crew *crew, uint64_t *next)
 {
 	struct net_sample now = sample(crew);
 
+	say_listening(crew);
 	if (now.opened - now.closed > crew->most_open)
 		crew->most_open = now.opened - now.closed;
 	if (crew->wanted && crew->all_open.ns == 0 &&

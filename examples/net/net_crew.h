@@ -39,7 +39,7 @@ struct net_thread {
 /* What was there at a time. */
 struct net_sample {
 	uint64_t ns;
-	uint64_t opened, closed, failed, in, out;
+	uint64_t opened, closed, failed, in, out, calls;
 };
 
 struct net_crew {
@@ -49,7 +49,9 @@ struct net_crew {
 	struct net_times times;
 	uint64_t wanted;		/* connections; 0: not known */
 	_Atomic int stop;
-	_Atomic uint32_t ended;		/* threads */
+	_Atomic uint32_t listening;	/* threads */
+	_Atomic uint32_t ended;
+	int said;			/* that all listen */
 
 	struct net_sample start;
 	struct net_sample all_open;	/* ns 0: not all were open yet */
@@ -75,5 +77,8 @@ net_crew_stops(const struct net_thread *thread)
 {
 	return atomic_load_explicit(&thread->crew->stop, memory_order_relaxed);
 }
+
+/* net_crew_listens says that a thread of srv takes connections in. */
+void net_crew_listens(struct net_thread *thread);
 
 #endif

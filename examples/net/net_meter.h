@@ -35,6 +35,7 @@ struct net_meter {
 	_Atomic uint64_t failed;	/* not opened, or ended by an error */
 	_Atomic uint64_t in;		/* bytes */
 	_Atomic uint64_t out;
+	_Atomic uint64_t calls;		/* that moved them */
 	_Atomic uint64_t *bytes;	/* of each connection, both ways */
 	uint32_t room;			/* connections of which they are kept */
 	struct utils_hist connect_ns;
@@ -76,6 +77,7 @@ static inline void
 net_meter_in(struct net_meter *meter, uint32_t number, uint64_t n)
 {
 	net_meter_add(&meter->in, n);
+	net_meter_add(&meter->calls, 1);
 	net_meter_add(&meter->bytes[number], n);
 }
 
@@ -83,6 +85,7 @@ static inline void
 net_meter_out(struct net_meter *meter, uint32_t number, uint64_t n)
 {
 	net_meter_add(&meter->out, n);
+	net_meter_add(&meter->calls, 1);
 	net_meter_add(&meter->bytes[number], n);
 }
 

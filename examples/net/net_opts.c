@@ -36,7 +36,7 @@ static const struct number {
 	{ "rate", AT(rate), 0, 0, 1000000, NET_CLT,
 	  "sockets that a thread opens in a second; 0: as fast\n"
 	  "                      as they go" },
-	{ "dialing", AT(dialing), 64, 1, 4096, NET_CLT,
+	{ "dialing", AT(dialing), 1024, 1, 4096, NET_CLT,
 	  "sockets that a thread is opening at a time, at most" },
 	{ "size", AT(size), 16384, 1, 16777216, BOTH,
 	  "bytes that one call sends, or has room for" },
@@ -74,7 +74,7 @@ print_usage(const struct net_opts *opts, int engines)
 	       "  --help              print this and end\n\n");
 	printf("%s ends after --seconds, counted from %s;\n%s"
 	       "on SIGINT and SIGTERM; each time with its report.\n\n",
-	       opts->program, srv ? "its first connection" :
+	       opts->program, srv ? "the last connection that came" :
 	       "when all sockets were opened",
 	       srv ? "" : "when srv has closed every connection; ");
 	printf("Exit status: 0 nothing failed, 1 a connection failed or was "

@@ -154,6 +154,9 @@ add_connections(struct rows *r, const struct net_crew *crew)
 	add(r, "most_open", "open at a time", COUNT, (double)crew->most_open);
 	add(r, "received_bytes", "received", BYTES, (double)end->in);
 	add(r, "sent_bytes", "sent", BYTES, (double)end->out);
+	if (end->calls)
+		add(r, "call_bytes", "that is, a call", BYTES,
+		    (double)(end->in + end->out) / (double)end->calls);
 }
 
 static void

@@ -298,6 +298,8 @@ run(struct net_thread *thread)
 
 		rc = listen_at(&l, &at);
 	}
+	if (rc == 0 && opts->role == NET_SRV)
+		net_crew_listens(thread);
 	if (rc == 0)
 		rc = go_round(&l);
 	free(l.places);

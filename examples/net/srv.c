@@ -4,10 +4,10 @@
  * pair of stress programs.
  *
  * Each thread has a scheduler, and at each address a listener of its own: the
- * kernel gives each connection to one of those that share the port. A task
- * waits for a connection, leaves the listener to a new task, and sends. All the
- * tasks of a thread send the same bytes. When the time has come they are
- * cancelled, close their connections, and what was sent arrives.
+ * kernel gives each connection to one of those that share the port. A task for
+ * each listener takes connections in and makes a task for each, which sends.
+ * All the tasks of a thread send the same bytes. When the time has come they
+ * are cancelled, close their connections, and what was sent arrives.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -52,39 +52,50 @@ serve(struct net_side *side, int fd)
 }
 
 static int
-take_in(const struct listener *l)
+connection(void *arg)
 {
+	struct net_side *side = arg;
+
+	serve(side, (int)(intptr_t)rt_task_data(rt_task_self()));
+	return 0;
+}
+
+/* The task is told its descriptor before its first turn. */
+static void
+begin_connection(struct net_side *side, int fd)
+{
+	const struct rt_task_opts named = { .name = "connection" };
+	struct rt_task *task;
+	int rc = rt_task_create(side->sched, connection, side, &named, &task);
+
+	if (rc) {
+		net_meter_failed(&side->thread->meter, "task", rc);
+		rt_io_close(fd);
+		return;
+	}
+	rt_task_set_data(task, (void *)(intptr_t)fd, NULL);
+	rt_task_detach(task);
+}
+
+static int
+accept_all(void *arg)
+{
+	const struct listener *l = arg;
 	struct net_thread *thread = l->side->thread;
 
 	while (!net_crew_stops(thread)) {
 		int fd = rt_io_accept(l->fd, NULL, NULL, RT_NEVER);
 
-		if (fd >= 0 || fd == -ECANCELED)
-			return fd;
+		if (fd == -ECANCELED)
+			break;
+		if (fd >= 0) {
+			begin_connection(l->side, fd);
+			continue;
+		}
 		net_meter_failed(&thread->meter, "accept", fd);
 		/* no descriptor or no memory: it may get better */
 		net_side_rest();
 	}
-	return -ECANCELED;
-}
-
-static int
-accept_and_serve(void *arg)
-{
-	const struct rt_task_opts opts = { .name = "connection" };
-	struct listener *l = arg;
-	int fd, rc;
-
-	do {
-		fd = take_in(l);
-		if (fd < 0)
-			return 0;
-		rc = rt_task_create(l->side->sched, accept_and_serve, l, &opts,
-				    NULL);
-		if (rc)
-			net_meter_failed(&l->side->thread->meter, "task", rc);
-		serve(l->side, fd);
-	} while (rc);	/* there is nobody else at the listener */
 	return 0;
 }
 
@@ -95,6 +106,7 @@ announce(struct net_side *side, struct listener *l, uint32_t number)
 	const struct net_opts *opts = side->thread->opts;
 	const struct rt_net_opts how = { .share_port = 1,
 		.send_buffer = (int)opts->send_buffer };
+	const struct rt_task_opts named = { .name = "listener" };
 	char text[RT_NET_TEXT];
 	int rc;
 
@@ -105,8 +117,7 @@ announce(struct net_side *side, struct listener *l, uint32_t number)
 		fprintf(stderr, "%s: cannot listen at %s\n", opts->program,
 			text);
 	else
-		rc = rt_task_create(side->sched, accept_and_serve, l, NULL,
-				    NULL);
+		rc = rt_task_create(side->sched, accept_all, l, &named, NULL);
 	return rc;
 }
 
@@ -120,8 +131,10 @@ run(struct net_thread *thread)
 
 	for (uint32_t i = 0; i < count && rc == 0; i++)
 		rc = announce(&side, &listeners[i], i);
-	if (rc == 0)
+	if (rc == 0) {
+		net_crew_listens(thread);
 		rc = net_side_run(&side);
+	}
 	if (listeners)
 		rc = net_side_end(&side, rc);
 	free(listeners);

@@ -333,6 +333,17 @@ may_begin(const struct rt_op *op)
 	return op->state == RT_OP_IDLE ? 0 : -EBUSY;
 }
 
+/*
+ * Who takes a connection in takes all that wait, most often, and a connection
+ * is begun by the engine.
+ */
+static int
+is_tried(const struct rt_wait *w, const struct rt_op *op)
+{
+	return op->kind == RT_OP_ACCEPT ||
+		(rt_op_side(op) & w->ops->tries && op->kind != RT_OP_CONNECT);
+}
+
 int64_t
 rt_wait_try(struct rt_wait *wait, struct rt_op *op)
 {
@@ -346,8 +357,7 @@ rt_wait_try(struct rt_wait *wait, struct rt_op *op)
 		return rc;
 	if (op->kind == RT_OP_CLOSE && (at == NULL || rt_fd_is_idle(at)))
 		return close_now(op->fd);
-	if ((rt_op_side(op) & wait->ops->tries) == 0 ||
-	    op->kind == RT_OP_CONNECT)
+	if (!is_tried(wait, op))
 		return -EAGAIN;
 	result = rt_op_carry(op);
 	op->tried = result == -EAGAIN;

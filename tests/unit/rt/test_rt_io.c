@@ -504,6 +504,38 @@ IO_CASE(a_task_that_never_has_to_wait_lets_others_run)
 }
 
 /*
+ * Whoever sends and receives has its turn each time; connections that wait are
+ * taken in first, so many as may be.
+ */
+IO_CASE(connections_that_wait_are_taken_in_before_others_run)
+{
+	struct sockaddr_in a;
+	int fds[VINE_RT_ACCEPTS], stop = 0;
+	int listener = listener_of(VINE_RT_ACCEPTS, &a);
+	struct rt_task *other = go_joined(count_turns, &stop);
+
+	for (int i = 0; i < VINE_RT_ACCEPTS; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+		ck_assert_int_eq(connect(fds[i], (void *)&a, sizeof(a)), 0);
+	}
+	rt_task_yield();
+	turns = 0;
+	for (int i = 0; i < VINE_RT_ACCEPTS; i++) {
+		int fd = rt_io_accept(listener, NULL, NULL, RT_NEVER);
+
+		ck_assert_int_ge(fd, 0);
+		close(fd);
+	}
+	ck_assert_uint_le(turns, 1);
+	stop = 1;
+	join(other);
+	for (int i = 0; i < VINE_RT_ACCEPTS; i++)
+		close(fds[i]);
+	rt_io_close(listener);
+	return 0;
+}
+
+/*
  * A socket that has room, to one that has none: it is writable and takes
  * nothing. Then the kernel's own threads wait for it.
  */
@@ -687,6 +719,7 @@ main(void)
 	io_add(tc, a_second_reader_or_writer_is_told_at_once);
 	io_add(tc, what_is_there_is_taken_though_the_deadline_has_passed);
 	io_add(tc, a_task_that_never_has_to_wait_lets_others_run);
+	io_add(tc, connections_that_wait_are_taken_in_before_others_run);
 	io_add(tc, a_send_that_is_writable_and_waits_has_a_deadline);
 	io_add(tc, a_call_that_blocks_does_not_hold_the_others_up);
 	io_add(tc, many_tasks_talk_at_a_time);

@@ -247,6 +247,24 @@ accept_later(void *arg)
 	return 0;
 }
 
+IO_CASE(a_listener_bounds_what_its_connections_keep)
+{
+	struct rt_net_opts opts = { .send_buffer = 65536 };
+	int listener, fd, served;
+
+	ck_assert_int_eq(rt_net_announce("tcp:127.0.0.1:0", &opts, &listener),
+			 0);
+	ck_assert_int_eq(rt_net_dial(local(listener), RT_NEVER, &fd), 0);
+	served = rt_io_accept(listener, NULL, NULL, RT_NEVER);
+	ck_assert_int_ge(served, 0);
+	/* Linux keeps as much again for its own */
+	ck_assert_int_eq(option(served, SOL_SOCKET, SO_SNDBUF), 2 * 65536);
+	rt_io_close(served);
+	rt_io_close(fd);
+	rt_io_close(listener);
+	return 0;
+}
+
 /* The queue of a UNIX listener is full: no event says when it is not. */
 IO_CASE(a_full_listener_of_unix_is_waited_for)
 {
@@ -284,6 +302,7 @@ main(void)
 	io_add(tc, names_are_asked_for);
 	io_add(tc, what_cannot_be_dialled_or_announced_is_told);
 	io_add(tc, threads_may_share_a_port);
+	io_add(tc, a_listener_bounds_what_its_connections_keep);
 	io_add(tc, a_full_listener_of_unix_is_waited_for);
 	return tasks_main("rt_net", tc);
 }
