@@ -183,6 +183,8 @@ rt_rpc_opts_settle(struct rt_rpc_opts *o)
 	if (o->window == 0)
 		o->window = o->data_max > VINE_RPC_WINDOW / 4 ?
 			4 * (uint64_t)o->data_max : VINE_RPC_WINDOW;
+	if (o->stall_ms == 0)
+		o->stall_ms = VINE_RPC_STALL_MS;
 	if (o->type_count > VINE_RPC_TYPES || o->window < o->data_max ||
 	    o->requests > VINE_RPC_REQUESTS_MAX ||
 	    o->data_max > VINE_RPC_DATA_MAX)

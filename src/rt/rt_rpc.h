@@ -64,15 +64,16 @@ struct rt_rpc_call {
  *	-ECONNRESET	the peer did, or its stream ended
  *	-EPROTO		the peer broke the protocol: this end closed it
  *	-EBADMSG	what it sent was damaged on the way: likewise
- *	-ECONNABORTED	it did not read for VINE_RPC_STALL_MS: likewise
+ *	-ECONNABORTED	it said no hello, or did not read, for too long: likewise
  *	-EPROTONOSUPPORT the two speak no version that both know
  *	-EBUSY		the peer has too many connections
  *	-EOPNOTSUPP	the peer answers nothing
  *	-EPERM		not in a task
  *
  * or another error of the connection. Where the deadline or a cancel comes
- * while the request is being sent, the call ends when it has been, or after
- * VINE_RPC_STALL_MS. The other end is told that nobody waits any more.
+ * while the request is being sent, the call ends when it has been, or when the
+ * peer has not read for stall_ms. The other end is told that nobody waits any
+ * more.
  */
 int rt_rpc_call(struct rt_rpc *rpc, struct rt_rpc_call *call,
 		uint64_t deadline);
@@ -125,7 +126,9 @@ struct rt_rpc_opts {
 	uint64_t identity;	/* told to the peer; 0: some */
 	uint32_t requests;	/* of the peer at a time; 0: VINE_RPC_REQUESTS */
 	uint32_t data_max;	/* bytes of data; 0: VINE_RPC_DATA */
-	uint64_t window;	/* bytes at a time; 0: VINE_RPC_WINDOW */
+	uint64_t window;	/* bytes at a time; 0: VINE_RPC_WINDOW, or more */
+	uint32_t stall_ms;	/* for a hello, or to read anything; 0:
+				 * VINE_RPC_STALL_MS */
 	/* called once each, in a task that must not wait; may be NULL */
 	void (*opened)(struct rt_rpc *rpc, void *user);
 	void (*ended)(struct rt_rpc *rpc, int why, void *user);

@@ -158,8 +158,8 @@ bye_in(const struct rt_rpc_head *head)
 	if (head->status == EBUSY)
 		return -EBUSY;
 	if (head->status)
-		utils_log_limited(&rate, UTILS_LOG_WARN, "rpc: the peer ended "
-				  "the connection with status %u", head->status);
+		utils_log_limited(&rate, UTILS_LOG_WARN, "rpc: a peer says bye: "
+				  "status %u", head->status);
 	return -ECONNRESET;
 }
 
@@ -184,8 +184,8 @@ frame_in(struct rt_rpc *rpc, const struct rt_rpc_head *head)
 int
 rt_rpc_read(struct rt_rpc *rpc)
 {
-	const uint64_t start = rt_sched_now(rpc->sched);
-	const uint64_t hello = start + VINE_RPC_HELLO_MS * UINT64_C(1000000);
+	const uint64_t hello = rt_sched_now(rpc->sched) +
+		rpc->opts.stall_ms * UINT64_C(1000000);
 	struct rt_rpc_head head;
 	int rc = 0;
 

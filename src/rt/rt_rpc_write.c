@@ -104,7 +104,7 @@ take_off(struct batch *b, uint64_t n)
 static int
 send_batch(struct rt_rpc *rpc, struct batch *b)
 {
-	const uint64_t stall = VINE_RPC_STALL_MS * UINT64_C(1000000);
+	const uint64_t stall = rpc->opts.stall_ms * UINT64_C(1000000);
 
 	while (b->at < b->end) {
 		struct msghdr message = {
