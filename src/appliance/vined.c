@@ -356,6 +356,10 @@ static void
 undo_workers(struct vined *v)
 {
 	vined_workers_stop(v->workers);
+	/* sessions that end from now on the services need not hear of: they
+	 * are about to stop, and what they would post to is gone */
+	for (size_t i = 0; i < v->count; i++)
+		v->pipes[i]->left = NULL;
 }
 
 static void
