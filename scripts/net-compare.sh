@@ -99,7 +99,10 @@ pair()
 	"$@" --port "$port" >"$dir/clt" 2>&1 || status=$?
 	wait "$srv" || status=$?
 	srv=""
-	[ "$status" -eq 0 ] || failed=1
+	if [ "$status" -ne 0 ]; then
+		failed=1
+		grep -h '^  thread' "$dir/srv" "$dir/clt" >&2 || true
+	fi
 	if ! grep -q '^  received' "$dir/clt"; then
 		cat "$dir/clt" >&2
 		exit 1
