@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# net-compare.sh [-n TIMES] [-s SECONDS] [-b FOLDER] [options of clt] runs the
+# net-compare.sh [-n TIMES] [-s SECONDS] [-b FOLDER] [-- options of clt] runs the
 # stress programs of the runtime, on each engine, and the plain epoll program,
 # in turns, and prints one table: a row a run, and the medians. Each run lasts
 # SECONDS (10) after the last of its connections was opened. The programs are
@@ -87,6 +87,7 @@ pair()
 		shift
 	done
 	shift
+	: >"$dir/srv"	# or what the last one said would be read
 	"${server[@]}" --port "$port" --seconds "$seconds" >"$dir/srv" 2>&1 &
 	srv=$!
 	while ! grep -q 'threads listen' "$dir/srv"; do
@@ -99,7 +100,10 @@ pair()
 	"$@" --port "$port" >"$dir/clt" 2>&1 || status=$?
 	wait "$srv" || status=$?
 	srv=""
-	[ "$status" -eq 0 ] || failed=1
+	if [ "$status" -ne 0 ]; then
+		failed=1
+		grep -h '^  thread' "$dir/srv" "$dir/clt" >&2 || true
+	fi
 	if ! grep -q '^  received' "$dir/clt"; then
 		cat "$dir/clt" >&2
 		exit 1

@@ -18,6 +18,7 @@
 #include "arch/arch_thread.h"
 #include "net_memory.h"
 #include "net_report.h"
+#include "rt/rt_fiber.h"
 #include "utils/utils_clock.h"
 
 #define DESCRIPTORS_KEPT 256	/* listeners, engine, what is inherited */
@@ -37,6 +38,20 @@ on_signal(int sig)
 	interrupts = 1;
 }
 
+/*
+ * A table of descriptors for this thread. ThreadSanitizer takes a number for
+ * the same file in every thread: with it they share one.
+ */
+static int
+own_descriptors(void)
+{
+#ifdef RT_FIBER_TSAN
+	return 0;
+#else
+	return unshare(CLONE_FILES) == 0 ? 0 : -errno;
+#endif
+}
+
 static void *
 thread_main(void *arg)
 {
@@ -45,7 +60,9 @@ thread_main(void *arg)
 	int (*run)(struct net_thread *thread) = start->run;
 
 	free(start);
-	t->rc = unshare(CLONE_FILES) == 0 ? run(t) : -errno;
+	t->rc = own_descriptors();
+	if (t->rc == 0)
+		t->rc = run(t);
 	if (t->rc) {
 		fprintf(stderr, "%s: thread %u: %s\n", t->opts->program,
 			t->number, strerror(-t->rc));

@@ -85,7 +85,10 @@ uint32_t rt_wait_sleep(struct rt_wait *wait, const struct arch_bell_seen *bells,
  */
 uint32_t rt_wait_poll(struct rt_wait *wait);
 
-/* rt_wait_wake ends this sleep, or the next. Any thread. */
+/*
+ * rt_wait_wake ends this sleep, or the next. Any thread that has the same table
+ * of descriptors as the wait's: it may be an eventfd that is rung.
+ */
 void rt_wait_wake(struct rt_wait *wait);
 
 #endif

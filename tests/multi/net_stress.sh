@@ -52,6 +52,7 @@ start_srv() {
 	local tries
 	for tries in 1 2 3 4 5; do
 		port=$((20000 + (RANDOM + tries) % 12000))
+		: >srv.out
 		"$@" --port "$port" >srv.out 2>srv.err &
 		srv=$!
 		while kill -0 "$srv" 2>/dev/null; do
@@ -77,6 +78,7 @@ pair() {
 	done
 	shift
 	start_srv "${server[@]}"
+	: >clt.out
 	"$@" --port "$port" >clt.out 2>&1 &
 	clt=$!
 	await 'are open$' clt.out "$clt"
