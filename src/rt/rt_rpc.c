@@ -47,6 +47,14 @@ complain(const struct rt_rpc *rpc, int why)
 				  strerror(-why));
 }
 
+/* Does the writer wait for the peer to read? Else it may as well be about to go
+ * on, with what is left to be sent. */
+static int
+writer_waits(const struct rt_rpc *rpc)
+{
+	return rpc->writer && rpc->sending && rt_task_block_of(rpc->writer);
+}
+
 /* Wake the two tasks where they wait, unless it is they who call. */
 static void
 rouse(struct rt_rpc *rpc)
@@ -55,7 +63,7 @@ rouse(struct rt_rpc *rpc)
 
 	if (rpc->main && rpc->main != self)
 		rt_task_cancel(rpc->main);
-	if (rpc->writer && rpc->writer != self && rpc->sending)
+	if (writer_waits(rpc))
 		rt_task_cancel(rpc->writer);
 	rt_rendez_wake(&rpc->work);
 }
@@ -72,7 +80,7 @@ rt_rpc_fail(struct rt_rpc *rpc, int why)
 	rt_rpc_calls_end(rpc);
 	rt_rpc_served_cancel(rpc);
 	rt_rpc_unsend_all(rpc);
-	if (why != -ECONNRESET && !rpc->sending) {
+	if (why != -ECONNRESET && !writer_waits(rpc)) {
 		bye.status = status_of(why);
 		rt_rpc_head_put(rpc->bye_head, &bye);
 		rpc->bye = (struct rt_rpc_frame){
