@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fiber: what a sanitizer must be told about a stack that is switched to.
+ * Fiber: a stack that can be left, and what a sanitizer must be told about it.
  *
  * AddressSanitizer has to know where the current stack lies, ThreadSanitizer
- * which of its own stacks of calls goes with it. Without a sanitizer a fiber is
- * empty and nothing is told.
+ * which of its own stacks of calls goes with it. Without a sanitizer nothing is
+ * told.
  */
 #ifndef RT_FIBER_H
 #define RT_FIBER_H
@@ -35,14 +35,13 @@
 #endif
 
 struct rt_fiber {
+	struct rt_context context;	/* while it is left */
 #if defined(RT_FIBER_ASAN)
 	const void *base;	/* of its stack */
 	size_t size;
 	void *fake;		/* the sanitizer's, while it is left */
 #elif defined(RT_FIBER_TSAN)
 	void *tsan;
-#else
-	char nothing;
 #endif
 };
 
@@ -104,35 +103,31 @@ rt_fiber_first(void)
 }
 
 /* rt_fiber_switch is rt_switch from one to another. */
-static inline void
-rt_fiber_switch(struct rt_fiber *from, void **save, struct rt_fiber *to,
-		void *stack)
+static inline __attribute__((always_inline)) void
+rt_fiber_switch(struct rt_fiber *from, struct rt_fiber *to)
 {
 #if defined(RT_FIBER_ASAN)
 	__sanitizer_start_switch_fiber(&from->fake, to->base, to->size);
-	rt_switch(save, stack);
+	rt_switch(&from->context, &to->context);
 	__sanitizer_finish_switch_fiber(from->fake, NULL, NULL);
 #elif defined(RT_FIBER_TSAN)
 	__tsan_switch_to_fiber(to->tsan, 0);
-	rt_switch(save, stack);
+	rt_switch(&from->context, &to->context);
 #else
-	rt_switch(save, stack);
+	rt_switch(&from->context, &to->context);
 #endif
-	(void)from;
-	(void)to;
 }
 
 /* rt_fiber_end is the same, but what is left is not gone on with. */
 static inline void
-rt_fiber_end(void **save, struct rt_fiber *to, void *stack)
+rt_fiber_end(struct rt_fiber *from, struct rt_fiber *to)
 {
 #if defined(RT_FIBER_ASAN)
 	__sanitizer_start_switch_fiber(NULL, to->base, to->size);
 #elif defined(RT_FIBER_TSAN)
 	__tsan_switch_to_fiber(to->tsan, 0);
 #endif
-	(void)to;
-	rt_switch(save, stack);
+	rt_switch(&from->context, &to->context);
 }
 
 /* rt_fiber_unpoison forgets what the calls on a stack left there. */

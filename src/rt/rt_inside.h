@@ -21,8 +21,7 @@ struct rt_subscriber;
 
 /* Lies at the top of its stack. What a switch needs comes first: one line. */
 struct rt_task {
-	void *sp;		/* where its stack was left */
-	struct rt_task *next;	/* ready */
+	struct rt_fiber fiber;
 	struct rt_sched *sched;
 	struct rt_block *block;	/* that it waits for */
 	uint8_t state;
@@ -30,7 +29,6 @@ struct rt_task {
 	uint8_t flags;
 	uint8_t handle;		/* somebody has one */
 	uint32_t held;		/* cancels are held off */
-	struct rt_fiber fiber;
 
 	rt_task_fn fn;
 	void *arg;
@@ -45,18 +43,25 @@ struct rt_task {
 	char name[VINE_RT_NAME];
 } __attribute__((aligned(64)));
 
+/* A task that is ready, and where its stack was left: to be fetched early. */
+struct rt_turn {
+	struct rt_task *task;
+	uintptr_t sp;
+};
+
 struct rt_sched {
 	struct rt_task *current;
-	struct rt_task *first;	/* ready */
-	struct rt_task *last;
+	struct rt_turn *ready;	/* a ring with room for every task */
+	uint32_t mask;		/* of its size, a power of two */
+	uint32_t head;		/* the next to run */
+	uint32_t tail;
 	uint32_t turn;		/* switches until rt_sched_due is asked */
 	uint32_t grain;		/* what `turn` was set to */
+	uint32_t pace;		/* what it is set to, if nothing is shorter */
 	uint32_t since;		/* switches since the last look at the wait */
 	uint32_t budget;	/* switches that are left of this step */
-	void *sp;		/* the thread's own stack, while a task runs */
-	struct rt_fiber fiber;	/* that stack's */
+	struct rt_fiber fiber;	/* the thread's own */
 	uint64_t looked;	/* ticks of the last look at the wait */
-	uint64_t clocked;	/* ticks of the last look at the clock */
 	uint64_t look_ticks;	/* VINE_RT_LOOK_US */
 	uint64_t switches;
 	struct rt_task *dead;	/* the last one, which has ended */
@@ -82,27 +87,32 @@ struct rt_sched {
 /* The scheduler that this thread has entered. */
 extern _Thread_local struct rt_sched *rt_self;
 
+#define RT_AHEAD 8u	/* turns for which stacks are fetched early */
+
+static inline int
+rt_ready_any(const struct rt_sched *s)
+{
+	return s->head != s->tail;
+}
+
 /* The order in which tasks run is made by these two and nowhere else. */
 static inline void
-rt_ready_push(struct rt_sched *s, struct rt_task *t)
+rt_ready_push(struct rt_sched *s, struct rt_task *t, const void *sp)
 {
 	t->state = RT_TASK_READY;
-	t->next = NULL;
-	if (s->first)
-		s->last->next = t;
-	else
-		s->first = t;
-	s->last = t;
+	s->ready[s->tail++ & s->mask] = (struct rt_turn){ t, (uintptr_t)sp };
 }
 
 static inline struct rt_task *
 rt_ready_take(struct rt_sched *s)
 {
-	struct rt_task *t = s->first;
+	/* of one that is not there any more: no harm */
+	const struct rt_turn *ahead = &s->ready[(s->head + RT_AHEAD) & s->mask];
 
-	if (t)
-		s->first = t->next;
-	return t;
+	__builtin_prefetch(ahead->task, 1);
+	__builtin_prefetch((const void *)ahead->sp, 1);
+	__builtin_prefetch((const void *)(ahead->sp + 64), 1);
+	return s->ready[s->head++ & s->mask].task;
 }
 
 /*
@@ -116,7 +126,25 @@ int rt_sched_due(struct rt_sched *sched);
  * returns when the current task, t, has its turn again; its state says what it
  * is meanwhile.
  */
-void rt_sched_away(struct rt_sched *sched, struct rt_task *t);
+static inline __attribute__((always_inline)) void
+rt_sched_away(struct rt_sched *s, struct rt_task *t)
+{
+	struct rt_fiber *to = &s->fiber;
+	struct rt_task *n = NULL;
+
+	if ((--s->turn != 0 || !rt_sched_due(s)) && rt_ready_any(s)) {
+		n = rt_ready_take(s);
+		n->state = RT_TASK_RUNNING;
+		if (n == t)
+			return;
+		to = &n->fiber;
+	}
+	s->current = n;
+	rt_fiber_switch(&t->fiber, to);
+}
+
+/* rt_sched_make_room has the ready ring take one task more: 0 or -ENOMEM. */
+int rt_sched_make_room(struct rt_sched *sched);
 
 /* rt_task_reap is what is done about a task that has ended, by the scheduler. */
 void rt_task_reap(struct rt_task *task);

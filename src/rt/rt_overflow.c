@@ -38,7 +38,7 @@ die(void *arg)
 	t->rc = -EOVERFLOW;
 	t->state = RT_TASK_OVERFLOWED;
 	s->dead = t;
-	rt_fiber_end(&t->sp, &s->fiber, s->sp);
+	rt_fiber_end(&t->fiber, &s->fiber);
 	__builtin_unreachable();
 }
 

@@ -3,8 +3,12 @@
  * A task that waits or yields goes on with the next ready one by itself: one
  * switch. The scheduler's own stack, that of the thread, gets its turn where
  * no task is ready, where one has ended, and when it is time to look at the
- * wait. To read the clock costs as much as three switches, so that is done
- * every VINE_RT_CLOCK of them; more often where tasks run for long.
+ * wait. To read the clock costs as much as three switches, so that is not done
+ * at each, but after as many as are thought to take a part of the time.
+ *
+ * Ready tasks stand in a ring. It has room for all there are, so to make one
+ * ready never fails; and those whose turn comes soon are known, so what they
+ * will touch first is fetched early. With 10,000 tasks none of it is at hand.
  *
  * All of it is the thread's, but for three words. `mail` is a stack that others
  * push to. `asleep` and what they publish, mail or `stop`, are stored and looked
@@ -63,12 +67,33 @@ rt_sched_new(const struct rt_sched_opts *opts, struct rt_sched **out)
 		s->wait = opts->wait;
 	s->random = opts->seed ? opts->seed : utils_clock_ticks();
 	s->look_ticks = utils_clock_from_ns(VINE_RT_LOOK_US * 1000);
-	s->turn = s->grain = 1;
+	s->turn = s->grain = s->pace = 1;
 	*out = s;
 	return 0;
 }
 
 /* --- whose turn it is --- */
+
+int
+rt_sched_make_room(struct rt_sched *s)
+{
+	uint32_t size = s->ready ? s->mask + 1 : 0, more = size ? size * 2 : 64;
+	struct rt_turn *ready;
+
+	if (s->tasks < size)
+		return 0;
+	ready = calloc(more, sizeof(*ready));
+	if (ready == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < s->tail - s->head; i++)
+		ready[i] = s->ready[(s->head + i) & s->mask];
+	s->tail -= s->head;
+	s->head = 0;
+	s->mask = more - 1;
+	free(s->ready);
+	s->ready = ready;
+	return 0;
+}
 
 static void
 spend(struct rt_sched *s, uint32_t switches)
@@ -78,61 +103,39 @@ spend(struct rt_sched *s, uint32_t switches)
 	s->budget -= switches < s->budget ? switches : s->budget;
 }
 
+/* How many switches may be made before anything is asked. */
+static void
+set_turn(struct rt_sched *s)
+{
+	uint32_t n = s->pace;
+
+	if (s->since < VINE_RT_SWITCHES && n > VINE_RT_SWITCHES - s->since)
+		n = VINE_RT_SWITCHES - s->since;
+	if (n > s->budget)
+		n = s->budget;
+	s->turn = s->grain = n ? n : 1;
+}
+
 int
 rt_sched_due(struct rt_sched *s)
 {
-	uint32_t grain = s->grain * 2;
-	uint64_t now;
-
 	spend(s, s->grain);
-	s->turn = s->grain = 1;
-	if (s->since >= VINE_RT_SWITCHES || s->budget == 0)
-		return 1;
-	now = utils_clock_ticks();
-	if (now - s->looked >= s->look_ticks)
-		return 1;
-	/* the next `grain` should not last longer than the rest of the time */
-	if ((now - s->clocked) * 4 > s->look_ticks)
-		grain = 1;
-	s->clocked = now;
-	if (grain > VINE_RT_CLOCK)
-		grain = VINE_RT_CLOCK;
-	if (grain > VINE_RT_SWITCHES - s->since)
-		grain = VINE_RT_SWITCHES - s->since;
-	if (grain > s->budget)
-		grain = s->budget;
-	s->turn = s->grain = grain;
-	return 0;
-}
-
-void
-rt_sched_away(struct rt_sched *s, struct rt_task *t)
-{
-	struct rt_task *n = NULL;
-
-	if (s->turn-- != 1 || !rt_sched_due(s))
-		n = rt_ready_take(s);
-	s->current = n;
-	if (n == NULL) {
-		rt_fiber_switch(&t->fiber, &t->sp, &s->fiber, s->sp);
-	} else {
-		n->state = RT_TASK_RUNNING;
-		if (n != t)
-			rt_fiber_switch(&t->fiber, &t->sp, &n->fiber, n->sp);
-	}
+	set_turn(s);
+	return s->since >= VINE_RT_SWITCHES || s->budget == 0 ||
+		utils_clock_ticks() - s->looked >= s->look_ticks;
 }
 
 /* Run ready tasks until it is the scheduler's turn again. */
 static void
-run_ready(struct rt_sched *s, struct rt_task *t)
+run_ready(struct rt_sched *s)
 {
+	struct rt_task *t = rt_ready_take(s);
+
 	spend(s, 1);
-	s->turn = s->grain = s->turn < s->budget ? s->turn : s->budget;
-	if (s->turn == 0)	/* this one was the last, or nothing is left */
-		s->turn = s->grain = 1;
+	set_turn(s);
 	t->state = RT_TASK_RUNNING;
 	s->current = t;
-	rt_fiber_switch(&s->fiber, &s->sp, &t->fiber, t->sp);
+	rt_fiber_switch(&s->fiber, &t->fiber);
 	s->current = NULL;
 	spend(s, s->grain - s->turn);
 	s->grain = s->turn;
@@ -144,35 +147,34 @@ run_ready(struct rt_sched *s, struct rt_task *t)
 	}
 }
 
-/* Look at the wait, where it is time to. */
+/*
+ * Look at the wait, where it is time to. What the last switches took says after
+ * how many the clock is looked at: those of a quarter of VINE_RT_LOOK_US.
+ */
 static uint32_t
 look(struct rt_sched *s)
 {
-	uint64_t now = utils_clock_ticks();
-	uint32_t did;
+	uint64_t now = utils_clock_ticks(), spent = now - s->looked, pace;
 
-	if (s->since < VINE_RT_SWITCHES && now - s->looked < s->look_ticks)
+	if (s->since < VINE_RT_SWITCHES && spent < s->look_ticks)
 		return 0;
+	pace = s->look_ticks / 4 * s->since / (spent + 1);
+	s->pace = pace < 1 ? 1 : pace < VINE_RT_SWITCHES ? (uint32_t)pace :
+		VINE_RT_SWITCHES;
 	s->since = 0;
 	s->looked = now;
-	s->clocked = now;
-	did = rt_mail_deliver(s);
-	return did + rt_wait_poll(s->wait);
+	return rt_mail_deliver(s) + rt_wait_poll(s->wait);
 }
 
 uint32_t
 rt_sched_step(struct rt_sched *s, uint32_t most)
 {
 	uint32_t did = rt_mail_deliver(s);
-	struct rt_task *t;
 
 	s->budget = most;
-	while (s->first && s->budget) {
+	while (rt_ready_any(s) && s->budget) {
 		did += look(s);
-		t = rt_ready_take(s);
-		if (t == NULL)
-			break;
-		run_ready(s, t);
+		run_ready(s);
 		did++;
 	}
 	return did;
@@ -181,7 +183,7 @@ rt_sched_step(struct rt_sched *s, uint32_t most)
 int
 rt_sched_idle(const struct rt_sched *s)
 {
-	return s->first == NULL && atomic_load(&s->mail) == NULL;
+	return !rt_ready_any(s) && atomic_load(&s->mail) == NULL;
 }
 
 uint32_t
@@ -332,6 +334,7 @@ rt_sched_free(struct rt_sched *s)
 		rt_task_free(utils_list_of(link, struct rt_task, link));
 	rt_sched_leave(s);
 	rt_stacks_fini(&s->stacks);
+	free(s->ready);
 	if (s->own_wait)
 		rt_wait_free(s->wait);
 	free(s);

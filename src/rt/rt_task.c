@@ -61,7 +61,7 @@ rt_task_wake(struct rt_block *b, int rc)
 		rt_timers_cancel(rt_wait_timers(t->sched->wait), &b->timer);
 	t->block = NULL;
 	if (t->state == RT_TASK_BLOCKED)
-		rt_ready_push(t->sched, t);
+		rt_ready_push(t->sched, t, t->fiber.context.sp);
 }
 
 int
@@ -108,7 +108,8 @@ rt_task_yield(void)
 
 	if (t == NULL)
 		return -EPERM;
-	rt_ready_push(t->sched, t);
+	/* its stack will be left about here */
+	rt_ready_push(t->sched, t, (char *)__builtin_frame_address(0) - 64);
 	rt_sched_away(t->sched, t);
 	return is_cancelled(t) ? -ECANCELED : 0;
 }
@@ -186,7 +187,8 @@ rt_task_create(struct rt_sched *s, rt_task_fn fn, void *arg,
 
 	if (s->ending)
 		return -ESHUTDOWN;
-	if (rt_stack_get(&s->stacks, &stack) != 0)
+	if (rt_sched_make_room(s) != 0 ||
+	    rt_stack_get(&s->stacks, &stack) != 0)
 		return -ENOMEM;
 	if (opts == NULL)
 		opts = &none;
@@ -202,11 +204,11 @@ rt_task_create(struct rt_sched *s, rt_task_fn fn, void *arg,
 	t->user = opts->user;
 	rt_task_set_name(t, opts->name ? opts->name : "task");
 	rt_fiber_init(&t->fiber, stack->base, (char *)t);
-	t->sp = rt_switch_make(t, begin, t);
+	rt_switch_make(&t->fiber.context, t, begin, t);
 	utils_list_push_back(&s->all, &t->link);
 	s->tasks++;
 	s->systems += t->flags & RT_TASK_SYSTEM;
-	rt_ready_push(s, t);
+	rt_ready_push(s, t, t);
 	if (task)
 		*task = t;
 	return 0;
@@ -222,7 +224,7 @@ rt_task_exit(int rc)
 	t->state = RT_TASK_ENDED;
 	s->dead = t;
 	s->turn--;		/* one switch: to here */
-	rt_fiber_end(&t->sp, &s->fiber, s->sp);
+	rt_fiber_end(&t->fiber, &s->fiber);
 	__builtin_unreachable();
 }
 

@@ -4,7 +4,8 @@
  *
  * A timer is a member of whatever it is for; setting and cancelling allocate
  * nothing and cannot fail. All timers of a set, and all calls, belong to one
- * thread. Times are ns of CLOCK_MONOTONIC.
+ * thread; another one posts it mail (rt_mail.h). Times are ns of
+ * CLOCK_MONOTONIC.
  */
 #ifndef RT_TIMER_H
 #define RT_TIMER_H

@@ -45,6 +45,11 @@ VINE_BENCH_RUN(hand_raw);	/* vine_bench_payload.c; a: bytes, b: sets */
 VINE_BENCH_RUN(hand_task);
 VINE_BENCH_RUN(read_local);	/* a: bytes */
 VINE_BENCH_RUN(read_task);
+VINE_BENCH_RUN(switch_hand);	/* vine_bench_tasks.c */
+VINE_BENCH_RUN(switch);
+VINE_BENCH_RUN(yield);		/* a: tasks, an even number */
+VINE_BENCH_RUN(create);
+VINE_BENCH_RUN(idle_tasks);	/* see --idle */
 
 #undef VINE_BENCH_RUN
 

@@ -171,8 +171,8 @@ START_TEST(a_bad_access_elsewhere_ends_the_process)
 
 	if (pid == 0) {
 		signal(SIGSEGV, SIG_DFL);
-		freopen("/dev/null", "w", stderr);
-		if (rt_sched_new(NULL, &sched) == 0 &&
+		if (freopen("/dev/null", "w", stderr) &&
+		    rt_sched_new(NULL, &sched) == 0 &&
 		    rt_task_create(sched, touch, (void *)64, NULL, NULL) == 0)
 			rt_sched_run(sched);
 		_exit(0);

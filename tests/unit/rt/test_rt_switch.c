@@ -7,7 +7,6 @@
 
 static char stack[262144] __attribute__((aligned(64)));
 static struct rt_fiber own, other;
-static void *own_sp, *other_sp;
 static uint64_t turns;
 static int depth;
 
@@ -32,14 +31,14 @@ mix(uint64_t seed, void (*turn)(void))
 static void
 to_other(void)
 {
-	rt_fiber_switch(&own, &own_sp, &other, other_sp);
+	rt_fiber_switch(&own, &other);
 }
 
 static void
 to_own(void)
 {
 	turns++;
-	rt_fiber_switch(&other, &other_sp, &own, own_sp);
+	rt_fiber_switch(&other, &own);
 }
 
 static void
@@ -64,7 +63,7 @@ prepare(void (*fn)(void *))
 
 	rt_fiber_enter(&own);
 	rt_fiber_init(&other, stack, top);
-	other_sp = rt_switch_make(top, fn, &turns);
+	rt_switch_make(&other.context, top, fn, &turns);
 }
 
 START_TEST(what_a_function_keeps_in_registers_outlives_a_switch)

@@ -162,12 +162,34 @@ START_TEST(many_timers_set_moved_and_cancelled_at_random)
 }
 END_TEST
 
+/* As deadlines are: far away, and nearly all cancelled. */
+START_TEST(a_million_timers_are_set_at_once_and_cancelled_in_any_order)
+{
+	const uint32_t count = RIG_SANITIZED ? 100000 : 1000000;
+	struct item *items = calloc(count, sizeof(*items));
+	uint64_t seed = 11;
+
+	for (uint32_t n = 0; n < count; n++)
+		set(&items[n], 1000000 + rig_random(&seed) % 1000000);
+	/* 7 has no factor in common with either count */
+	for (uint32_t n = 0; n < count; n++)
+		if (n % 100)
+			rt_timers_cancel(&timers,
+				&items[(uint64_t)n * 7 % count].timer);
+	ck_assert_uint_eq(rt_timers_run(&timers, 2000000), count / 100);
+	ck_assert_uint_eq(out_of_order, 0);
+	ck_assert_uint_eq(rt_timers_next(&timers), RT_TIMER_NEVER);
+	free(items);
+}
+END_TEST
+
 static const struct rig_case cases[] = {
 	RIG_CASE(timers_fire_in_the_order_of_their_times_and_not_before),
 	RIG_CASE(a_cancelled_timer_does_not_fire),
 	RIG_CASE(a_timer_that_is_set_again_moves),
 	RIG_CASE(a_timer_may_cancel_one_that_is_due_and_set_itself),
 	RIG_CASE(many_timers_set_moved_and_cancelled_at_random),
+	RIG_CASE(a_million_timers_are_set_at_once_and_cancelled_in_any_order),
 };
 
 RIG_MAIN("rt_timer", cases)
