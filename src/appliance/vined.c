@@ -124,6 +124,35 @@ undo_signals(struct vined *v)
 		close(v->signals.fd);
 }
 
+static enum rt_wait_engine
+engine_of(const struct vined *v)
+{
+	const char *name = utils_config_str(v->configs[0], UTILS_KEY_io_engine);
+
+	return strcmp(name, "uring") == 0 ? RT_WAIT_URING :
+		strcmp(name, "epoll") == 0 ? RT_WAIT_EPOLL : RT_WAIT_AUTO;
+}
+
+/* The main thread's wait, by the engine of all. */
+static int
+make_wait(struct vined *v)
+{
+	const char *filter = utils_config_str(v->configs[0], UTILS_KEY_seccomp);
+	enum rt_wait_engine engine = engine_of(v);
+	int rc;
+
+	if (engine == RT_WAIT_URING && strcmp(filter, "off") != 0) {
+		log_error("io_engine uring needs seccomp off, it is %s: what "
+			  "goes through a ring passes by the filter", filter);
+		return -EINVAL;
+	}
+	rc = rt_wait_new(engine, &v->wait);
+	if (rc == -ENOSYS)
+		log_error("io_engine uring: this kernel has no io_uring with "
+			  "futexes, expected Linux 6.7 or later");
+	return rc;
+}
+
 static int
 do_signals(struct vined *v)
 {
@@ -139,7 +168,7 @@ do_signals(struct vined *v)
 	v->signals.fd = -1;
 	if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
 		v->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	rc = v->signals.fd < 0 ? -errno : rt_wait_new(RT_WAIT_AUTO, &v->wait);
+	rc = v->signals.fd < 0 ? -errno : make_wait(v);
 	if (rc)
 		undo_signals(v);
 	return rc;
@@ -287,7 +316,7 @@ static int
 do_workers(struct vined *v)
 {
 	return vined_workers_start(v->pipes, (uint32_t)v->count,
-				   v->worker_count, &v->workers);
+				   v->worker_count, engine_of(v), &v->workers);
 }
 
 static void

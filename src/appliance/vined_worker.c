@@ -47,6 +47,7 @@ struct vined_workers {
 	vine_pipe_s *const *pipes;
 	uint32_t pipe_count;
 	uint32_t count;
+	enum rt_wait_engine engine;
 	_Atomic int stop;
 	struct worker workers[];
 };
@@ -172,7 +173,7 @@ static int
 start_one(struct worker *w)
 {
 	char name[16];
-	int rc = rt_wait_new(RT_WAIT_AUTO, &w->wait);
+	int rc = rt_wait_new(w->all->engine, &w->wait);
 
 	if (rc)
 		return rc;
@@ -194,7 +195,8 @@ start_one(struct worker *w)
 
 int
 vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,
-		    uint32_t count, struct vined_workers **out)
+		    uint32_t count, enum rt_wait_engine engine,
+		    struct vined_workers **out)
 {
 	size_t size = sizeof(struct vined_workers) +
 		count * sizeof(struct worker);
@@ -206,6 +208,7 @@ vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,
 	memset(all, 0, size);
 	all->pipes = pipes;
 	all->pipe_count = pipe_count;
+	all->engine = engine;
 	for (uint32_t i = 0; i < count; i++) {
 		struct worker *w = &all->workers[i];
 

@@ -9,16 +9,18 @@
 #include <stdint.h>
 
 #include "core/vine_pipe.h"
+#include "rt/rt_wait.h"
 
 struct vined_workers;
 
 /*
  * vined_workers_start starts `count` workers on the pipes, none of which has
- * more lanes. The caller keeps the array until they are stopped. Returns 0 or
- * a negative errno, logged.
+ * more lanes, and which wait by `engine`. The caller keeps the array until
+ * they are stopped. Returns 0 or a negative errno, logged.
  */
 int vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,
-			uint32_t count, struct vined_workers **workers);
+			uint32_t count, enum rt_wait_engine engine,
+			struct vined_workers **workers);
 
 /*
  * vined_workers_drain waits until nothing is in flight and no queue has

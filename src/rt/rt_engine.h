@@ -12,6 +12,8 @@
 #include "rt/rt_op.h"
 #include "rt/rt_wait.h"
 
+#define RT_ENGINE_LONG UINT64_C(3600000000000)	/* as good as for ever */
+
 struct rt_engine_ops {
 	const char *name;
 	uint32_t tries;		/* sides of ops that it would try first */
@@ -48,7 +50,7 @@ struct rt_engine_ops {
 
 	/*
 	 * sleep waits for bells, descriptors and ops, at most limit_ns (0:
-	 * looks), and calls rt_wait_fired for each tag, rt_wait_finish for each
+	 * looks; RT_ENGINE_LONG or more: no timer is worth it), and calls rt_wait_fired for each tag, rt_wait_finish for each
 	 * op. Returns 0, or a negative errno other than -EINTR if it could not
 	 * sleep.
 	 */

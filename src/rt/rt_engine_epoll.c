@@ -33,7 +33,6 @@
 #include "rt/rt_engine.h"
 
 #define EVENTS 256	/* taken at a time */
-#define LONG_NS UINT64_C(3600000000000)
 
 /* Tags of the engine: the bell, or a descriptor with ops. */
 #define TAG_BELL RT_ENGINE_TAG
@@ -88,7 +87,7 @@ relay_main(void *arg)
 	pthread_setname_np(pthread_self(), "vine-relay");
 	words[0] = (struct arch_bell_seen){ &e->news, 0 };
 	while (!stop) {
-		int rc = arch_bell_wait_any(words, count + 1, LONG_NS);
+		int rc = arch_bell_wait_any(words, count + 1, RT_ENGINE_LONG);
 
 		/* RELAY-R1: the words are noted before the eventfd is rung;
 		 * pairs with RELAY-A1 in epoll_sleep(). */
@@ -271,7 +270,8 @@ wait_events(struct epoll *e, struct epoll_event *events, uint64_t limit_ns)
 		.tv_sec = (time_t)(limit_ns / 1000000000u),
 		.tv_nsec = (long)(limit_ns % 1000000000u),
 	};
-	int n = epoll_pwait2(e->ep, events, EVENTS, &most, NULL);
+	int n = epoll_pwait2(e->ep, events, EVENTS,
+			     limit_ns < RT_ENGINE_LONG ? &most : NULL, NULL);
 
 	if (n >= 0 || errno != ENOSYS)
 		return n;

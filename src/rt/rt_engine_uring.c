@@ -432,7 +432,9 @@ enter(struct uring *u, uint64_t limit_ns)
 	struct io_uring_cqe *cqe;
 	int rc = 0;
 
-	if (limit_ns)
+	if (limit_ns >= RT_ENGINE_LONG)
+		rc = io_uring_submit_and_wait(&u->ring, 1);
+	else if (limit_ns)
 		rc = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &most,
 						      NULL);
 	else if (has_news(u))

@@ -27,7 +27,6 @@
 #include "utils/utils_clock.h"
 
 #define NUMBERS 0x3fffffffu	/* of watches; 30 bits of a tag */
-#define LONG_NS UINT64_C(3600000000000)	/* as good as for ever */
 
 struct rt_wait {
 	const struct rt_engine_ops *ops;
@@ -433,8 +432,8 @@ time_left(const struct rt_wait *w, uint64_t limit_ns)
 {
 	uint64_t next = rt_timers_next(&w->timers), now;
 
-	if (limit_ns > LONG_NS)
-		limit_ns = LONG_NS;
+	if (limit_ns > RT_ENGINE_LONG)
+		limit_ns = RT_ENGINE_LONG;
 	if (!utils_list_empty(&w->finished))
 		return 0;
 	if (next == RT_TIMER_NEVER)

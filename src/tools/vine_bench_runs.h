@@ -45,6 +45,10 @@ VINE_BENCH_RUN(hand_raw);	/* vine_bench_payload.c; a: bytes, b: sets */
 VINE_BENCH_RUN(hand_task);
 VINE_BENCH_RUN(read_local);	/* a: bytes */
 VINE_BENCH_RUN(read_task);
+VINE_BENCH_RUN(tcp);		/* vine_bench_echo.c */
+VINE_BENCH_RUN(io_echo);	/* a: engine */
+VINE_BENCH_RUN(read_bare);	/* vine_bench_disk.c; a: depth */
+VINE_BENCH_RUN(io_read);	/* a: depth, b: engine */
 VINE_BENCH_RUN(switch_hand);	/* vine_bench_tasks.c */
 VINE_BENCH_RUN(switch);
 VINE_BENCH_RUN(yield);		/* a: tasks, an even number */

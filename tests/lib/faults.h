@@ -308,6 +308,16 @@ __wrap_io_uring_submit_and_wait_timeout(void *ring, void *cqe, unsigned int n,
 						       mask);
 }
 
+int __real_io_uring_submit_and_wait(void *ring, unsigned int n);
+int __wrap_io_uring_submit_and_wait(void *ring, unsigned int n);
+
+int
+__wrap_io_uring_submit_and_wait(void *ring, unsigned int n)
+{
+	return faults_strike("io_uring_submit_and_wait") ? -EAGAIN :
+		__real_io_uring_submit_and_wait(ring, n);
+}
+
 int __real_io_uring_submit(void *ring);
 int __wrap_io_uring_submit(void *ring);
 

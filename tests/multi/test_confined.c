@@ -138,6 +138,32 @@ START_TEST(seccomp_off_means_no_filter)
 }
 END_TEST
 
+START_TEST(each_engine_of_io_serves_where_it_may)
+{
+	static const char *const lines[] = {
+		"shm_size 8M\nio_engine epoll\n",
+		"shm_size 8M\nio_engine auto\nseccomp off\n",
+	};
+
+	for (int i = 0; i < 2; i++) {
+		appliance_start(&appliance, i ? "auto" : "epoll", lines[i]);
+		serves();
+		ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
+	}
+}
+END_TEST
+
+START_TEST(rings_and_the_filter_do_not_go_together)
+{
+	char *argv[] = { "vined", "--config", appliance.config, NULL };
+
+	appliance_plan(&appliance, "rings", "shm_size 8M\nio_engine uring\n");
+	appliance_spawn(&appliance, argv);
+	ck_assert_int_eq(appliance_wait(&appliance), 1);
+	ck_assert(appliance_logged(&appliance, 0, "needs seccomp off"));
+}
+END_TEST
+
 /* Whose /proc files are says whether the process may be dumped and traced. */
 static uid_t
 owner_of_mem(void)
@@ -600,6 +626,8 @@ main(void)
 
 	tcase_add_test(tcase, every_thread_has_a_filter_and_no_right);
 	tcase_add_test(tcase, seccomp_off_means_no_filter);
+	tcase_add_test(tcase, each_engine_of_io_serves_where_it_may);
+	tcase_add_test(tcase, rings_and_the_filter_do_not_go_together);
 	tcase_add_test(tcase,
 		started_by_root_it_serves_as_the_user_of_its_config);
 	tcase_add_test(tcase, core_dumps_1_leaves_the_process_to_its_user);
