@@ -25,6 +25,7 @@ enum vine_bench_unit {
 	VINE_BENCH_MSPS,	/* ms of cpu time in a second */
 	VINE_BENCH_BYTES,	/* bytes */
 	VINE_BENCH_CALLS,	/* in a task */
+	VINE_BENCH_KOPS,	/* thousand operations a second */
 };
 
 /* Which appliance has to be there. */

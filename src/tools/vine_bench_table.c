@@ -39,7 +39,7 @@ const char *
 vine_bench_unit_name(enum vine_bench_unit unit)
 {
 	static const char *const names[] = { "ns", "ms", "M/s", "GB/s",
-					     "ms/s", "B", "/task" };
+					     "ms/s", "B", "/task", "k/s" };
 
 	return names[unit];
 }
@@ -111,6 +111,7 @@ print_row(const struct vine_bench *bench, const struct vine_bench_row *row,
 	if (bench->budget > 0)
 		fprintf(out, " %s%4.2f",
 			bench->unit == VINE_BENCH_MOPS ||
+			bench->unit == VINE_BENCH_KOPS ||
 			bench->unit == VINE_BENCH_GBPS ? ">=" : "<=",
 			bench->budget);
 	else
