@@ -348,8 +348,9 @@ start_victim(struct raw *raw, uint64_t sessions)
 		struct vine_session *s = attach();
 		vine_data *data;
 
-		MUST(vine_data_alloc_in(s, 5 << 20, 0, &data) == 0);
+		/* the memory last: who sees it may kill vined */
 		MUST(try(s) == VINE_STATUS_OK);
+		MUST(vine_data_alloc_in(s, 5 << 20, 0, &data) == 0);
 		for (;;)
 			pause();
 	}
