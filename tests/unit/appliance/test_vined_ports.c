@@ -55,7 +55,9 @@ host_open(struct host *h)
 	ck_assert_int_eq(utils_config_parse(text, "test", &h->config), 0);
 	ck_assert_int_eq(rt_wait_new(RT_WAIT_EPOLL, &h->wait), 0);
 	ck_assert_int_eq(vined_ports_open(h->config, h->wait, &h->ports), 0);
+	rig_stop(&h->rig);	/* it is bound before workers begin */
 	vined_ports_bind(h->ports, h->rig.pipe);
+	rig_start(&h->rig);
 	ck_assert_int_eq(vined_ports_serve(h->ports), 0);
 	ck_assert_int_eq(pthread_create(&h->thread, NULL, wait_thread, h), 0);
 }
