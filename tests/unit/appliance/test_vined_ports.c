@@ -22,7 +22,7 @@
 /* The daemon's main thread, and what it has. */
 struct host {
 	struct rig rig;
-	char path[96];
+	char path[128];
 	struct utils_config *config;
 	struct rt_wait *wait;
 	struct vined_ports *ports;
