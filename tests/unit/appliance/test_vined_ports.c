@@ -22,7 +22,7 @@
 /* The daemon's main thread, and what it has. */
 struct host {
 	struct rig rig;
-	char path[128];
+	char path[108];
 	struct utils_config *config;
 	struct rt_wait *wait;
 	struct vined_ports *ports;
@@ -50,7 +50,7 @@ host_open(struct host *h)
 	snprintf(object, sizeof(object), "/dev/shm/%s", h->rig.name);
 	device_none();
 	device_add("0000:00:04.0", object, SIZE, 0);
-	snprintf(h->path, sizeof(h->path), "/tmp/%s", h->rig.name);
+	snprintf(h->path, sizeof(h->path), "/tmp/%.90s", h->rig.name);
 	snprintf(text, sizeof(text), "shm_file x\nbell_socket %s\n", h->path);
 	ck_assert_int_eq(utils_config_parse(text, "test", &h->config), 0);
 	ck_assert_int_eq(rt_wait_new(RT_WAIT_EPOLL, &h->wait), 0);
