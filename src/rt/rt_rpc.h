@@ -173,7 +173,7 @@ void *rt_rpc_user(const struct rt_rpc *rpc);
 
 /* What it did so far. */
 struct rt_rpc_stats {
-	uint64_t asked;		/* requests that had their turn */
+	uint64_t asked;		/* requests that were sent, or begun to be */
 	uint64_t late;		/* answers that nobody waited for any more */
 	uint64_t handled;	/* requests let in */
 	uint64_t sends;		/* system calls that sent */

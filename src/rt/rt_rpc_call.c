@@ -212,6 +212,13 @@ leave(struct rt_block *block, int why)
 }
 
 static void
+request_begun(struct rt_rpc *rpc, struct rt_rpc_frame *frame)
+{
+	(void)frame;
+	rpc->stats.asked++;
+}
+
+static void
 request_sent(struct rt_rpc *rpc, struct rt_rpc_frame *frame)
 {
 	struct asked *a = asked_of(frame);
@@ -265,6 +272,7 @@ write_request(struct asked *a, uint64_t deadline)
 	a->frame.head_length = RT_RPC_HEAD + head.args;
 	a->frame.data = call->data;
 	a->frame.data_length = head.data;
+	a->frame.begun = request_begun;
 	a->frame.sent = request_sent;
 }
 
@@ -286,7 +294,6 @@ ask(struct rt_rpc *rpc, struct rt_rpc_call *call, uint64_t deadline)
 	a.place = take_place(rpc, &a,
 			     (uint64_t)call->data_length + call->room);
 	write_request(&a, deadline);
-	rpc->stats.asked++;
 	rt_rpc_send(rpc, &a.frame);
 	return rt_task_block(&a.block, deadline);
 }

@@ -131,6 +131,7 @@ hello_in(struct rt_rpc *rpc, const struct rt_rpc_head *head)
 	if (rpc->open || head->data || head->args < RT_RPC_HELLO_BYTES)
 		return -EPROTO;
 	rc = rt_rpc_args(rpc, head->args, &args, NULL);
+	rc = rc ? rc : rpc->why;
 	if (rc)
 		return rc;
 	rt_rpc_hello_get(args, &hello);
@@ -191,6 +192,7 @@ rt_rpc_read(struct rt_rpc *rpc)
 
 	while (rc == 0 && rpc->why == 0) {
 		rc = fill(rpc, RT_RPC_HEAD, rpc->open ? RT_NEVER : hello);
+		rc = rc ? rc : rpc->why;
 		if (rc == 0)
 			rc = rt_rpc_head_get(rpc->buffer + rpc->at, &head);
 		if (rc == 0) {

@@ -353,6 +353,8 @@ rt_rpc_request_in(struct rt_rpc *rpc, const struct rt_rpc_head *head)
 	fill_request(rpc, s, head);
 	status = s->type ? get_memory(rpc, s, head->data, head->room) : -ENOSYS;
 	rc = body_in(rpc, s, head);
+	/* it may have ended before the rest was taken: no more are begun */
+	rc = rc ? rc : rpc->why;
 	if (rc) {
 		answer_sent(rpc, &s->frame);	/* there will be none */
 		return rc;

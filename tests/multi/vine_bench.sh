@@ -24,7 +24,7 @@ fi
 
 # 3: too few repetitions for a result, which is what one is
 few=()
-for name in raw task sweep alloc payload sleep calls explain rt \
+for name in raw task sweep alloc payload sleep calls explain rt 'rpc.*' \
 	queues.idle.1 queues.idle.16 queues.active.16; do
 	few+=(--only "$name")
 done

@@ -676,6 +676,38 @@ IO_CASE(a_close_while_something_is_sent_ends_at_once)
 	return 0;
 }
 
+/* Whatever the main task has received by then, and however far it is. */
+IO_CASE(a_close_as_a_request_comes_leaves_no_handler_behind)
+{
+	struct rt_rpc_head head = request;
+
+	head.type = RPC_WAIT;
+	head.data = 20;
+	begin(NULL);
+	for (int i = 0; i < 200; i++) {
+		int fds[2];
+
+		rt_rpc_free(end);
+		rt_io_close(peer);
+		rpc_sockets(fds);
+		end = rpc_of(fds[0], NULL);
+		peer = fds[1];
+		say_hello(4);
+		while (rt_rpc_peer(end) == 0)
+			rt_task_yield();
+		put(&head, 20);
+		for (int k = 0; k < i % 8; k++)
+			rt_task_yield();
+		if (i & 8)	/* the wait is looked at, now */
+			rt_wait_poll(rt_sched_wait(sched));
+		rt_rpc_close(end);
+		ck_assert_int_eq(rt_rpc_join(end, in_ms(10000)), 0);
+		ck_assert_uint_eq(rpc_waiting, 0);
+	}
+	finish();
+	return 0;
+}
+
 int
 main(void)
 {
@@ -704,5 +736,6 @@ main(void)
 	io_add(tc, an_answer_before_all_was_sent_waits_for_that);
 	io_add(tc, a_caller_that_leaves_while_it_is_sent_waits_for_that);
 	io_add(tc, a_close_while_something_is_sent_ends_at_once);
+	io_add(tc, a_close_as_a_request_comes_leaves_no_handler_behind);
 	return tasks_main("rt rpc peer", tc);
 }
