@@ -453,7 +453,7 @@ rig_child_ended(pid_t pid)
 struct rig_case {
 	const char *name;
 	const TTest **test;
-	double timeout;		/* seconds; 0: 60 */
+	double timeout;		/* seconds; 0: 240, CTest has its own */
 	int each;		/* run for _i of 0 to each - 1; 0: once */
 };
 
@@ -468,7 +468,8 @@ rig_main(const char *name, const struct rig_case *cases, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		TCase *tc = tcase_create(cases[i].name);
 
-		tcase_set_timeout(tc, cases[i].timeout ? cases[i].timeout : 60);
+		tcase_set_timeout(tc, cases[i].timeout ? cases[i].timeout :
+				  240);
 		tcase_add_loop_test(tc, *cases[i].test, 0,
 				    cases[i].each ? cases[i].each : 1);
 		suite_add_tcase(suite, tc);
