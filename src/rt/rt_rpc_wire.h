@@ -41,8 +41,9 @@
  * know. Where either wishes it, all bodies have a CRC.
  *
  * REQUEST asks. Its number's low 16 bits are a place, below the credit of who
- * is asked; the rest differ each time. A place, and its bytes of the window, are
- * the request's until the answer begins to arrive. Who sends more is cut off.
+ * is asked; the rest differ each time. A place, and its bytes of the window,
+ * are the request's until the answer begins to arrive. Who sends more is cut
+ * off.
  *
  * ANSWER: each request has exactly one, in any order. An error of the request
  * is its status. Late or not, it gives place and bytes back.
