@@ -18,7 +18,7 @@
 
 /* --- its end -------------------------------------------------------------- */
 
-/* What the peer is told: errnos of Linux, or 0 for an end that is none of its. */
+/* What the peer is told: an errno, or 0 for an end that is none of its. */
 static uint32_t
 status_of(int why)
 {

@@ -64,7 +64,7 @@ struct rt_rpc_call {
  *	-ECONNRESET	the peer did, or its stream ended
  *	-EPROTO		the peer broke the protocol: this end closed it
  *	-EBADMSG	what it sent was damaged on the way: likewise
- *	-ECONNABORTED	it said no hello, or did not read, for too long: likewise
+ *	-ECONNABORTED	it said no hello or read nothing for too long: likewise
  *	-EPROTONOSUPPORT the two speak no version that both know
  *	-EBUSY		the peer has too many connections
  *	-EOPNOTSUPP	the peer answers nothing
@@ -124,9 +124,9 @@ struct rt_rpc_opts {
 	uint32_t flags;
 	void *user;		/* for the handlers and the functions below */
 	uint64_t identity;	/* told to the peer; 0: some */
-	uint32_t requests;	/* of the peer at a time; 0: VINE_RPC_REQUESTS */
+	uint32_t requests;	/* of the peer; 0: VINE_RPC_REQUESTS */
 	uint32_t data_max;	/* bytes of data; 0: VINE_RPC_DATA */
-	uint64_t window;	/* bytes at a time; 0: VINE_RPC_WINDOW, or more */
+	uint64_t window;	/* bytes; 0: VINE_RPC_WINDOW, or more */
 	uint32_t stall_ms;	/* for a hello, or to read anything; 0:
 				 * VINE_RPC_STALL_MS */
 	/* called once each, in a task that must not wait; may be NULL */

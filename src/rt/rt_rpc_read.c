@@ -159,8 +159,8 @@ bye_in(const struct rt_rpc_head *head)
 	if (head->status == EBUSY)
 		return -EBUSY;
 	if (head->status)
-		utils_log_limited(&rate, UTILS_LOG_WARN, "rpc: a peer says bye: "
-				  "status %u", head->status);
+		utils_log_limited(&rate, UTILS_LOG_WARN, "rpc: a peer says "
+				  "bye: status %u", head->status);
 	return -ECONNRESET;
 }
 

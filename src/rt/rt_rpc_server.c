@@ -37,8 +37,8 @@ refuse(struct rt_rpc_server *s, int fd, const char *why)
 	static _Thread_local struct utils_log_rate rate;
 
 	s->stats.refused++;
-	utils_log_limited(&rate, UTILS_LOG_WARN, "rpc: a connection is refused: "
-			  "%s; there are %u", why, s->stats.sessions);
+	utils_log_limited(&rate, UTILS_LOG_WARN, "rpc: a connection is "
+			  "refused: %s; there are %u", why, s->stats.sessions);
 	rt_rpc_refuse(fd, EBUSY);
 }
 

@@ -19,8 +19,8 @@
  *	36 u32 data	bytes of data
  *	40 u32 room	of a request: bytes of data that the answer may have
  *	44 u32 credit	of a hello: requests that it takes at a time
- *	48 u32 wait	of a request: ms after which nobody waits for the answer;
- *			0: no such time
+ *	48 u32 wait	of a request: ms after which nobody waits for the
+ *			answer; 0: no such time
  *	52 u32 body	CRC32C of the arguments and the data
  *	56 u32 0
  *	60 u32 head	CRC32C of the 60 bytes before
@@ -38,12 +38,12 @@
  *			data and its room
  *
  * and maybe more, which is skipped. Both speak the newest version that both
- * know. `credit` is at most 65536. Where either wishes it, all bodies have a CRC.
+ * know. Where either wishes it, all bodies have a CRC.
  *
  * REQUEST asks. Its number's low 16 bits are a place, below the credit of who
- * is asked; the rest differ each time. A place has one request until the answer
- * begins to arrive; so have its bytes of the window. Who sends more than that is
- * cut off.
+ * is asked; the rest differ each time. A place, and its bytes of the window,
+ * are the request's until the answer begins to arrive. Who sends more is cut
+ * off.
  *
  * ANSWER: each request has exactly one, in any order. An error of the request
  * is its status. Late or not, it gives place and bytes back.

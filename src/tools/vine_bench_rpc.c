@@ -134,9 +134,10 @@ vine_bench_run_rpc_bare(struct vine_bench_rig *rig,
 						  serve_bare, 0);
 	struct sockaddr_in a = { .sin_family = AF_INET,
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct bare b = { .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+	struct bare b = { .kind = READ };
 	int on = 1, rc = 0;
 
+	b.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	a.sin_port = htons((uint16_t)port_of(m));
 	setsockopt(b.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (connect(b.fd, (struct sockaddr *)&a, sizeof(a)) != 0)

@@ -2,9 +2,9 @@
 /*
  * Target: an end of an RPC, whose peer is the input: it writes frames with
  * members of its choice and right CRCs, or wrong ones, or plain bytes, reads or
- * does not, and goes away. The end answers and asks meanwhile. Each of its calls
- * ends, it holds no more memory than its window allows, and all ends when the
- * peer has gone.
+ * does not, and goes away. The end answers and asks meanwhile. Each of its
+ * calls ends, it holds no more memory than its window allows, and all ends when
+ * the peer has gone.
  */
 #include <errno.h>
 #include <sys/socket.h>

@@ -19,7 +19,7 @@ enum rpc_type {
 	RPC_ECHO = 33,	/* args and data come back; as many as there is room */
 	RPC_ECHO_INLINE,
 	RPC_FAIL,	/* status -ENXIO */
-	RPC_WAIT,	/* answers when rpc_gate is opened, or it is cancelled */
+	RPC_WAIT,	/* answers when rpc_gate opens, or it is cancelled */
 	RPC_CLOSE,	/* its handler closes the connection */
 	RPC_BACK,	/* asks who asked for an echo, and answers that */
 	RPC_TOO_MUCH,	/* answers more than there is room for */
@@ -76,7 +76,8 @@ static int
 rpc_handle_back(struct rt_rpc_request *r, void *user)
 {
 	struct rt_rpc_call call = {
-		.type = RPC_ECHO, .data = r->data, .data_length = r->data_length,
+		.type = RPC_ECHO, .data = r->data,
+		.data_length = r->data_length,
 		.answer = r->answer, .room = r->room,
 	};
 	int rc = rt_rpc_call(r->rpc, &call, RT_NEVER);

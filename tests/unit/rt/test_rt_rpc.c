@@ -105,7 +105,7 @@ IO_CASE(a_type_that_nobody_knows_is_an_error_of_the_request_alone)
 	return 0;
 }
 
-IO_CASE(a_handler_that_answers_too_much_is_an_error_of_the_request_alone)
+IO_CASE(an_answer_that_is_too_much_is_an_error_of_the_request_alone)
 {
 	struct rt_rpc_call call = rpc_plain(RPC_TOO_MUCH);
 	struct rpc_ends e;
@@ -637,7 +637,7 @@ main(void)
 	io_add(tc, arguments_and_the_status_come_back);
 	io_add(tc, a_type_that_nobody_knows_is_an_error_of_the_request_alone);
 	io_add(tc,
-	       a_handler_that_answers_too_much_is_an_error_of_the_request_alone);
+	       an_answer_that_is_too_much_is_an_error_of_the_request_alone);
 	io_add(tc, a_handler_asks_back_who_asked);
 	io_add(tc, ends_know_each_other_by_their_identities);
 #if !TASKS_SANITIZED

@@ -74,7 +74,7 @@ echo(struct rt_rpc *rpc, uint64_t what)
 	return 0;
 }
 
-IO_CASE(one_session_more_than_are_allowed_is_told_so_and_the_others_go_on)
+IO_CASE(one_session_too_many_is_told_so_and_the_others_go_on)
 {
 	struct rt_rpc_server_opts opts = { .rpc = rpc_opts(), .sessions = 32 };
 	struct rt_rpc *clients[33];
@@ -275,7 +275,7 @@ main(void)
 	TCase *tc = tcase_create("server");
 
 	io_add(tc,
-	       one_session_more_than_are_allowed_is_told_so_and_the_others_go_on);
+	       one_session_too_many_is_told_so_and_the_others_go_on);
 	io_add(tc, a_thousand_sessions_at_once_are_served);
 	io_add(tc, a_server_that_ends_under_load_ends_all_its_sessions);
 	io_add(tc, a_server_takes_no_options_beyond_the_limits);
