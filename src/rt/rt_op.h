@@ -55,7 +55,7 @@ enum rt_op_kind {
  *	CALL		call, which may block: it runs in a thread of the wait's
  *			helpers and returns the result
  *
- * No op raises SIGPIPE on a socket; a write to a pipe without readers does.
+ * No SEND or SENDMSG raises SIGPIPE; WRITE and WRITEV do, where nobody reads.
  */
 struct rt_op {
 	void (*done)(struct rt_op *op, int64_t result);	/* or -errno */

@@ -355,6 +355,47 @@ START_TEST(waits_end_by_timeout_by_cancel_and_when_the_socket_is_closed)
 }
 END_TEST
 
+/* Its descriptor's number may be another's as soon as it is closed. */
+START_TEST(a_task_at_work_on_a_closed_socket_does_not_go_on_with_the_next)
+{
+	struct vine_net_open at = at_inet(VINE_NET_STREAM, 0);
+	vine_data *much, *room, *ping, *in;
+	uint32_t listener, old[2], new[2];
+
+	begin("reuse", everything);
+	much = data_of(4 * MIB);
+	room = data_of(8 * MIB);
+	ping = text_of("ping");
+	in = data_of(4);
+	listener = works(OPEN("net_listen", at));
+	at.address.port = address_of(listener, 0).port;
+	for (int i = 0; i < 40; i++) {
+		vine_task *receive, *send;
+
+		old[0] = works(OPEN("net_connect", at));
+		old[1] = works(io("net_accept", listener, 0, NULL, NULL));
+		receive = start_io("net_receive", old[0], VINE_NET_ALL, 0,
+				   NULL, room);
+		send = start_io("net_send", old[1], VINE_NET_ALL, 0, much,
+				NULL);
+		works(io("net_close", old[0], 0, NULL, NULL));
+		new[0] = works(OPEN("net_connect", at));
+		new[1] = works(io("net_accept", listener, 0, NULL, NULL));
+		works(io("net_send", new[1], VINE_NET_ALL, ping, NULL));
+		FAILS(result_of(start_io("net_receive", new[0], VINE_NET_ALL,
+					 5000 * MS, NULL, in)),
+		      VINE_STATUS_OK, 0);
+		ck_assert_mem_eq(vine_data_deref(in), "ping", 4);
+		FAILS(result_of(receive), VINE_STATUS_FAILED, ECANCELED);
+		(void)result_of(send);
+		works(io("net_close", old[1], 0, NULL, NULL));
+		works(io("net_close", new[0], 0, NULL, NULL));
+		works(io("net_close", new[1], 0, NULL, NULL));
+	}
+	end();
+}
+END_TEST
+
 /* --- datagrams --- */
 
 START_TEST(datagrams_keep_their_bounds_and_say_whence_they_come)
@@ -767,6 +808,8 @@ main(void)
 		a_task_that_waits_holds_up_no_other_and_one_of_a_kind_waits);
 	tcase_add_test(tcase,
 		waits_end_by_timeout_by_cancel_and_when_the_socket_is_closed);
+	tcase_add_test(tcase,
+		a_task_at_work_on_a_closed_socket_does_not_go_on_with_the_next);
 	tcase_add_test(tcase,
 		       datagrams_keep_their_bounds_and_say_whence_they_come);
 	tcase_add_test(tcase,

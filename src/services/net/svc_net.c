@@ -110,7 +110,7 @@ fill_answer(const struct svc_net_call *call, int rc, struct svc_answer *answer)
 	if (rc == SVC_NET_REFUSED) {
 		answer->status = VINE_STATUS_REFUSED;
 		answer->error = EACCES;
-	} else if (rc == -EBADF && svc_net_closed(call)) {
+	} else if (rc && call->closed) {
 		answer->status = VINE_STATUS_FAILED;
 		answer->error = ECANCELED;
 	} else if (rc == -ECANCELED) {
@@ -120,6 +120,22 @@ fill_answer(const struct svc_net_call *call, int rc, struct svc_answer *answer)
 		answer->status = VINE_STATUS_FAILED;
 		answer->error = -rc;
 	}
+}
+
+/* Nobody closes the socket's descriptor while the function runs. */
+static int
+run(const struct proc *proc, struct svc_net_call *call)
+{
+	struct svc_net_user user;
+	int rc;
+
+	if (call->socket == NULL)
+		return proc->run(call);
+	svc_net_socket_use(call->socket, &user);
+	rc = proc->run(call);
+	call->closed = call->socket->number != call->number;
+	svc_net_socket_leave_off(&call->net->table, call->socket, &user);
+	return rc;
 }
 
 static void
@@ -150,7 +166,7 @@ handle(void *state, struct vine_req *req, struct svc_answer *answer)
 	if (proc->has_socket && call.socket == NULL)
 		rc = -EBADF;
 	else
-		rc = proc->run(&call);
+		rc = run(proc, &call);
 	fill_answer(&call, rc, answer);
 }
 

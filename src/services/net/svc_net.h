@@ -34,7 +34,8 @@ struct svc_net_call {
 	const void *args;	/* a copy, of the procedure's size */
 	struct svc_rank rank;
 	struct svc_net_socket *socket;	/* of those that have one */
-	uint32_t number;	/* of it; not any more once it is closed */
+	uint32_t number;	/* of it */
+	int closed;		/* it was, while the task was at work on it */
 	uint64_t deadline;
 	uint64_t value;
 };
@@ -45,13 +46,6 @@ struct svc_net_call {
  * does not allow it.
  */
 #define SVC_NET_REFUSED 1
-
-/* svc_net_closed tells whether the socket was closed while the task waited. */
-static inline int
-svc_net_closed(const struct svc_net_call *call)
-{
-	return call->socket && call->socket->number != call->number;
-}
 
 int svc_net_listen(struct svc_net_call *call);
 int svc_net_connect(struct svc_net_call *call);

@@ -48,6 +48,7 @@ svc_net_table_init(struct svc_net_table *table, uint32_t size, uint32_t most)
 	pthread_mutex_init(&table->lock, NULL);
 	for (uint32_t i = 0; i < size; i++) {
 		table->sockets[i].fd = -1;
+		utils_list_init(&table->sockets[i].users);
 		utils_list_push_back(&table->free, &table->sockets[i].link);
 	}
 	return 0;
@@ -220,11 +221,9 @@ closed(struct rt_op *op, int64_t result)
 	svc_net_socket_drop(op->user, s);
 }
 
-void
-svc_net_socket_close(struct svc_net_table *table, struct svc_net_socket *socket)
+static void
+close_now(struct svc_net_table *table, struct svc_net_socket *socket)
 {
-	socket->number = 0;
-	remove_path(socket);
 	socket->close = (struct rt_op){
 		.kind = RT_OP_CLOSE,
 		.fd = socket->fd,
@@ -236,6 +235,39 @@ svc_net_socket_close(struct svc_net_table *table, struct svc_net_socket *socket)
 		close(socket->fd);
 		closed(&socket->close, 0);
 	}
+}
+
+void
+svc_net_socket_use(struct svc_net_socket *socket, struct svc_net_user *user)
+{
+	user->task = rt_task_self();
+	utils_list_push_back(&socket->users, &user->link);
+}
+
+void
+svc_net_socket_leave_off(struct svc_net_table *table,
+			 struct svc_net_socket *socket,
+			 struct svc_net_user *user)
+{
+	utils_list_remove(&user->link);
+	if (socket->number == 0 && utils_list_empty(&socket->users))
+		close_now(table, socket);
+}
+
+void
+svc_net_socket_close(struct svc_net_table *table, struct svc_net_socket *socket)
+{
+	socket->number = 0;
+	remove_path(socket);
+	utils_list_each(&socket->users, link) {
+		const struct svc_net_user *user = utils_list_of(
+			link, struct svc_net_user, link);
+
+		if (user->task != rt_task_self())
+			rt_task_cancel(user->task);
+	}
+	if (utils_list_empty(&socket->users))
+		close_now(table, socket);
 }
 
 static void

@@ -18,6 +18,7 @@
 #include "utils/utils_list.h"
 
 struct rt_sched;
+struct rt_task;
 struct svc_net_holder;
 
 struct svc_net_socket {
@@ -30,6 +31,7 @@ struct svc_net_socket {
 	int family;
 	uint8_t listens;
 	uint8_t delays;		/* no TCP_NODELAY */
+	struct utils_list users;	/* of struct svc_net_user */
 	char path[108];		/* to be removed with it; "": none */
 	/* under the table's lock */
 	struct svc_net_holder *holder;
@@ -40,6 +42,12 @@ struct svc_net_socket {
 
 	struct rt_mail closing;	/* its session has ended */
 	struct rt_op close;
+};
+
+/* A task that is at work on a socket: on its stack. */
+struct svc_net_user {
+	struct rt_task *task;
+	struct utils_link link;
 };
 
 struct svc_net_table {
@@ -85,8 +93,20 @@ struct svc_net_socket *svc_net_socket_find(struct svc_net_table *table,
 					   uint32_t serial);
 
 /*
- * svc_net_socket_close makes the number nobody's and closes the descriptor:
- * tasks that wait for it end with -EBADF. Its owner; does not block.
+ * svc_net_socket_use is the current task's, which is at work on the socket from
+ * now on; svc_net_socket_leave_off ends that. Its owner.
+ */
+void svc_net_socket_use(struct svc_net_socket *socket,
+			struct svc_net_user *user);
+void svc_net_socket_leave_off(struct svc_net_table *table,
+			      struct svc_net_socket *socket,
+			      struct svc_net_user *user);
+
+/*
+ * svc_net_socket_close makes the number nobody's. The tasks that are at work on
+ * it, but the current one, are cancelled, and the descriptor is closed when the
+ * last of them has left off: until then no other socket can have its number.
+ * Its owner; does not block.
  */
 void svc_net_socket_close(struct svc_net_table *table,
 			  struct svc_net_socket *socket);
