@@ -277,6 +277,8 @@ vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,
 	all->pipes = pipes;
 	all->pipe_count = pipe_count;
 	all->engine = engine;
+	/* now: it has threads stay on a CPU, which the filter forbids */
+	arch_ladder_wake_ns();
 	for (uint32_t i = 0; i < count; i++) {
 		struct worker *w = &all->workers[i];
 

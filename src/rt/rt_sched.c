@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/spin/arch_ladder.h"
 #include "rt/rt_inside.h"
 #include "rt/rt_topic.h"
 #include "utils/utils_clock.h"
@@ -245,6 +246,7 @@ int
 rt_sched_run(struct rt_sched *s)
 {
 	int entered = rt_self == s, rc = 0;
+	struct arch_ladder ladder;
 
 	if (entered && s->current)
 		return -EPERM;
@@ -252,9 +254,17 @@ rt_sched_run(struct rt_sched *s)
 		rc = rt_sched_enter(s);
 	if (rc)
 		return rc;
+	arch_ladder_init(&ladder, 0);
 	while (s->tasks > s->systems && !atomic_load(&s->stop)) {
-		if (rt_sched_step(s, VINE_RT_SWITCHES) == 0)
+		if (rt_sched_step(s, VINE_RT_SWITCHES) ||
+		    rt_wait_poll(s->wait)) {
+			arch_ladder_found(&ladder);
+			arch_ladder_begin(&ladder);
+		} else if (arch_ladder_step_slow(&ladder)) {
+			/* a look may be a system call: each asks the clock */
 			rt_sched_sleep(s, NULL, 0, FOR_EVER);
+			arch_ladder_slept(&ladder);
+		}
 	}
 	atomic_store(&s->stop, 0);
 	if (!entered)

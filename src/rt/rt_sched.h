@@ -54,8 +54,9 @@ void rt_sched_leave(struct rt_sched *sched);
 
 /*
  * rt_sched_run runs tasks until none is left but system tasks, or until
- * rt_sched_stop. Enters and leaves, if that was not done. Returns 0, or an
- * error of rt_sched_enter; -EPERM from a task.
+ * rt_sched_stop. Enters and leaves, if that was not done. Where no task is
+ * ready it climbs a ladder (arch_ladder.h): it looks for what comes soon, then
+ * sleeps. Returns 0, or an error of rt_sched_enter; -EPERM from a task.
  */
 int rt_sched_run(struct rt_sched *sched);
 

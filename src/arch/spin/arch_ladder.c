@@ -7,8 +7,10 @@
  * than LONG wakes, so one long pause does not make a busy side sleepy, and a
  * few short waits make a sleepy one look again.
  *
- * A wake is measured as half of a round trip between two threads that sleep.
+ * A wake is measured as half of a round trip between two threads that sleep, on
+ * two CPUs.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,7 +22,11 @@
 #include "arch/spin/arch_ladder.h"
 
 #define LONG 4u		/* wakes; no wait counts for more */
-#define HOPELESS 2u	/* wakes; where waits last so long, do not look */
+/*
+ * Wakes; where waits last so long, do not look. More than two, or two sides that
+ * ask each other, and both sleep, would never begin to look.
+ */
+#define HOPELESS 3u
 #define WEIGHT 8	/* of the mean against the newest wait */
 
 /*
@@ -36,11 +42,12 @@
 
 static pthread_once_t measured = PTHREAD_ONCE_INIT;
 static uint64_t wake_ns = WAKE_NS;
-static uint64_t wake_ticks = 1;		/* 1: do not look, there is one CPU */
+static uint64_t wake_ticks = 1;		/* 1: do not look, we have one CPU */
 
 struct pair {
 	le32_t there;
 	le32_t back;
+	uint64_t wake_ns;
 };
 
 static void *
@@ -66,10 +73,11 @@ by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The median of some round trips, in ns. */
-static uint64_t
-round_trip(struct pair *pair)
+/* The median of some round trips gives the pair's wake. */
+static void *
+ask(void *arg)
 {
+	struct pair *pair = arg;
 	struct arch_bell there = arch_bell_of_word(&pair->there);
 	struct arch_bell back = arch_bell_of_word(&pair->back);
 	uint64_t took[ROUNDS];
@@ -86,28 +94,82 @@ round_trip(struct pair *pair)
 		took[i] = utils_clock_ns() - from;
 	}
 	qsort(took, ROUNDS, sizeof(took[0]), by_size);
-	return took[ROUNDS / 2];
+	pair->wake_ns = took[ROUNDS / 2] / 2;
+	return NULL;
 }
 
+/*
+ * A thread on one of the CPUs, which is taken out of the set, with those that we
+ * may not use. Returns 0 or an error, such as EINVAL where none is left.
+ */
+static int
+start_at(pthread_t *thread, cpu_set_t *cpus, void *(*fn)(void *),
+	 struct pair *pair)
+{
+	pthread_attr_t attr;
+	int rc = pthread_attr_init(&attr);
+
+	if (rc)
+		return rc;
+	rc = EINVAL;
+	for (int cpu = 0; cpu < CPU_SETSIZE && rc == EINVAL; cpu++) {
+		cpu_set_t one;
+
+		if (!CPU_ISSET(cpu, cpus))
+			continue;
+		CPU_CLR(cpu, cpus);
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		pthread_attr_setaffinity_np(&attr, sizeof(one), &one);
+		rc = pthread_create(thread, &attr, fn, pair);
+	}
+	pthread_attr_destroy(&attr);
+	return rc;
+}
+
+/* The CPUs of this thread, but for the first; or all others, if it has one. */
+static void
+others(const cpu_set_t *ours, int first, cpu_set_t *set)
+{
+	*set = *ours;
+	CPU_CLR(first, set);
+	for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(ours) == 1; i++)
+		if (i != first)
+			CPU_SET(i, set);
+}
+
+/*
+ * Each side has a CPU: if they shared one, a wake would look cheaper than it is.
+ * Where this process may use only one CPU, looking is in vain.
+ */
 static void
 measure(void)
 {
-	struct pair pair = { { 0 }, { 0 } };
+	struct pair pair = { { 0 }, { 0 }, WAKE_NS };
+	cpu_set_t first, second;
+	pthread_t asks, answers;
 	sigset_t all, old;
-	pthread_t thread;
-	int rc;
+	int cpu = 0, rc;
 
-	if (sysconf(_SC_NPROCESSORS_ONLN) == 1)
+	if (sched_getaffinity(0, sizeof(first), &first) != 0)
 		return;
+	while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &first))
+		cpu++;
+	others(&first, cpu, &second);
 	/* signals are for the application's threads */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&thread, NULL, answer, &pair);
+	rc = start_at(&answers, &second, answer, &pair);
+	if (rc == 0 && start_at(&asks, &first, ask, &pair) == 0)
+		pthread_join(asks, NULL);
+	else if (rc == 0)
+		ask(&pair);	/* or the other would never end */
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc == 0) {
-		wake_ns = round_trip(&pair) / 2;
-		pthread_join(thread, NULL);
-	}
+	if (rc == 0)
+		pthread_join(answers, NULL);
+	if (rc == EINVAL)
+		return;
+	wake_ns = pair.wake_ns;
 	if (wake_ns < WAKE_MIN_NS)
 		wake_ns = WAKE_MIN_NS;
 	if (wake_ns > WAKE_MAX_NS)

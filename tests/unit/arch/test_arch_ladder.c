@@ -1,10 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of arch_ladder: when it says sleep, and what it learns of its waits. */
 
+#include <dlfcn.h>
+#include <pthread.h>
+#include <sched.h>
+
 #include "../core/rig.h"
 #include "arch/spin/arch_ladder.h"
 
 #define US UINT64_C(1000)
+
+/* The CPUs that threads of the measurement were asked to stay on. */
+static cpu_set_t asked[64];
+static uint32_t asked_count;
+
+/* In place of libc's: notes the set, then does the same. */
+int
+pthread_attr_setaffinity_np(pthread_attr_t *attr, size_t size,
+			    const cpu_set_t *set)
+{
+	int (*real)(pthread_attr_t *, size_t, const cpu_set_t *);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "pthread_attr_setaffinity_np");
+	if (asked_count < 64)
+		asked[asked_count++] = *set;
+	return real(attr, size, set);
+}
 
 /* Look until the ladder says sleep; returns how often. */
 static uint32_t
@@ -45,6 +66,48 @@ START_TEST(a_wake_is_measured_and_is_credible)
 	ck_assert_uint_ge(ns, US);
 	ck_assert_uint_le(ns, 50 * US);
 	ck_assert_uint_eq(arch_ladder_wake_ns(), ns);
+}
+END_TEST
+
+START_TEST(a_wake_is_measured_from_one_cpu_to_another)
+{
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return;
+	arch_ladder_wake_ns();
+	ck_assert_uint_ge(asked_count, 2);
+	for (uint32_t i = 0; i < asked_count; i++) {
+		ck_assert_int_eq(CPU_COUNT(&asked[i]), 1);
+		for (uint32_t j = 0; j < i; j++)
+			ck_assert(!CPU_EQUAL(&asked[i], &asked[j]));
+	}
+}
+END_TEST
+
+START_TEST(a_thread_that_stays_on_one_cpu_still_measures_a_wake)
+{
+	struct arch_ladder l;
+	cpu_set_t one;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return;
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+	arch_ladder_init(&l, 0);
+	ck_assert_uint_ge(l.wake, utils_clock_from_ns(US));
+	ck_assert_uint_ge(asked_count, 2);
+}
+END_TEST
+
+/* Each wait of one is a wake of the other and its own. */
+START_TEST(two_sides_that_wake_each_other_begin_to_look)
+{
+	struct arch_ladder l;
+
+	ladder(&l);
+	for (int i = 0; i < 1000; i++)
+		wait_of(&l, 2 * 20 * US + 10 * US);
+	ck_assert_uint_gt(looks_until_sleep(&l), 32);
 }
 END_TEST
 
@@ -136,6 +199,9 @@ END_TEST
 
 static const struct rig_case cases[] = {
 	RIG_CASE(a_wake_is_measured_and_is_credible),
+	RIG_CASE(a_wake_is_measured_from_one_cpu_to_another),
+	RIG_CASE(a_thread_that_stays_on_one_cpu_still_measures_a_wake),
+	RIG_CASE(two_sides_that_wake_each_other_begin_to_look),
 	RIG_CASE(a_ladder_ends_in_a_sleep_after_the_time_of_a_wake),
 	RIG_CASE(a_spinning_ladder_never_says_sleep),
 	RIG_CASE(with_one_cpu_it_does_not_look_for_long),
