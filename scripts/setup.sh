@@ -15,8 +15,8 @@ tests="check zstd git lcov clang llvm libclang-rt-14-dev valgrind spin mandoc
 	g++ relacy-dev"
 cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 machines="qemu-system-x86 cpio kmod e2fsprogs"
-pictures="gnuplot-nox"
-packages="$build $services $daemon $examples $tests $cross $machines $pictures"
+benchmarks="fio gnuplot-nox"
+packages="$build $services $daemon $examples $tests $cross $machines $benchmarks"
 
 say()
 {

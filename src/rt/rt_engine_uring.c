@@ -2,7 +2,9 @@
 /*
  * The engine of Linux 6.7 and later: watches are polls, ops are themselves, and
  * the bells a FUTEX_WAITV in one ring, and a sleep is one io_uring_enter with a
- * timeout, which also submits what has come up since the last.
+ * timeout, which also submits what has come up since the last. Ops on files are
+ * submitted at once: a disk that waits for a batch is idle meanwhile, which cost
+ * a fifth of its reads.
  *
  * What finds no place in the ring, an op or the cancelling of one, waits in the
  * backlog, and a sleep in which the kernel takes nothing (EAGAIN, EBUSY) takes
@@ -286,6 +288,8 @@ uring_submit(void *state, struct rt_wait *wait, struct rt_op *op)
 		return rt_wait_help(wait, op);
 	if (!utils_list_empty(&u->backlog) || !put(u, op))
 		utils_list_push_back(&u->backlog, &op->queued);
+	else if (rt_op_side(op) == 0)
+		io_uring_submit(&u->ring);	/* what it refuses stays */
 	return 0;
 }
 

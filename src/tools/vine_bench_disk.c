@@ -179,11 +179,79 @@ read_tasks(struct reads *r, enum rt_wait_engine engine)
 	return rc ? rc : r->rc;
 }
 
-/* --- both ----------------------------------------------------------------- */
+/* --- fio ------------------------------------------------------------------ */
+
+#define FIO_IOPS 8	/* the field of its terse line, version 3 */
+
+/* The reads a second of its line, or 0. */
+static double
+iops_of(char *line)
+{
+	char *field = strtok(line, ";");
+
+	for (int i = 1; field && i < FIO_IOPS; i++)
+		field = strtok(NULL, ";");
+	return field ? strtod(field, NULL) : 0;
+}
+
+/* It opens the file by our descriptor, and runs where we do. */
+static int
+read_fio(struct reads *r)
+{
+	const double ms = (double)r->rig->timer.run *
+		r->rig->timer.ns_per_tick / 1e6;
+	char command[512], line[4096] = "";
+	double iops = 0;
+	FILE *fio;
+
+	snprintf(command, sizeof(command), "fio --name=read --rw=randread "
+		 "--bs=%u --size=%llu --iodepth=%u --ioengine=io_uring "
+		 "--direct=1 --time_based --runtime=%.0fms --minimal "
+		 "--terse-version=3 --filename=/proc/%d/fd/%d 2>&1", BLOCK,
+		 (unsigned long long)BLOCKS * BLOCK, r->depth, ms < 300 ? 300 :
+		 ms, getpid(), r->fd);
+	fio = popen(command, "r");
+	if (fio == NULL)
+		return -errno;
+	if (fgets(line, sizeof(line), fio))
+		line[strcspn(line, "\n")] = '\0';
+	if (pclose(fio) == 0)
+		iops = iops_of(line);
+	if (iops <= 0) {
+		log_warn("read.fio: %s", line);
+		return -EOPNOTSUPP;
+	}
+	r->result->value = r->result->mean = iops / 1e3;
+	return 0;
+}
+
+/* --- all ------------------------------------------------------------------ */
 
 static int
+run_bare(struct reads *r, const struct vine_bench *bench)
+{
+	(void)bench;
+	return read_bare(r);
+}
+
+static int
+run_fio(struct reads *r, const struct vine_bench *bench)
+{
+	(void)bench;
+	return read_fio(r);
+}
+
+static int
+run_tasks(struct reads *r, const struct vine_bench *bench)
+{
+	return read_tasks(r, (enum rt_wait_engine)bench->b);
+}
+
+/* *r is set to a file and memory, and undone again. */
+static int
 run(struct vine_bench_rig *rig, const struct vine_bench *bench,
-    struct vine_bench_result *result, int bare)
+    struct vine_bench_result *result,
+    int (*by)(struct reads *r, const struct vine_bench *bench))
 {
 	struct reads r = { .rig = rig, .result = result, .random = 88172645 };
 	uint64_t now;
@@ -204,18 +272,17 @@ run(struct vine_bench_rig *rig, const struct vine_bench *bench,
 	now = vine_bench_now();
 	r.begin = r.last = now + rig->timer.warm;
 	r.end = r.begin + rig->timer.run;
-	rc = bare ? read_bare(&r) :
-		read_tasks(&r, (enum rt_wait_engine)bench->b);
-	result->has_hist = 1;
-	if (r.last > r.begin)
-		result->value = (double)r.count * 1e3 /
-			((double)(r.last - r.begin) * rig->timer.ns_per_tick);
-	result->mean = result->value;
+	rc = by(&r, bench);
 	free(r.memory);
 	close(r.fd);
-	if (rc)
+	if (rc && rc != -EOPNOTSUPP)
 		log_error("%s: %s", bench->name, strerror(-rc));
-	return rc;
+	if (rc || r.count == 0)
+		return rc;
+	result->has_hist = 1;
+	result->value = result->mean = (double)r.count * 1e6 /
+		((double)(r.last - r.begin) * rig->timer.ns_per_tick);
+	return 0;
 }
 
 int
@@ -223,7 +290,7 @@ vine_bench_run_read_bare(struct vine_bench_rig *rig,
 			 const struct vine_bench *bench,
 			 struct vine_bench_result *result)
 {
-	return run(rig, bench, result, 1);
+	return run(rig, bench, result, run_bare);
 }
 
 int
@@ -231,5 +298,13 @@ vine_bench_run_io_read(struct vine_bench_rig *rig,
 		       const struct vine_bench *bench,
 		       struct vine_bench_result *result)
 {
-	return run(rig, bench, result, 0);
+	return run(rig, bench, result, run_tasks);
+}
+
+int
+vine_bench_run_read_fio(struct vine_bench_rig *rig,
+			const struct vine_bench *bench,
+			struct vine_bench_result *result)
+{
+	return run(rig, bench, result, run_fio);
 }
