@@ -5,9 +5,9 @@
  *	static void once(struct rt_sim *sim) { ...; }
  *	sim_seeds(200, NULL, once);
  *
- * VINE_SIM_SEED in the environment has one seed run, and printed to its end;
- * VINE_SIM_SEEDS so many; VINE_TEST_SECONDS as many as there is time for. A
- * case that fails leaves the seed and what happened last on stderr.
+ * VINE_SIM_SEED in the environment has one seed run; VINE_SIM_SEEDS so many;
+ * VINE_TEST_SECONDS as many as there is time for. sim_main names the seeds of
+ * cases that failed. With CK_FORK=no what happened last is printed too.
  */
 #ifndef SIM_H
 #define SIM_H
@@ -15,26 +15,30 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "rt/rt_sim.h"
 #include "tests/unit/rt/tasks.h"
 
 #define SECOND UINT64_C(1000000000)
 
-static struct rt_sim *sim_world TASKS_UNUSED;
-static pid_t sim_pid TASKS_UNUSED;
+#define SIM_OPEN 64
 
-/* A failed check ends the process: say how to repeat it. */
+/* The seeds of worlds that have not ended; all processes of the test share it. */
+struct sim_open {
+	uint32_t count;
+	uint64_t seeds[SIM_OPEN];
+};
+
+static struct rt_sim *sim_world TASKS_UNUSED;
+static struct sim_open *sim_open TASKS_UNUSED;
+
 static TASKS_UNUSED void
 sim_tell(void)
 {
-	if (sim_world == NULL || getpid() != sim_pid)
-		return;
-	rt_sim_print(sim_world, stderr);
-	fprintf(stderr, "repeat it by VINE_SIM_SEED=%" PRIu64 "\n",
-		rt_sim_seed(sim_world));
+	if (sim_world)
+		rt_sim_print(sim_world, stderr);
 }
 
 static TASKS_UNUSED struct rt_sim *
@@ -42,12 +46,9 @@ sim_new(const struct rt_sim_opts *opts, uint64_t seed)
 {
 	struct rt_sim_opts with = opts ? *opts : (struct rt_sim_opts){ 0 };
 
-	if (sim_pid != getpid()) {
-		atexit(sim_tell);
-		sim_pid = getpid();
-	}
 	with.seed = seed;
 	ck_assert_int_eq(rt_sim_new(&with, &sim_world), 0);
+	sim_open->seeds[sim_open->count++ % SIM_OPEN] = seed;
 	return sim_world;
 }
 
@@ -59,6 +60,7 @@ sim_end(struct rt_sim *sim)
 
 	ck_assert_int_eq(rt_sim_free(sim), 0);
 	sim_world = NULL;
+	sim_open->count--;
 	return digest;
 }
 
@@ -117,6 +119,23 @@ sim_seeds(uint64_t count, const struct rt_sim_opts *opts,
 	for (; seed <= count || time(NULL) < end; seed++)
 		sim_one(seed, opts, once);
 	return seed - 1;
+}
+
+static TASKS_UNUSED int
+sim_main(const char *name, TCase *tc)
+{
+	int rc;
+
+	sim_open = mmap(NULL, sizeof(*sim_open), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (sim_open == MAP_FAILED)
+		return EXIT_FAILURE;
+	rc = tasks_main(name, tc);
+	for (uint32_t i = 0; i < sim_open->count && i < SIM_OPEN; i++)
+		printf("repeat it by CK_FORK=no VINE_SIM_SEED=%" PRIu64 "\n",
+		       sim_open->seeds[i]);
+	sim_tell();
+	return rc;
 }
 
 #endif

@@ -533,5 +533,5 @@ main(void)
 	tcase_add_test(tc, mail_goes_from_node_to_node);
 	tcase_add_test(tc, a_call_of_a_helper_takes_its_time);
 	tcase_add_test(tc, what_is_out_of_place_is_refused);
-	return tasks_main("rt_sim", tc);
+	return sim_main("rt_sim", tc);
 }
