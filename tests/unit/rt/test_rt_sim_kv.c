@@ -64,6 +64,7 @@ static struct {
 	uint64_t begun[KEYS];	/* a put of it began */
 	int last;		/* the next life only looks */
 	int puts, crashes, panics;
+	int cut_at;		/* so many puts: power is cut by the store */
 	const char *wrong;	/* what was found; NULL: nothing */
 } world;
 
@@ -284,7 +285,9 @@ write_keys(void *arg)
 		if (rc || rt_task_check())
 			return rc;
 		world.safe[key] = world.begun[key];
-		world.puts++;
+		/* a life that has only begun is the hardest */
+		if (++world.puts == world.cut_at)
+			rt_sim_restart(world.node, serve, NULL);
 	}
 }
 
@@ -326,9 +329,10 @@ cut_power(void *arg)
 {
 	(void)arg;
 	for (int i = 0; i < LIVES && world.wrong == NULL; i++) {
-		/* long lives, and such that have only begun */
+		world.cut_at = world.puts + 1 +
+			(int)(rt_sched_random(rt_sched_self()) % 4);
 		rt_task_delay(sim_in(rt_sched_random(rt_sched_self()) %
-				     ((i % 2 ? 5 : 200) * MS)));
+				     (200 * MS)));
 		world.last = i == LIVES - 1;
 		world.crashes++;
 		rt_sim_restart(world.node, serve, NULL);
