@@ -38,6 +38,12 @@ struct rt_engine_ops {
 	 */
 	int (*submit)(void *state, struct rt_wait *wait, struct rt_op *op);
 
+	/*
+	 * carry carries an op out that it would try first, as rt_op_carry.
+	 * NULL: that.
+	 */
+	int64_t (*carry)(void *state, struct rt_op *op);
+
 	/* cancel ends an op that is not with the helpers; now, or soon. */
 	void (*cancel)(void *state, struct rt_wait *wait, struct rt_op *op);
 
@@ -61,6 +67,21 @@ struct rt_engine_ops {
 
 extern const struct rt_engine_ops rt_engine_uring;
 extern const struct rt_engine_ops rt_engine_epoll;
+
+/*
+ * rt_wait_new_at makes a wait of an engine that is open, whose clock and host
+ * are others than the kernel's. There all ops are the engine's: no helper
+ * carries any out. The state stays the caller's. Returns 0 or -ENOMEM.
+ */
+int rt_wait_new_at(const struct rt_engine_ops *ops, void *state,
+		   struct rt_host *host, const uint64_t *clock,
+		   struct rt_wait **wait);
+
+/*
+ * rt_wait_next returns when a sleep would end by what the wait knows: 0: at
+ * once; RT_TIMER_NEVER.
+ */
+uint64_t rt_wait_next(const struct rt_wait *wait);
 
 /*
  * rt_wait_fired makes the call of a tag. A tag that is not armed any more is

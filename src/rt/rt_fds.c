@@ -4,11 +4,11 @@
  * that is not open does not make it grow.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rt/rt_fds.h"
+#include "rt/rt_host.h"
 
 #define ROOM_MIN 64u
 
@@ -21,14 +21,14 @@ rt_fds_free(struct rt_fds *fds)
 }
 
 int
-rt_fds_room(struct rt_fds *fds, int fd)
+rt_fds_room(struct rt_fds *fds, struct rt_host *host, int fd)
 {
 	uint32_t room = fds->room ? fds->room : ROOM_MIN;
 	struct rt_fd *more;
 
 	if (rt_fds_at(fds, fd))
 		return 0;
-	if (fcntl(fd, F_GETFD) < 0)
+	if (!host->ops->is_open(host, fd))
 		return -EBADF;
 	while (room <= (uint32_t)fd)
 		room *= 2;

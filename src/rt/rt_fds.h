@@ -10,6 +10,7 @@
 
 #include "rt/rt_op.h"
 
+struct rt_host;
 struct rt_watch;
 
 struct rt_fd {
@@ -30,10 +31,10 @@ struct rt_fds {
 void rt_fds_free(struct rt_fds *fds);
 
 /*
- * rt_fds_room makes room for a descriptor. Places move. Returns 0, or -EBADF
- * if it is not open and there was no room yet, -ENOMEM.
+ * rt_fds_room makes room for a descriptor of a host. Places move. Returns 0, or
+ * -EBADF if it is not open and there was no room yet, -ENOMEM.
  */
-int rt_fds_room(struct rt_fds *fds, int fd);
+int rt_fds_room(struct rt_fds *fds, struct rt_host *host, int fd);
 
 /* rt_fds_at returns the place of a descriptor, NULL where there is no room. */
 static inline struct rt_fd *

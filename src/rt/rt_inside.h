@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside: what a scheduler and its tasks know of each other. For rt_sched.c,
- * rt_task.c, rt_mail.c and rt_overflow.c.
+ * rt_task.c, rt_mail.c, rt_overflow.c, and rt_sim.c, which takes their place.
  */
 #ifndef RT_INSIDE_H
 #define RT_INSIDE_H
@@ -64,6 +64,13 @@ struct rt_sched {
 	uint64_t looked;	/* ticks of the last look at the wait */
 	uint64_t look_ticks;	/* VINE_RT_LOOK_US */
 	uint64_t switches;
+	uint32_t in_a_row;	/* calls of I/O that did not wait */
+	/*
+	 * A simulation's, else NULL: called at each switch, since `pace` stays
+	 * 1 then. It puts first whose turn it is, and returns whether the wait
+	 * is to be looked at.
+	 */
+	int (*order)(struct rt_sched *sched);
 	struct rt_task *dead;	/* the last one, which has ended */
 
 	struct rt_stacks stacks;

@@ -10,9 +10,10 @@
 #include <limits.h>
 
 #include "core/vine_limits.h"
+#include "rt/rt_host.h"
+#include "rt/rt_inside.h"
 #include "rt/rt_io.h"
 #include "rt/rt_op.h"
-#include "rt/rt_sched.h"
 
 struct call {
 	struct rt_block block;
@@ -20,8 +21,6 @@ struct call {
 	struct rt_wait *wait;
 	int why;		/* it was to end early; 0: no */
 };
-
-static _Thread_local uint32_t in_a_row;
 
 static void
 on_done(struct rt_op *op, int64_t result)
@@ -57,7 +56,7 @@ sleep_on(struct call *c, uint64_t deadline)
 	if (rc)
 		return rc;
 	rt_task_block(&c->block, deadline);
-	in_a_row = 0;
+	rt_self->in_a_row = 0;
 	return c->op.result == -ECANCELED && c->why ? c->why : c->op.result;
 }
 
@@ -74,9 +73,9 @@ run(struct call *c, uint64_t deadline)
 		result = rt_wait_try(c->wait, &c->op);
 	if (result == -EAGAIN)
 		return sleep_on(c, deadline);
-	if (++in_a_row >= (c->op.kind == RT_OP_ACCEPT ? VINE_RT_ACCEPTS :
+	if (++rt_self->in_a_row >= (c->op.kind == RT_OP_ACCEPT ? VINE_RT_ACCEPTS :
 			   VINE_RT_IN_A_ROW)) {
-		in_a_row = 0;
+		rt_self->in_a_row = 0;
 		rt_task_yield();	/* a cancel is for the next call */
 	}
 	return result;
@@ -302,6 +301,30 @@ rt_io_fdatasync(int fd, uint64_t deadline)
 	return (int)message(RT_OP_FDATASYNC, fd, NULL, 0, 0, deadline);
 }
 
+int64_t
+rt_io_size(int fd, uint64_t deadline)
+{
+	return message(RT_OP_SIZE, fd, NULL, 0, 0, deadline);
+}
+
+int
+rt_io_truncate(int fd, int64_t size, uint64_t deadline)
+{
+	return (int)data(RT_OP_TRUNCATE, fd, NULL, 0, size, deadline);
+}
+
+int
+rt_io_allocate(int fd, int mode, int64_t offset, int64_t length,
+	       uint64_t deadline)
+{
+	struct call c = { .op = {
+		.kind = RT_OP_ALLOCATE, .fd = fd, .flags = (uint32_t)mode,
+		.offset = offset, .length = (size_t)length,
+	} };
+
+	return (int)run(&c, deadline);
+}
+
 int
 rt_io_poll(int fd, uint32_t events, uint64_t deadline)
 {
@@ -363,4 +386,79 @@ rt_io_close(int fd)
 	struct call c = { .op = { .kind = RT_OP_CLOSE, .fd = fd } };
 
 	return (int)run(&c, RT_NEVER);
+}
+
+/* --- files by name: helpers ask the host -------------------------------- */
+
+struct named {
+	struct rt_host *host;
+	const char *path;
+	const char *to;
+	int flags;
+	mode_t mode;
+};
+
+static int64_t
+open_it(void *arg)
+{
+	const struct named *n = arg;
+
+	return n->host->ops->open(n->host, n->path, n->flags, n->mode);
+}
+
+int
+rt_io_open(const char *path, int flags, mode_t mode, uint64_t deadline)
+{
+	struct named n = { .host = rt_host_self(), .path = path,
+			   .flags = flags, .mode = mode };
+
+	return (int)rt_io_call(open_it, &n, deadline);
+}
+
+static int64_t
+unlink_it(void *arg)
+{
+	const struct named *n = arg;
+
+	return n->host->ops->unlink(n->host, n->path);
+}
+
+int
+rt_io_unlink(const char *path, uint64_t deadline)
+{
+	struct named n = { .host = rt_host_self(), .path = path };
+
+	return (int)rt_io_call(unlink_it, &n, deadline);
+}
+
+static int64_t
+rename_it(void *arg)
+{
+	const struct named *n = arg;
+
+	return n->host->ops->rename(n->host, n->path, n->to);
+}
+
+int
+rt_io_rename(const char *from, const char *to, uint64_t deadline)
+{
+	struct named n = { .host = rt_host_self(), .path = from, .to = to };
+
+	return (int)rt_io_call(rename_it, &n, deadline);
+}
+
+static int64_t
+sync_it(void *arg)
+{
+	const struct named *n = arg;
+
+	return n->host->ops->sync_dir(n->host, n->path);
+}
+
+int
+rt_io_sync_dir(const char *path, uint64_t deadline)
+{
+	struct named n = { .host = rt_host_self(), .path = path };
+
+	return (int)rt_io_call(sync_it, &n, deadline);
 }

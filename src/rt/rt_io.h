@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include "rt/rt_task.h"
@@ -94,6 +95,37 @@ int rt_io_connect(int fd, const struct sockaddr *address, socklen_t length,
 /* rt_io_fsync and rt_io_fdatasync return 0 when what was written is safe. */
 int rt_io_fsync(int fd, uint64_t deadline);
 int rt_io_fdatasync(int fd, uint64_t deadline);
+
+/* --- files, so that no task makes a system call that blocks its thread --- */
+
+/*
+ * rt_io_open opens or makes a file, O_CLOEXEC; flags and mode as of open(2).
+ * The descriptor is the caller's. What makes a name safe: rt_io_sync_dir.
+ * Returns the descriptor.
+ */
+int rt_io_open(const char *path, int flags, mode_t mode, uint64_t deadline);
+
+/* rt_io_size returns how many bytes a file has. */
+int64_t rt_io_size(int fd, uint64_t deadline);
+
+/* rt_io_truncate gives a file another size: 0. */
+int rt_io_truncate(int fd, int64_t size, uint64_t deadline);
+
+/*
+ * rt_io_allocate has space set aside for a part of a file, or given back:
+ * fallocate(2), with its modes. Returns 0.
+ */
+int rt_io_allocate(int fd, int mode, int64_t offset, int64_t length,
+		   uint64_t deadline);
+
+/*
+ * rt_io_unlink takes a name away; rt_io_rename gives a file another, in place
+ * of what had it; rt_io_sync_dir returns when the names of a directory that
+ * were given and taken so far are safe. They return 0.
+ */
+int rt_io_unlink(const char *path, uint64_t deadline);
+int rt_io_rename(const char *from, const char *to, uint64_t deadline);
+int rt_io_sync_dir(const char *path, uint64_t deadline);
 
 /* rt_io_poll returns which of the events of poll(2) are there, or went wrong. */
 int rt_io_poll(int fd, uint32_t events, uint64_t deadline);

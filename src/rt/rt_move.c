@@ -3,13 +3,16 @@
  * A pipe of its own takes pages from one side and gives them to the other. It
  * is emptied before it is filled again, so that whoever waits waits for a
  * descriptor and never for the pipe. Files on the same disk need no pipe: there
- * a helper has the kernel copy.
+ * a helper has the kernel copy. A host that is not the kernel has neither: there
+ * bytes pass through the program.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "core/vine_limits.h"
+#include "rt/rt_host.h"
 #include "rt/rt_io.h"
 #include "rt/rt_move.h"
 
@@ -127,6 +130,37 @@ by_pipe(int from, int64_t from_offset, int to, int64_t to_offset,
 	return (int)rc;
 }
 
+static int
+by_hand(int from, int64_t from_offset, int to, int64_t to_offset,
+	uint64_t length, uint64_t deadline, uint64_t *moved)
+{
+	char *bytes = malloc(VINE_RT_PIPE);
+	int64_t n = 1;
+
+	if (bytes == NULL)
+		return -ENOMEM;
+	while (*moved < length && n > 0) {
+		n = rt_io_read(from, bytes, at_most(length - *moved,
+						    VINE_RT_PIPE),
+			       from_offset, deadline);
+		if (n > 0) {
+			int rc = rt_io_write_all(to, bytes, (size_t)n,
+						 to_offset, deadline);
+
+			n = rc ? rc : n;
+		}
+		if (n <= 0)
+			break;
+		*moved += (uint64_t)n;
+		if (from_offset != RT_IO_HERE)
+			from_offset += n;
+		if (to_offset != RT_IO_HERE)
+			to_offset += n;
+	}
+	free(bytes);
+	return n < 0 ? (int)n : 0;
+}
+
 int64_t
 rt_move(int from, int64_t from_offset, int to, int64_t to_offset,
 	uint64_t length, uint64_t deadline)
@@ -136,10 +170,14 @@ rt_move(int from, int64_t from_offset, int to, int64_t to_offset,
 
 	if (rt_task_self() == NULL)
 		return -EPERM;
-	if (from_offset != RT_IO_HERE && to_offset != RT_IO_HERE)
+	if (rt_host_self() != &rt_host_kernel)
+		rc = by_hand(from, from_offset, to, to_offset, length,
+			     deadline, &moved);
+	else if (from_offset != RT_IO_HERE && to_offset != RT_IO_HERE)
 		rc = copy_file(from, from_offset, to, to_offset, length,
 			       deadline, &moved);
-	if (needs_pipe(rc) && moved == 0)
+	if (needs_pipe(rc) && moved == 0 &&
+	    rt_host_self() == &rt_host_kernel)
 		rc = by_pipe(from, from_offset, to, to_offset, length,
 			     deadline, &moved);
 	return rc ? rc : (int64_t)moved;

@@ -5,7 +5,6 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -13,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include "core/vine_limits.h"
+#include "rt/rt_host.h"
 #include "rt/rt_io.h"
 #include "rt/rt_net.h"
 #include "rt/rt_sched.h"
@@ -124,6 +123,7 @@ rt_net_parse(const char *text, struct rt_net_address *address)
 }
 
 struct question {
+	struct rt_host *host;
 	const struct place *place;
 	struct rt_net_address *address;
 };
@@ -133,19 +133,9 @@ static int64_t
 ask(void *arg)
 {
 	struct question *q = arg;
-	struct addrinfo hints = { .ai_socktype = q->address->type };
-	struct addrinfo *found;
-	char port[8];
-	int rc;
 
-	snprintf(port, sizeof(port), "%u", q->place->port);
-	rc = getaddrinfo(q->place->host, port, &hints, &found);
-	if (rc)
-		return rc == EAI_MEMORY ? -ENOMEM : -EHOSTUNREACH;
-	memcpy(&q->address->storage, found->ai_addr, found->ai_addrlen);
-	q->address->length = found->ai_addrlen;
-	freeaddrinfo(found);
-	return 0;
+	return q->host->ops->resolve(q->host, q->place->host, q->place->port,
+				     q->address);
 }
 
 int
@@ -153,7 +143,7 @@ rt_net_resolve(const char *text, struct rt_net_address *address,
 	       uint64_t deadline)
 {
 	struct place place;
-	struct question q = { &place, address };
+	struct question q = { rt_host_self(), &place, address };
 	int rc = parse(text, address, &place);
 
 	return rc == -ENOENT ? (int)rt_io_call(ask, &q, deadline) : rc;
@@ -199,59 +189,55 @@ is_tcp(const struct rt_net_address *a)
 
 /* A socket for an address, and its options. */
 static int
-make(const struct rt_net_address *a, int *fd)
+make(struct rt_host *host, const struct rt_net_address *a, int *fd)
 {
-	const int on = 1;
-
-	*fd = socket(a->storage.ss_family,
-		     a->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	*fd = host->ops->socket(host, a->storage.ss_family, a->type);
 	if (*fd < 0)
-		return -errno;
+		return *fd;
 	/* what a listener takes in inherits it */
 	if (is_tcp(a))
-		setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		host->ops->set(host, *fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	return 0;
 }
 
 static int
-listen_at(int fd, const struct rt_net_address *a,
+listen_at(struct rt_host *host, int fd, const struct rt_net_address *a,
 	  const struct rt_net_opts *opts)
 {
-	const int on = 1;
+	int rc = 0;
 
 	/* connections of an earlier listener may still be closing */
 	if (is_tcp(a))
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (opts->share_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on,
-					   sizeof(on)) != 0)
-		return -errno;
+		host->ops->set(host, fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (opts->share_port)
+		rc = host->ops->set(host, fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	/* connections have it from their listener */
-	if (opts->send_buffer && setsockopt(fd, SOL_SOCKET, SO_SNDBUF,
-					    &opts->send_buffer,
-					    sizeof(opts->send_buffer)) != 0)
-		return -errno;
-	if (bind(fd, (const struct sockaddr *)&a->storage, a->length) != 0)
-		return -errno;
-	if (a->type == SOCK_STREAM &&
-	    listen(fd, opts->backlog ? opts->backlog : VINE_RT_BACKLOG) != 0)
-		return -errno;
-	return 0;
+	if (rc == 0 && opts->send_buffer)
+		rc = host->ops->set(host, fd, SOL_SOCKET, SO_SNDBUF,
+				    opts->send_buffer);
+	if (rc == 0)
+		rc = host->ops->bind(host, fd, a);
+	if (rc == 0 && a->type == SOCK_STREAM)
+		rc = host->ops->listen(host, fd, opts->backlog ?
+				       opts->backlog : VINE_RT_BACKLOG);
+	return rc;
 }
 
 int
 rt_net_announce(const char *text, const struct rt_net_opts *opts, int *fd)
 {
 	static const struct rt_net_opts none;
+	struct rt_host *host = rt_host_self();
 	struct rt_net_address a;
 	int made, rc = rt_net_parse(text, &a);
 
 	if (rc == 0)
-		rc = make(&a, &made);
+		rc = make(host, &a, &made);
 	if (rc)
 		return rc;
-	rc = listen_at(made, &a, opts ? opts : &none);
+	rc = listen_at(host, made, &a, opts ? opts : &none);
 	if (rc)
-		close(made);
+		host->ops->close(host, made);
 	else
 		*fd = made;
 	return rc;
@@ -293,7 +279,7 @@ rt_net_dial(const char *text, uint64_t deadline, int *fd)
 		return -EPERM;
 	rc = rt_net_resolve(text, &a, deadline);
 	if (rc == 0)
-		rc = make(&a, &made);
+		rc = make(rt_host_self(), &a, &made);
 	if (rc)
 		return rc;
 	rc = connect_to(made, &a, deadline);
@@ -304,30 +290,18 @@ rt_net_dial(const char *text, uint64_t deadline, int *fd)
 	return rc;
 }
 
-static int
-named(int fd, struct rt_net_address *address,
-      int (*get)(int fd, struct sockaddr *name, socklen_t *length))
-{
-	socklen_t n = sizeof(address->type);
-
-	memset(address, 0, sizeof(*address));
-	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &address->type, &n) != 0)
-		return -errno;
-	address->length = sizeof(address->storage);
-	if (get(fd, (struct sockaddr *)&address->storage,
-		&address->length) != 0)
-		return -errno;
-	return 0;
-}
-
 int
 rt_net_local(int fd, struct rt_net_address *address)
 {
-	return named(fd, address, getsockname);
+	struct rt_host *host = rt_host_self();
+
+	return host->ops->name(host, fd, 0, address);
 }
 
 int
 rt_net_peer(int fd, struct rt_net_address *address)
 {
-	return named(fd, address, getpeername);
+	struct rt_host *host = rt_host_self();
+
+	return host->ops->name(host, fd, 1, address);
 }

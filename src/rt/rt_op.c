@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -52,6 +53,13 @@ rt_op_side(const struct rt_op *op)
 		break;
 	}
 	return 0;
+}
+
+int
+rt_op_is_helped(const struct rt_op *op)
+{
+	return op->kind == RT_OP_SIZE || op->kind == RT_OP_TRUNCATE ||
+		op->kind == RT_OP_ALLOCATE || op->kind == RT_OP_CALL;
 }
 
 uint32_t
@@ -177,6 +185,27 @@ static int64_t
 carry_fdatasync(struct rt_op *op)
 {
 	return fdatasync(op->fd);
+}
+
+static int64_t
+carry_size(struct rt_op *op)
+{
+	struct stat st;
+
+	return fstat(op->fd, &st) == 0 ? st.st_size : -1;
+}
+
+static int64_t
+carry_truncate(struct rt_op *op)
+{
+	return ftruncate(op->fd, op->offset);
+}
+
+static int64_t
+carry_allocate(struct rt_op *op)
+{
+	return fallocate(op->fd, (int)op->flags, op->offset,
+			 (off_t)op->length);
 }
 
 static int64_t

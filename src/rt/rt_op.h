@@ -48,6 +48,9 @@ enum rt_op_kind {
  *	ACCEPT		address or NULL, and the room in address_length, which
  *			becomes its length; flags of accept4(2)
  *	CONNECT		address, address_length
+ *	SIZE		the result is the file's size
+ *	TRUNCATE	offset: its new size
+ *	ALLOCATE	offset, length; flags of fallocate(2)
  *	POLL		flags: POLLIN, POLLOUT; the result is what is there
  *	PULL		as many bytes as length, at most, into `pipe`, which has
  *			room; offset
@@ -75,6 +78,7 @@ struct rt_op {
 	uint8_t begun;		/* the engine's: the kernel has it */
 	uint8_t tried;		/* by rt_wait_try, and it would block */
 	uint8_t leaving;	/* the engine's: it is being cancelled */
+	void *engine;		/* the engine's, while it has the op */
 	struct rt_op *before, *after;	/* of its descriptor, at an offset */
 	struct utils_link queued;	/* with its engine, or finished */
 	int64_t result;
@@ -121,6 +125,12 @@ int rt_wait_cancel(struct rt_wait *wait, struct rt_op *op);
 
 /* rt_wait_ops returns how many ops are under way. The wait's thread. */
 uint32_t rt_wait_ops(const struct rt_wait *wait);
+
+/*
+ * rt_op_is_helped tells whether an op is one that helpers carry out with every
+ * engine: what is rare, and blocks.
+ */
+int rt_op_is_helped(const struct rt_op *op);
 
 /* rt_op_name returns the name of a kind. */
 const char *rt_op_name(enum rt_op_kind kind);

@@ -122,6 +122,8 @@ rt_sched_due(struct rt_sched *s)
 {
 	spend(s, s->grain);
 	set_turn(s);
+	if (s->order)
+		return s->order(s) || s->budget == 0;
 	return s->since >= VINE_RT_SWITCHES || s->budget == 0 ||
 		utils_clock_ticks() - s->looked >= s->look_ticks;
 }
@@ -130,8 +132,11 @@ rt_sched_due(struct rt_sched *s)
 static void
 run_ready(struct rt_sched *s)
 {
-	struct rt_task *t = rt_ready_take(s);
+	struct rt_task *t;
 
+	if (s->order)
+		s->order(s);
+	t = rt_ready_take(s);
 	spend(s, 1);
 	set_turn(s);
 	t->state = RT_TASK_RUNNING;
@@ -157,6 +162,8 @@ look(struct rt_sched *s)
 {
 	uint64_t now = utils_clock_ticks(), spent = now - s->looked, pace;
 
+	if (s->order)	/* it says when */
+		return rt_mail_deliver(s) + rt_wait_poll(s->wait);
 	if (s->since < VINE_RT_SWITCHES && spent < s->look_ticks)
 		return 0;
 	pace = s->look_ticks / 4 * s->since / (spent + 1);
@@ -306,11 +313,11 @@ complain(struct rt_sched *s)
 static int
 end_tasks(struct rt_sched *s)
 {
-	uint64_t start = utils_clock_ns(), limit = VINE_RT_END_MS * 1000000ull;
+	uint64_t start = rt_sched_now(s), limit = VINE_RT_END_MS * 1000000ull;
 
 	rt_sched_each(s, cancel, NULL);
 	while (s->tasks) {
-		uint64_t spent = utils_clock_ns() - start;
+		uint64_t spent = rt_sched_now(s) - start;
 
 		if (spent >= limit) {
 			complain(s);
@@ -370,8 +377,7 @@ rt_sched_wait(struct rt_sched *s)
 uint64_t
 rt_sched_now(const struct rt_sched *s)
 {
-	(void)s;
-	return utils_clock_ns();
+	return rt_wait_now(s->wait);
 }
 
 /* Splitmix64, by S. Vigna, in the public domain. */

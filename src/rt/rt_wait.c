@@ -19,10 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "rt/rt_engine.h"
 #include "rt/rt_helpers.h"
+#include "rt/rt_host.h"
 #include "rt/rt_wait.h"
 #include "utils/utils_clock.h"
 
@@ -31,6 +31,8 @@
 struct rt_wait {
 	const struct rt_engine_ops *ops;
 	void *state;		/* the engine's; NULL until it is needed */
+	struct rt_host *host;
+	const uint64_t *clock;	/* NULL: CLOCK_MONOTONIC */
 	int fixed;		/* no other engine will do */
 	struct rt_timers timers;
 	struct rt_fds fds;
@@ -61,7 +63,28 @@ rt_wait_new(enum rt_wait_engine engine, struct rt_wait **out)
 	if (w == NULL)
 		return -ENOMEM;
 	w->ops = ops;
+	w->host = &rt_host_kernel;
 	w->fixed = engine != RT_WAIT_AUTO;
+	utils_list_init(&w->finished);
+	atomic_init(&w->wake_fd, -1);
+	*out = w;
+	return 0;
+}
+
+int
+rt_wait_new_at(const struct rt_engine_ops *ops, void *state,
+	       struct rt_host *host, const uint64_t *clock,
+	       struct rt_wait **out)
+{
+	struct rt_wait *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return -ENOMEM;
+	w->ops = ops;
+	w->state = state;
+	w->host = host;
+	w->clock = clock;
+	w->fixed = 1;
 	utils_list_init(&w->finished);
 	atomic_init(&w->wake_fd, -1);
 	*out = w;
@@ -73,7 +96,7 @@ rt_wait_free(struct rt_wait *wait)
 {
 	if (wait->helpers)	/* first: they wake us */
 		rt_helpers_free(wait->helpers);
-	if (wait->state)
+	if (wait->state && wait->ops->close)
 		wait->ops->close(wait->state);
 	rt_fds_free(&wait->fds);
 	free(wait);
@@ -83,6 +106,18 @@ const char *
 rt_wait_engine_name(const struct rt_wait *wait)
 {
 	return wait->ops->name;
+}
+
+uint64_t
+rt_wait_now(const struct rt_wait *wait)
+{
+	return wait->clock ? *wait->clock : utils_clock_ns();
+}
+
+struct rt_host *
+rt_wait_host(const struct rt_wait *wait)
+{
+	return wait->host;
 }
 
 struct rt_timers *
@@ -124,7 +159,8 @@ tag_of(const struct rt_fd *at, int fd)
 int
 rt_wait_watch(struct rt_wait *wait, struct rt_watch *watch)
 {
-	int rc = watch->fd < 0 ? -EBADF : rt_fds_room(&wait->fds, watch->fd);
+	int rc = watch->fd < 0 ? -EBADF : rt_fds_room(&wait->fds, wait->host,
+						      watch->fd);
 	struct rt_fd *at;
 
 	if (rc)
@@ -228,11 +264,10 @@ list_finished(struct rt_wait *w, struct rt_op *op, int64_t result)
 	utils_list_push_back(&w->finished, &op->queued);
 }
 
-/* After EINTR it is closed, too. */
 static int
-close_now(int fd)
+close_now(const struct rt_wait *w, int fd)
 {
-	return close(fd) == 0 || errno == EINTR ? 0 : -errno;
+	return w->host->ops->close(w->host, fd);
 }
 
 /* When the last of the others is finished. */
@@ -244,7 +279,7 @@ close_if_idle(struct rt_wait *w, struct rt_fd *at)
 	if (op == NULL || !rt_fd_is_idle(at))
 		return;
 	at->close = NULL;
-	list_finished(w, op, close_now(op->fd));
+	list_finished(w, op, close_now(w, op->fd));
 }
 
 void
@@ -294,11 +329,20 @@ begin_close(struct rt_wait *w, struct rt_fd *at, struct rt_op *op)
 	close_if_idle(w, at);
 }
 
+/* To the engine, or to the helpers. */
+static int
+give(struct rt_wait *w, struct rt_op *op)
+{
+	if (rt_op_is_helped(op) && w->host == &rt_host_kernel)
+		return rt_wait_help(w, op);
+	return w->ops->submit(w->state, w, op);
+}
+
 /* An op with a descriptor: it gets its place, then the engine gets it. */
 static int
 begin_at(struct rt_wait *w, struct rt_op *op)
 {
-	int rc = op->fd < 0 ? -EBADF : rt_fds_room(&w->fds, op->fd);
+	int rc = op->fd < 0 ? -EBADF : rt_fds_room(&w->fds, w->host, op->fd);
 	struct rt_fd *at;
 
 	if (rc)
@@ -317,7 +361,7 @@ begin_at(struct rt_wait *w, struct rt_op *op)
 		begin_close(w, at, op);
 		return 0;
 	}
-	rc = w->ops->submit(w->state, w, op);
+	rc = give(w, op);
 	if (rc) {
 		rt_fd_remove(at, op);
 		w->under_way--;
@@ -356,10 +400,11 @@ rt_wait_try(struct rt_wait *wait, struct rt_op *op)
 	if (rc)
 		return rc;
 	if (op->kind == RT_OP_CLOSE && (at == NULL || rt_fd_is_idle(at)))
-		return close_now(op->fd);
+		return close_now(wait, op->fd);
 	if (!is_tried(wait, op))
 		return -EAGAIN;
-	result = rt_op_carry(op);
+	result = wait->ops->carry ? wait->ops->carry(wait->state, op) :
+		rt_op_carry(op);
 	op->tried = result == -EAGAIN;
 	return result;
 }
@@ -375,8 +420,10 @@ rt_wait_submit(struct rt_wait *wait, struct rt_op *op)
 	if (op->kind != RT_OP_CALL) {
 		rc = begin_at(wait, op);
 	} else {
-		rc = rt_wait_help(wait, op);
-		wait->under_way += rc == 0;
+		op->state = RT_OP_UNDER_WAY;
+		wait->under_way++;
+		rc = give(wait, op);
+		wait->under_way -= rc != 0;
 	}
 	if (rc) {
 		op->state = RT_OP_IDLE;
@@ -448,10 +495,17 @@ time_left(const struct rt_wait *w, uint64_t limit_ns)
 		return 0;
 	if (next == RT_TIMER_NEVER)
 		return limit_ns;
-	now = utils_clock_ns();
+	now = rt_wait_now(w);
 	if (next <= now)
 		return 0;
 	return next - now < limit_ns ? next - now : limit_ns;
+}
+
+uint64_t
+rt_wait_next(const struct rt_wait *wait)
+{
+	return utils_list_empty(&wait->finished) ?
+		rt_timers_next(&wait->timers) : 0;
 }
 
 static uint32_t
@@ -459,7 +513,7 @@ run_timers(struct rt_wait *w)
 {
 	if (w->timers.first == NULL)
 		return 0;
-	return rt_timers_run(&w->timers, utils_clock_ns());
+	return rt_timers_run(&w->timers, rt_wait_now(w));
 }
 
 /* At the engine. Where that is woken by an eventfd our word is not slept on. */

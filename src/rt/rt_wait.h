@@ -18,6 +18,7 @@
 #include "arch/spin/arch_bell.h"
 #include "rt/rt_timer.h"
 
+struct rt_host;
 struct rt_wait;
 
 /* How descriptors are waited for. Bells alone are the same futex for both. */
@@ -65,6 +66,12 @@ int rt_wait_watch(struct rt_wait *wait, struct rt_watch *watch);
  * armed. The descriptor may be closed afterwards.
  */
 void rt_wait_unwatch(struct rt_wait *wait, struct rt_watch *watch);
+
+/* rt_wait_now returns the time of its clock, ns: CLOCK_MONOTONIC, most often. */
+uint64_t rt_wait_now(const struct rt_wait *wait);
+
+/* rt_wait_host returns whose descriptors they are (rt_host.h). */
+struct rt_host *rt_wait_host(const struct rt_wait *wait);
 
 /* rt_wait_timers returns the timers that the wait runs. */
 struct rt_timers *rt_wait_timers(struct rt_wait *wait);
