@@ -457,7 +457,7 @@ time_left(const struct rt_wait *w, uint64_t limit_ns)
 static uint32_t
 run_timers(struct rt_wait *w)
 {
-	if (w->timers.first == NULL)
+	if (rt_timers_next(&w->timers) == RT_TIMER_NEVER)
 		return 0;
 	return rt_timers_run(&w->timers, utils_clock_ns());
 }
