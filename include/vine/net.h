@@ -48,8 +48,9 @@
  *	ECONNREFUSED, ECONNRESET, EHOSTUNREACH, EADDRINUSE and others: of the
  *			network, as socket(7) and ip(7) tell
  * Other statuses: REFUSED, where the config does not allow the address or the
- * file (net_listen, net_connect, net_files); CANCELED; BUSY, where the
- * appliance has as many tasks under way, or as little memory, as it may.
+ * file (net_listen, net_connect, net_files); CANCELED; BUSY, where the session
+ * has as many tasks under way as the appliance has places left for others, or
+ * the appliance as little memory as it may.
  *
  * All integers are of the machine's byte order but for what an address says.
  */

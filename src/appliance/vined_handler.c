@@ -5,6 +5,13 @@
  * and ends with mail to home, the same that went out. A cancel goes by mail of
  * its own, which may arrive when the task is over; so a handler goes with the
  * last of the two.
+ *
+ * Of a worker's places a session takes as many as are left, at most: alone half
+ * of them, two of them a third each. So there is a place for whoever comes,
+ * whatever those that are there do.
+ *
+ * Source: A. Choudhury and E. Hahne, "Dynamic queue length thresholds for
+ * shared-memory packet switches", IEEE/ACM Transactions on Networking 1998.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -12,10 +19,12 @@
 
 #include "appliance/vined_handler.h"
 #include "appliance/vined_host.h"
+#include "core/vine_lane.h"
 #include "core/vine_req.h"
 #include "rt/rt_mail.h"
 #include "rt/rt_sched.h"
 #include "services/svc.h"
+#include "utils/utils_log.h"
 
 struct handler {
 	struct vine_req *req;
@@ -30,6 +39,13 @@ struct handler {
 };
 
 static _Atomic uint32_t under_way;
+static _Thread_local uint32_t here;	/* this worker's index */
+
+void
+vined_handlers_here(uint32_t index)
+{
+	here = index;
+}
 
 uint32_t
 vined_handlers_left(void)
@@ -69,12 +85,32 @@ run(void *arg)
 
 	vined_host_ops(owner)->handle(owner->state, h->req, &h->answer);
 	h->task = NULL;
+	h->req->pq->rec->handled[here]--;
 	if (h->at == h->home) {
 		answer(h);
 	} else {
 		h->way.call = come_home;
 		rt_mail_post(h->home, &h->way);
 	}
+	return 0;
+}
+
+/* Whether there is a place here for one more of the session. */
+static int
+has_place(const struct handler *h)
+{
+	static _Thread_local struct utils_log_rate rate;
+	const struct vine_rec *rec = h->req->pq->rec;
+	vine_pipe_s *pipe = h->req->lane->pipe;
+	uint32_t all = rt_sched_tasks(h->at), mine = rec->handled[here];
+
+	if (all < VINE_HANDLERS_MAX && mine < VINE_HANDLERS_MAX - all)
+		return 1;
+	vine_pipe_count(pipe, VINE_COUNT_HANDLED, 1);
+	utils_log_limited(&rate, UTILS_LOG_WARN, "segment %s session %u has %u "
+			  "tasks that worker %u handles, of %u, expected less "
+			  "than are left of %u", pipe->seg->name, rec->slot,
+			  mine, here, all, VINE_HANDLERS_MAX);
 	return 0;
 }
 
@@ -86,12 +122,14 @@ begin(struct handler *h)
 	};
 	int rc;
 
-	if (rt_sched_tasks(h->at) >= VINE_HANDLERS_MAX)
+	if (!has_place(h))
 		return -EBUSY;
 	rc = rt_task_create(h->at, run, h, &opts, &h->task);
-	if (rc == 0)
-		rt_task_detach(h->task);	/* until it is over */
-	return rc;
+	if (rc)
+		return rc;
+	h->req->pq->rec->handled[here]++;
+	rt_task_detach(h->task);	/* until it is over */
+	return 0;
 }
 
 static void

@@ -9,6 +9,12 @@
 #include <stdint.h>
 
 /*
+ * vined_handlers_here says which worker the calling thread is, before it
+ * handles anything: its index, which is that of its lanes.
+ */
+void vined_handlers_here(uint32_t index);
+
+/*
  * vined_handlers_left returns how many are under way on all workers: until it
  * is 0 any scheduler may get mail of one. Any thread.
  */

@@ -184,6 +184,7 @@ run(void *arg)
 {
 	struct worker *w = arg;
 
+	vined_handlers_here(w->index);
 	w->rc = rt_sched_enter(w->sched);
 	sem_post(&w->entered);
 	if (w->rc == 0) {

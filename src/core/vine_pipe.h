@@ -62,6 +62,8 @@ struct vine_rec {
 	_Atomic uint32_t lanes_open; /* lanes that still have queues of it */
 	/* its share in each lane that has queues of it; only that lane's */
 	struct vine_share *shares[VINE_BELLS_MAX];
+	/* its tasks that are handled on each worker; only that worker's */
+	uint32_t handled[VINE_BELLS_MAX];
 };
 
 /* Extents of rings belong to this serial, which no descriptor can name. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside: what a scheduler and its tasks know of each other. For rt_sched.c,
- * rt_task.c, rt_mail.c, rt_overflow.c, and rt_sim.c, which takes their place.
+ * rt_task.c, rt_mail.c, rt_overflow.c, rt_sigpipe.c, and rt_sim.c, which takes
+ * their place.
  */
 #ifndef RT_INSIDE_H
 #define RT_INSIDE_H
@@ -82,6 +83,7 @@ struct rt_sched {
 	uint8_t own_wait;
 	uint8_t entered;
 	uint8_t ending;
+	uint8_t sigpipe;	/* is kept from the thread, which had it */
 	void *alt;		/* the stack that a handler of SIGSEGV runs on */
 	stack_t alt_before;
 	struct rt_subscriber *subscribers;
@@ -167,6 +169,13 @@ void rt_task_free(struct rt_task *task);
 int rt_overflow_start(void);
 int rt_overflow_enter(struct rt_sched *sched);
 void rt_overflow_leave(struct rt_sched *sched);
+
+/*
+ * rt_sigpipe_enter keeps SIGPIPE from the calling thread; rt_sigpipe_leave drops
+ * what has come and gives the thread its own mask back.
+ */
+void rt_sigpipe_enter(struct rt_sched *sched);
+void rt_sigpipe_leave(struct rt_sched *sched);
 
 /* rt_mail_deliver calls what was posted; returns how many it were. */
 uint32_t rt_mail_deliver(struct rt_sched *sched);

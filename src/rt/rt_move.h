@@ -14,8 +14,7 @@
  * `from`. A stream's offset is RT_IO_HERE, a file's is not. Deadline, cancel and
  * close are as in rt_io.h; after an error an unknown part was moved, and of a
  * stream more may have been taken than arrived. A copy of a file holds on to
- * both files by itself: it goes on if they are closed. A move to a stream that
- * nobody reads any more raises SIGPIPE too. Blocks the calling task.
+ * both files by itself: it goes on if they are closed. Blocks the calling task.
  * Returns how many bytes were moved, or -EPERM outside of a task, -EMFILE where
  * there is no descriptor left for a pipe, or what the system calls end with.
  */

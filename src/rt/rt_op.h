@@ -58,7 +58,9 @@ enum rt_op_kind {
  *	CALL		call, which may block: it runs in a thread of the wait's
  *			helpers and returns the result
  *
- * No SEND or SENDMSG raises SIGPIPE; WRITE and WRITEV do, where nobody reads.
+ * Where nobody reads any more, all that write end with -EPIPE. No SEND or SENDMSG
+ * raises SIGPIPE; the others do, so it is blocked in a thread that has entered a
+ * scheduler (rt_sched_enter), and in helpers.
  */
 struct rt_op {
 	void (*done)(struct rt_op *op, int64_t result);	/* or -errno */

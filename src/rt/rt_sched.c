@@ -233,6 +233,7 @@ rt_sched_enter(struct rt_sched *s)
 	rc = rt_overflow_enter(s);
 	if (rc)
 		return rc;
+	rt_sigpipe_enter(s);
 	rt_fiber_enter(&s->fiber);
 	s->entered = 1;
 	rt_self = s;
@@ -246,6 +247,7 @@ rt_sched_leave(struct rt_sched *s)
 		return;
 	rt_self = NULL;
 	s->entered = 0;
+	rt_sigpipe_leave(s);
 	rt_overflow_leave(s);
 }
 

@@ -47,7 +47,8 @@ int rt_sched_free(struct rt_sched *sched);
 /*
  * rt_sched_enter makes the scheduler the calling thread's. Returns 0, or -EBUSY
  * where the thread or the scheduler has another; -ENOMEM.
- * rt_sched_leave ends that. Not from a task.
+ * rt_sched_leave ends that. Not from a task. In between SIGPIPE is blocked in
+ * the thread; one that comes is dropped when it leaves.
  */
 int rt_sched_enter(struct rt_sched *sched);
 void rt_sched_leave(struct rt_sched *sched);

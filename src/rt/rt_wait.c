@@ -511,7 +511,7 @@ rt_wait_next(const struct rt_wait *wait)
 static uint32_t
 run_timers(struct rt_wait *w)
 {
-	if (w->timers.first == NULL)
+	if (rt_timers_next(&w->timers) == RT_TIMER_NEVER)
 		return 0;
 	return rt_timers_run(&w->timers, rt_wait_now(w));
 }

@@ -161,8 +161,9 @@ void svc_hold(struct vine_req *req);
  * task of a worker, after submit has returned: the worker whose scheduler is
  * `on`, for what belongs to that one; NULL: this one. The request's word is not
  * the service's any more. Worker thread, inside submit, once. Returns 0; or
- * -ENOMEM where there is no memory for a task, -EBUSY where VINE_HANDLERS_MAX
- * tasks handle requests here: then the request is as before.
+ * -ENOMEM where there is no memory for a task, -EBUSY where the session has as
+ * many requests handled here as VINE_HANDLERS_MAX leaves for others: then the
+ * request is as before. On another worker the same is an answer, BUSY.
  */
 int svc_handle(struct vine_req *req, struct rt_sched *on);
 

@@ -57,6 +57,8 @@ VINE_BENCH_RUN(switch);
 VINE_BENCH_RUN(yield);		/* a: tasks, an even number */
 VINE_BENCH_RUN(create);
 VINE_BENCH_RUN(idle_tasks);	/* see --idle */
+VINE_BENCH_RUN(timer_cancel);	/* vine_bench_timers.c; a: others */
+VINE_BENCH_RUN(timer_fire);	/* a: timers */
 
 #undef VINE_BENCH_RUN
 

@@ -5,7 +5,6 @@
  * everybody ends and nothing is left.
  */
 #include <check.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -183,7 +182,6 @@ main(void)
 	SRunner *runner;
 	int failed;
 
-	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < SIZE; i++)
 		data[i] = (char)(i * 7);
 	tcase_add_loop_test(tc, tasks_io_bears_each_fault, 0, 2);

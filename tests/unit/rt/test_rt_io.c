@@ -9,7 +9,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -709,7 +708,6 @@ main(void)
 {
 	TCase *tc = tcase_create("io");
 
-	signal(SIGPIPE, SIG_IGN);
 	io_add(tc, tasks_read_and_write_as_if_they_had_threads);
 	io_add(tc, all_is_read_and_written_however_small_the_parts);
 	io_add(tc, lists_of_any_length_go_to_streams_and_files);

@@ -2,7 +2,7 @@
 /*
  * Tests of rt_mail and rt_topic: what other threads have done on a scheduler's
  * thread, in which order, and what becomes of it when it is cancelled or the
- * scheduler ends.
+ * scheduler ends; and how a thread cancels another one's timer.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -288,6 +288,85 @@ START_TEST(every_scheduler_hears_what_any_thread_publishes)
 }
 END_TEST
 
+/* A timer that another thread cancels. */
+static struct race {
+	struct rt_timer timer;
+	struct rt_mail mail;
+	uint32_t fired;
+	uint32_t late;		/* it was not set any more */
+	int over;
+	struct rt_rendez done;
+} race;
+
+static void
+on_time(struct rt_timer *timer)
+{
+	(void)timer;
+	race.fired++;
+}
+
+static void
+on_cancel(struct rt_mail *mail)
+{
+	struct race *r = mail->user;
+
+	r->late += !rt_timer_is_set(&r->timer);
+	rt_timers_cancel(rt_wait_timers(rt_sched_wait(sched)), &r->timer);
+	r->over = 1;
+	rt_rendez_wake(&r->done);
+}
+
+static void *
+cancel_it(void *arg)
+{
+	struct timespec nap = { 0, (long)(uintptr_t)arg };
+
+	nanosleep(&nap, NULL);
+	rt_mail_post(sched, &race.mail);
+	return NULL;
+}
+
+static void
+run_race(uint64_t timer_ns, uint64_t cancel_ns)
+{
+	pthread_t thread;
+
+	rt_timers_set(rt_wait_timers(rt_sched_wait(sched)), &race.timer,
+		      rt_sched_now(sched) + timer_ns);
+	ck_assert_int_eq(pthread_create(&thread, NULL, cancel_it,
+					(void *)(uintptr_t)cancel_ns), 0);
+	while (!race.over)
+		ck_assert_int_eq(rt_rendez_sleep(&race.done, RT_NEVER), 0);
+	race.over = 0;
+	pthread_join(thread, NULL);
+	ck_assert(!rt_timer_is_set(&race.timer));
+}
+
+TASK_CASE(a_timer_that_another_thread_cancels_fires_before_that_or_never)
+{
+	race.timer.fire = on_time;
+	race.mail.call = on_cancel;
+	race.mail.user = &race;
+	rt_rendez_init(&race.done);
+	run_race(3600 * 1000 * MS, 0);
+	ck_assert_uint_eq(race.fired, 0);
+	ck_assert_uint_eq(race.late, 0);
+	for (uint64_t n = 0; n < 200; n++) {
+		run_race(n * 2000, 200000);
+		ck_assert_uint_eq(race.fired, race.late);
+	}
+	race.fired = race.late = 0;
+	rt_timers_set(rt_wait_timers(rt_sched_wait(sched)), &race.timer, 0);
+	while (race.fired == 0)
+		rt_task_delay(in_ms(1));
+	cancel_it(NULL);
+	while (!race.over)
+		ck_assert_int_eq(rt_rendez_sleep(&race.done, RT_NEVER), 0);
+	ck_assert_uint_eq(race.fired, 1);
+	ck_assert_uint_eq(race.late, 1);
+	return 0;
+}
+
 int
 main(void)
 {
@@ -301,5 +380,7 @@ main(void)
 	tcase_add_test(tc,
 		news_are_heard_in_order_until_the_subscriber_leaves);
 	tcase_add_test(tc, every_scheduler_hears_what_any_thread_publishes);
+	tcase_add_test(tc,
+		a_timer_that_another_thread_cancels_fires_before_that_or_never);
 	return tasks_main("rt_mail", tc);
 }

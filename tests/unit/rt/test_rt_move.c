@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of rt_move: every kind of descriptor to every other. */
 #include <errno.h>
-#include <signal.h>
 
 #include "core/vine_limits.h"
 #include "rt/rt_io.h"
@@ -248,7 +247,6 @@ main(void)
 {
 	TCase *tc = tcase_create("move");
 
-	signal(SIGPIPE, SIG_IGN);
 	io_add(tc, a_file_is_sent_to_a_stream_that_is_read_slowly);
 	io_add(tc, a_stream_is_received_into_a_file);
 	io_add(tc, a_stream_goes_to_another_until_it_ends);

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of vined_handler: a session whose tasks all wait does not take the
+ * places of others. vined's own main runs in a child with one worker and one
+ * service, of the test; two sessions use it as applications do.
+ *
+ * ctest: timeout=240
+ */
+#include <check.h>
+#include <sys/prctl.h>
+
+#include "rt/rt_rendez.h"
+#include "rt/rt_sched.h"
+#include "services/svc.h"
+#include "tests/unit/core/rig.h"
+
+/* vined is its main, as it would be. */
+int vined_main(int argc, char **argv);
+#define main vined_main
+#include "appliance/vined.c"
+#undef main
+
+#if defined(__SANITIZE_THREAD__)
+#define TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TSAN 1
+#endif
+#endif
+#ifndef TSAN
+#define TSAN 0
+#endif
+
+#define QUEUES 3
+#define EACH 4000		/* tasks on a queue */
+
+/* --- the service --- */
+
+enum { WAIT, ANSWER, GO };
+static const int procs[] = { WAIT, ANSWER, GO };
+static struct rt_rendez gate;	/* at which those of "wait" do */
+
+static int
+proc_of(const struct vine_req *req)
+{
+	return *(const int *)vine_req_ctx(req);
+}
+
+static int
+hold_start(struct svc_host *host, const struct utils_config *config,
+	   void **state)
+{
+	int rc = svc_add_accel(host, CPU, "hold", VINE_HANDLERS_MAX);
+
+	(void)config;
+	*state = NULL;
+	rt_rendez_init(&gate);
+	if (rc == 0)
+		rc = svc_add_proc(host, CPU, "wait", (void *)&procs[WAIT]);
+	if (rc == 0)
+		rc = svc_add_proc(host, CPU, "answer", (void *)&procs[ANSWER]);
+	if (rc == 0)
+		rc = svc_add_proc(host, CPU, "go", (void *)&procs[GO]);
+	return rc;
+}
+
+static void
+hold_submit(void *state, struct vine_req *req)
+{
+	int rc;
+
+	(void)state;
+	if (proc_of(req) == GO) {
+		vine_req_complete(req, VINE_STATUS_OK, 0,
+				  rt_rendez_wake_all(&gate));
+		return;
+	}
+	rc = svc_handle(req, NULL);
+	if (rc)
+		vine_req_complete(req, VINE_STATUS_BUSY, -rc, 0);
+}
+
+static void
+hold_handle(void *state, struct vine_req *req, struct svc_answer *answer)
+{
+	(void)state;
+	if (proc_of(req) == WAIT &&
+	    rt_rendez_sleep(&gate, RT_NEVER) == -ECANCELED)
+		answer->status = VINE_STATUS_CANCELED;
+}
+
+static void
+hold_stop(void *state)
+{
+	(void)state;
+}
+
+static const struct svc_ops hold_ops = {
+	.size = sizeof(struct svc_ops),
+	.name = "hold",
+	.start = hold_start,
+	.submit = hold_submit,
+	.handle = hold_handle,
+	.cancel = svc_cancel_handled,
+	.stop = hold_stop,
+};
+
+/* In place of the daemon's table. */
+extern const struct svc_ops *const vined_services[];
+const struct svc_ops *const vined_services[] = { &hold_ops, NULL };
+
+/* --- vined --- */
+
+static char name[96], file[4096];
+static pid_t vined;
+
+static void
+begin(void)
+{
+	char *argv[] = { "vined", "--config", file, "--log-level", "error",
+			 NULL };
+	FILE *f;
+
+	rig_name(name);
+	snprintf(file, sizeof(file), "%s/vined-handler-%d.conf",
+		 getenv("HOME"), (int)getpid());
+	f = fopen(file, "w");
+	ck_assert_ptr_nonnull(f);
+	fprintf(f, "shm_file %s\nshm_size 256M\ntrace 0\nworkers 1\n"
+		"queue_slots 4096\nseccomp off\n", name);
+	fclose(f);
+	vined = fork();
+	ck_assert_int_ge(vined, 0);
+	if (vined == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		exit(vined_main(5, argv));
+	}
+}
+
+static struct vine_session *
+attach(void)
+{
+	struct vine_session *session;
+
+	ck_assert_int_eq(vine_session_open(&(struct vine_session_opts){
+		.size = sizeof(struct vine_session_opts), .config_file = file,
+		.attach_timeout = 30 * SECOND }, &session), 0);
+	return session;
+}
+
+static vine_task *
+issue(struct vine_session *session, const char *proc)
+{
+	struct vine_task_opts o = { .size = sizeof(o) };
+	vine_task *task;
+
+	rig_check(vine_accel_find(session, CPU, "hold", &o.accel) == 0);
+	rig_check(vine_proc_find(session, CPU, proc, &o.proc) == 0);
+	rig_check(vine_task_issue_opts(&o, &task) == 0);
+	return task;
+}
+
+/* --- sessions --- */
+
+/* Many tasks of a session, on a thread's own queue. */
+struct crowd {
+	struct vine_session *session;
+	pthread_t thread;
+	vine_task *tasks[EACH];
+};
+
+static struct crowd crowds[QUEUES + 1];
+
+static void *
+come(void *arg)
+{
+	struct crowd *c = arg;
+
+	for (int i = 0; i < EACH; i++)
+		c->tasks[i] = issue(c->session, "wait");
+	return NULL;
+}
+
+static void
+come_at_once(struct vine_session *session)
+{
+	for (int i = 0; i < QUEUES; i++) {
+		crowds[i].session = session;
+		pthread_create(&crowds[i].thread, NULL, come, &crowds[i]);
+	}
+	for (int i = 0; i < QUEUES; i++)
+		pthread_join(crowds[i].thread, NULL);
+}
+
+static uint32_t
+refused(struct crowd *c)
+{
+	struct vine_task_result r = { .size = sizeof(r) };
+	uint32_t n = 0;
+
+	for (int i = 0; i < EACH; i++) {
+		if (vine_task_wait_for(c->tasks[i], 0) != 0)
+			continue;
+		rig_check(vine_task_result(c->tasks[i], &r) == 0);
+		rig_check(r.status == VINE_STATUS_BUSY && r.error == EBUSY);
+		n++;
+	}
+	return n;
+}
+
+static uint32_t
+refused_of_three(void)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < QUEUES; i++)
+		n += refused(&crowds[i]);
+	return n;
+}
+
+static struct vine_task_result
+call(struct vine_session *session, const char *proc)
+{
+	struct vine_task_result r = { .size = sizeof(r) };
+	vine_task *task = issue(session, proc);
+
+	ck_assert_int_eq(vine_task_wait_for(task, 60 * SECOND), 0);
+	ck_assert_int_eq(vine_task_result(task, &r), 0);
+	vine_task_free(task);
+	return r;
+}
+
+/* The status with which the appliance answers a session. */
+static int
+answers(struct vine_session *session)
+{
+	return call(session, "answer").status;
+}
+
+static vine_task *last_in;
+
+/* Whether one more task of a session is let in; a refusal would come first. */
+static int
+comes(struct vine_session *session)
+{
+	vine_task *task = issue(session, "wait");
+
+	(void)answers(session);
+	if (vine_task_wait_for(task, 0) == 0) {
+		vine_task_free(task);
+		return 0;
+	}
+	last_in = task;
+	return 1;
+}
+
+START_TEST(a_session_whose_tasks_wait_leaves_as_many_places_as_it_has)
+{
+	struct vine_session *first, *second;
+	const uint32_t refusals = QUEUES * EACH - VINE_HANDLERS_MAX / 2;
+
+	begin();
+	first = attach();
+	second = attach();
+	come_at_once(first);
+	rig_await(refused_of_three() == refusals);
+
+	/* another finds as many places as are left then */
+	ck_assert_int_eq(answers(first), VINE_STATUS_BUSY);
+	ck_assert_int_eq(answers(second), VINE_STATUS_OK);
+	crowds[QUEUES].session = second;
+	come(&crowds[QUEUES]);
+	ck_assert_int_eq(answers(second), VINE_STATUS_OK);
+	ck_assert_uint_eq(refused(&crowds[QUEUES]), 0);
+	for (int n = EACH; n < VINE_HANDLERS_MAX / 4; n++)
+		ck_assert(comes(second));
+	ck_assert(!comes(second));
+	ck_assert_uint_eq(refused_of_three(), refusals);
+
+	/* and half of all, when they have come back */
+	ck_assert_uint_eq(call(second, "go").value, VINE_HANDLERS_MAX / 4 * 3);
+	ck_assert_int_eq(vine_task_wait_for(last_in, 60 * SECOND), 0);
+	come_at_once(second);
+	rig_await(refused_of_three() == refusals);
+	call(second, "go");
+	vine_session_close(first);
+	vine_session_close(second);
+	kill(vined, SIGTERM);
+	ck_assert_int_eq(rig_child_ended(vined), VINED_EXIT_OK);
+	unlink(file);
+}
+END_TEST
+
+static const struct rig_case cases[] = {
+	RIG_CASE(a_session_whose_tasks_wait_leaves_as_many_places_as_it_has),
+};
+
+int
+main(void)
+{
+	if (TSAN) {
+		printf("skipped: ThreadSanitizer knows 8128 stacks, this needs "
+		       "more\n");
+		return 77;
+	}
+	return rig_main("vined_handler", cases, 1);
+}
