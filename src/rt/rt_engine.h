@@ -42,6 +42,12 @@ struct rt_engine_ops {
 	void (*cancel)(void *state, struct rt_wait *wait, struct rt_op *op);
 
 	/*
+	 * again goes on with an op of which rt_wait_in_vain said that it rests.
+	 * NULL where that is never asked.
+	 */
+	void (*again)(void *state, struct rt_wait *wait, struct rt_op *op);
+
+	/*
 	 * wake_fd returns an eventfd that ends a sleep, for rt_wait_wake, or -1
 	 * where a sleep ends by the wait's own bell. Then that one is not among
 	 * those that sleep is given. May be NULL: -1.
@@ -73,6 +79,13 @@ void rt_wait_finish(struct rt_wait *wait, struct rt_op *op, int64_t result);
 
 /* rt_wait_help has an op carried out by a helper. As rt_helpers_give. */
 int rt_wait_help(struct rt_wait *wait, struct rt_op *op);
+
+/*
+ * rt_wait_in_vain has an op rest that was told to go on and could not. Returns
+ * 1: `again` will be called; 0: it need not rest yet. An op that rests is on
+ * its `queued`, and may be finished.
+ */
+int rt_wait_in_vain(struct rt_wait *wait, struct rt_op *op);
 
 /* rt_wait_fd returns what is at a descriptor, NULL if nothing ever was. */
 struct rt_fd *rt_wait_fd(struct rt_wait *wait, int fd);

@@ -193,7 +193,8 @@ prepare_data(struct io_uring_sqe *sqe, const struct rt_op *op, int code)
 static void
 prepare_socket(struct io_uring_sqe *sqe, struct rt_op *op)
 {
-	const int flags = (int)op->flags;
+	/* the kernel would not wait for room, and say so all the time */
+	const int flags = (int)op->flags & ~MSG_DONTWAIT;
 
 	switch (op->kind) {
 	case RT_OP_RECV:
@@ -205,11 +206,12 @@ prepare_socket(struct io_uring_sqe *sqe, struct rt_op *op)
 				   flags | MSG_NOSIGNAL);
 		break;
 	case RT_OP_RECVMSG:
-		io_uring_prep_recvmsg(sqe, op->fd, op->data, op->flags);
+		io_uring_prep_recvmsg(sqe, op->fd, op->data,
+				      (unsigned int)flags);
 		break;
 	case RT_OP_SENDMSG:
 		io_uring_prep_sendmsg(sqe, op->fd, op->data,
-				      op->flags | MSG_NOSIGNAL);
+				      (unsigned int)flags | MSG_NOSIGNAL);
 		break;
 	case RT_OP_ACCEPT:
 		io_uring_prep_accept(sqe, op->fd, op->address, op->address ?
@@ -284,6 +286,7 @@ uring_submit(void *state, struct rt_wait *wait, struct rt_op *op)
 
 	if (is_splice(op) && rt_op_side(op) == 0)
 		return rt_wait_help(wait, op);
+	op->begun = op->leaving = 0;	/* it may have been before */
 	if (!utils_list_empty(&u->backlog) || !put(u, op))
 		utils_list_push_back(&u->backlog, &op->queued);
 	return 0;
@@ -367,7 +370,7 @@ op_of(uint64_t tag)
 /*
  * A socket that says it is writable and takes nothing, for want of memory, say,
  * is retried by the kernel for a while, then by a thread of its own. What that
- * ends with is nothing that was asked for.
+ * ends with is nothing that was asked for, and what is asked again rests first.
  */
 static int
 is_unfinished(const struct rt_op *op, int64_t result)
@@ -384,13 +387,23 @@ completed(struct uring *u, struct rt_wait *wait, struct rt_op *op,
 		result = op->leaving ? -ECANCELED : rt_op_carry(op);
 	if (op->leaving && (result == -EINTR || is_unfinished(op, result)))
 		result = -ECANCELED;
-	if (is_unfinished(op, result)) {
-		op->begun = 0;
-		utils_list_remove(&op->queued);
-		utils_list_push_back(&u->backlog, &op->queued);
-	} else {
+	if (!is_unfinished(op, result)) {
 		rt_wait_finish(wait, op, result);
+		return;
 	}
+	op->begun = 0;
+	utils_list_remove(&op->queued);
+	if (!rt_wait_in_vain(wait, op))
+		utils_list_push_back(&u->backlog, &op->queued);
+}
+
+static void
+uring_again(void *state, struct rt_wait *wait, struct rt_op *op)
+{
+	struct uring *u = state;
+
+	(void)wait;
+	utils_list_push_back(&u->backlog, &op->queued);
 }
 
 /*
@@ -488,5 +501,6 @@ const struct rt_engine_ops rt_engine_uring = {
 	.disarm = uring_disarm,
 	.submit = uring_submit,
 	.cancel = uring_cancel,
+	.again = uring_again,
 	.sleep = uring_sleep,
 };

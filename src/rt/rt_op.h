@@ -75,8 +75,9 @@ struct rt_op {
 	uint8_t begun;		/* the engine's: the kernel has it */
 	uint8_t tried;		/* by rt_wait_try, and it would block */
 	uint8_t leaving;	/* the engine's: it is being cancelled */
+	uint8_t vain;		/* how often it was told to go on in vain */
 	struct rt_op *before, *after;	/* of its descriptor, at an offset */
-	struct utils_link queued;	/* with its engine, or finished */
+	struct utils_link queued;	/* with its engine, at rest, finished */
 	int64_t result;
 };
 

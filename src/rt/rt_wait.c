@@ -23,6 +23,7 @@
 
 #include "rt/rt_engine.h"
 #include "rt/rt_helpers.h"
+#include "rt/rt_rest.h"
 #include "rt/rt_wait.h"
 #include "utils/utils_clock.h"
 
@@ -38,12 +39,21 @@ struct rt_wait {
 	uint32_t under_way;	/* ops, but for those that are finished */
 	uint32_t helped;	/* of them, with the helpers */
 	uint32_t calls;		/* made in this sleep */
+	struct rt_rest rest;
 	struct rt_helpers *helpers;	/* NULL until the first is needed */
 	struct utils_list finished;
 	le32_t poke;		/* rung by rt_wait_wake */
 	uint32_t poked;		/* what it was after the last sleep */
 	_Atomic int wake_fd;	/* to be rung too; -1: none */
 };
+
+static void
+again(void *user, struct rt_op *op)
+{
+	struct rt_wait *w = user;
+
+	w->ops->again(w->state, w, op);
+}
 
 int
 rt_wait_new(enum rt_wait_engine engine, struct rt_wait **out)
@@ -63,6 +73,7 @@ rt_wait_new(enum rt_wait_engine engine, struct rt_wait **out)
 	w->ops = ops;
 	w->fixed = engine != RT_WAIT_AUTO;
 	utils_list_init(&w->finished);
+	rt_rest_init(&w->rest, &w->timers, again, w);
 	atomic_init(&w->wake_fd, -1);
 	*out = w;
 	return 0;
@@ -218,12 +229,19 @@ rt_wait_help(struct rt_wait *wait, struct rt_op *op)
 	return 0;
 }
 
+int
+rt_wait_in_vain(struct rt_wait *wait, struct rt_op *op)
+{
+	return rt_rest_vain(&wait->rest, op, utils_clock_ns());
+}
+
 static void
 list_finished(struct rt_wait *w, struct rt_op *op, int64_t result)
 {
 	w->under_way--;
 	op->state = RT_OP_FINISHED;
 	op->tried = 0;
+	op->vain = 0;
 	op->result = result;
 	utils_list_push_back(&w->finished, &op->queued);
 }

@@ -422,6 +422,100 @@ START_TEST(readiness_can_be_waited_for)
 }
 END_TEST
 
+/* --- sockets that say yes and mean no ----------------------------------- */
+
+/* A socket of datagrams says that it is writable while it has room itself, and
+ * takes nothing for another whose queue is full. */
+static struct sockaddr_un
+full_peer(int fds[2])
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "vine-test-%d-full",
+		 (int)getpid());
+	for (int i = 0; i < 2; i++) {
+		fds[i] = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+		ck_assert_int_ge(fds[i], 0);
+	}
+	ck_assert_int_eq(bind(fds[0], (void *)&a, sizeof(a)), 0);
+	while (sendto(fds[1], "x", 1, 0, (void *)&a, sizeof(a)) == 1)
+		;
+	ck_assert_int_eq(errno, EAGAIN);
+	return a;
+}
+
+/* How often sleeps end in so many ms. */
+static uint32_t
+sleeps_in(uint64_t ms)
+{
+	uint64_t end = rig_ns() + ms * MS, now;
+	uint32_t n = 0;
+
+	while ((now = rig_ns()) < end) {
+		rt_wait_sleep(w, NULL, 0, end - now);
+		n++;
+	}
+	return n;
+}
+
+START_TEST(a_socket_that_says_it_is_writable_in_vain_is_left_alone_for_a_while)
+{
+	struct iovec v = { "y", 1 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+	struct sockaddr_un a;
+	struct job out;
+	char byte;
+	int fds[2];
+
+	if (!begin(_i))
+		return;
+	a = full_peer(fds);
+	m.msg_name = &a;
+	m.msg_namelen = sizeof(a);
+	out = job_of(RT_OP_SENDMSG, fds[1], &m, 0);
+	ck_assert_int_eq(submit(&out), 0);
+	/* by pauses of 1, 2, 4, 8, 16, 20, 20... ms, and a few at once */
+	ck_assert_uint_lt(sleeps_in(400), 100);
+	ck_assert_uint_eq(out.calls, 0);
+	ck_assert_int_eq(rt_wait_cancel(w, &out.op), 0);
+	ck_assert_int_eq(await(&out), -ECANCELED);
+	/* and one that was cancelled may be submitted again */
+	ck_assert_int_eq(submit(&out), 0);
+	ck_assert_uint_lt(sleeps_in(100), 100);
+	ck_assert_uint_eq(out.calls, 0);
+	while (recv(fds[0], &byte, 1, 0) == 1)
+		;
+	ck_assert_int_eq(await(&out), 1);
+	close_both(fds);
+	end();
+}
+END_TEST
+
+/* A caller's MSG_DONTWAIT is nothing that a wait knows: it does not block. */
+START_TEST(a_send_waits_for_room_whatever_its_flags)
+{
+	static char big[1 << 20];
+	struct job out;
+	int fds[2];
+
+	if (!begin(_i))
+		return;
+	stream(UNIX_PAIR, fds);
+	while (write(fds[1], big, sizeof(big)) > 0)
+		;
+	out = job_of(RT_OP_SEND, fds[1], "y", 1);
+	out.op.flags = MSG_DONTWAIT;
+	ck_assert_int_eq(submit(&out), 0);
+	ck_assert_uint_lt(sleeps_in(100), 20);
+	ck_assert_uint_eq(out.calls, 0);
+	while (read(fds[0], big, sizeof(big)) > 0)
+		;
+	ck_assert_int_eq(await(&out), 1);
+	close_both(fds);
+	end();
+}
+END_TEST
+
 /* --- connections ------------------------------------------------------- */
 
 static struct job
@@ -1250,6 +1344,9 @@ static const struct rig_case cases[] = {
 	RIG_EACH(the_end_of_a_stream_is_told, 2),
 	RIG_EACH(messages_go_in_pieces_and_with_addresses, 2),
 	RIG_EACH(readiness_can_be_waited_for, 2),
+	RIG_EACH(a_socket_that_says_it_is_writable_in_vain_is_left_alone_for_a_while,
+		 2),
+	RIG_EACH(a_send_waits_for_room_whatever_its_flags, 2),
 	RIG_EACH(connections_are_taken_in_and_made, 2),
 	RIG_EACH(a_file_has_many_readers_and_writers, 2),
 	RIG_EACH(pieces_lie_one_behind_the_other_in_a_file, 2),
