@@ -25,6 +25,12 @@ struct rt_engine_ops {
 	int (*open)(void **state);
 	void (*close)(void *state);
 
+	/*
+	 * confine is open for what the kernel holds to a list: `may` as of
+	 * rt_wait_confine. NULL where nothing passes by a filter anyway.
+	 */
+	int (*confine)(void **state, uint32_t may);
+
 	/* arm reports `tag` once when one of the events is there. */
 	int (*arm)(void *state, int fd, uint32_t events, uint64_t tag);
 

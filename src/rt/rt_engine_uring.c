@@ -18,11 +18,14 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "rt/rt_engine.h"
 
 /* In linux/io_uring.h since 6.7; liburing 2.3 is older. */
 #define OP_FUTEX_WAITV 53
+#define OP_FIXED_FD_INSTALL 54	/* since 6.8 */
 
 #define ENTRIES 256	/* submissions kept until the next enter */
 #define COMPLETIONS 4096	/* kept in the ring; more cost the kernel memory */
@@ -61,39 +64,57 @@ params(uint32_t completions)
 	};
 }
 
+/* What it submits, and the list of rt_engine_uring.def. */
+static const struct {
+	uint8_t code;
+	uint8_t list;
+} codes[] = {
+#define ALWAYS 0
+#define DATA RT_WAIT_DATA
+#define SOCKETS RT_WAIT_SOCKETS
+#define DISKS RT_WAIT_DISKS
+#define URING_OP(code, list) { (code), (list) },
+#include "rt/rt_engine_uring.def"
+#undef URING_OP
+#undef ALWAYS
+#undef DATA
+#undef SOCKETS
+#undef DISKS
+};
+
+#define CODES (sizeof(codes) / sizeof(codes[0]))
+
+static int
+has_all(struct io_uring *ring)
+{
+	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
+	int can = (ring->features & IORING_FEAT_EXT_ARG) &&
+		(ring->features & IORING_FEAT_NODROP);
+
+	if (probe == NULL)
+		return 0;
+	for (size_t i = 0; i < CODES; i++)
+		can = can && io_uring_opcode_supported(probe, codes[i].code);
+	io_uring_free_probe(probe);
+	return can;
+}
+
 static int
 uring_probe(void)
 {
-	/* OP_FUTEX_WAITV is the youngest */
-	static const int needed[] = {
-		IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL, IORING_OP_READ,
-		IORING_OP_WRITE, IORING_OP_READV, IORING_OP_WRITEV,
-		IORING_OP_RECV, IORING_OP_SEND, IORING_OP_RECVMSG,
-		IORING_OP_SENDMSG, IORING_OP_ACCEPT, IORING_OP_CONNECT,
-		IORING_OP_FSYNC, OP_FUTEX_WAITV,
-	};
 	struct io_uring_params p = params(4);
-	struct io_uring_probe *probe;
 	struct io_uring ring;
-	int can = 0;
+	int can;
 
 	if (io_uring_queue_init_params(2, &ring, &p) != 0)
 		return -ENOSYS;
-	probe = io_uring_get_probe_ring(&ring);
-	if (probe) {
-		can = (ring.features & IORING_FEAT_EXT_ARG) &&
-		      (ring.features & IORING_FEAT_NODROP);
-		for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
-			can = can &&
-				io_uring_opcode_supported(probe, needed[i]);
-		io_uring_free_probe(probe);
-	}
+	can = has_all(&ring);
 	io_uring_queue_exit(&ring);
 	return can ? 0 : -ENOSYS;
 }
 
 static int
-uring_open(void **state)
+make(struct uring **out, unsigned int more_flags)
 {
 	struct io_uring_params p = params(COMPLETIONS);
 	struct uring *u = calloc(1, sizeof(*u));
@@ -101,11 +122,23 @@ uring_open(void **state)
 
 	if (u == NULL)
 		return -ENOMEM;
+	p.flags |= more_flags;
 	utils_list_init(&u->backlog);
 	rc = io_uring_queue_init_params(ENTRIES, &u->ring, &p);
 	if (rc)
 		free(u);
 	else
+		*out = u;
+	return rc;
+}
+
+static int
+uring_open(void **state)
+{
+	struct uring *u;
+	int rc = make(&u, 0);
+
+	if (rc == 0)
 		*state = u;
 	return rc;
 }
@@ -117,6 +150,70 @@ uring_close(void *state)
 
 	io_uring_queue_exit(&u->ring);
 	free(u);
+}
+
+/*
+ * A kernel that lets a ring be sent to another process would let one in that
+ * nobody has confined. That one has not got OP_FIXED_FD_INSTALL yet.
+ */
+static int
+may_be_sent(struct io_uring *ring)
+{
+	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
+	int may = probe == NULL ||
+		!io_uring_opcode_supported(probe, OP_FIXED_FD_INSTALL);
+
+	io_uring_free_probe(probe);
+	return may;
+}
+
+/* Not all of liburing 2.3 exports what its header has of these. */
+static int
+call_register(struct io_uring *ring, unsigned int what, void *arg,
+	      unsigned int count)
+{
+	long rc = syscall(SYS_io_uring_register, ring->ring_fd, what, arg,
+			  count);
+
+	return rc < 0 ? -errno : 0;
+}
+
+/* No call of io_uring_register and no flag of a submission is on the list. */
+static int
+restrict_to(struct io_uring *ring, uint32_t may)
+{
+	struct io_uring_restriction list[CODES];
+	unsigned int n = 0;
+	int rc;
+
+	memset(list, 0, sizeof(list));
+	for (size_t i = 0; i < CODES; i++) {
+		if (codes[i].list && !(codes[i].list & may))
+			continue;
+		list[n].opcode = IORING_RESTRICTION_SQE_OP;
+		list[n++].sqe_op = codes[i].code;
+	}
+	rc = call_register(ring, IORING_REGISTER_RESTRICTIONS, list, n);
+	/* the ring's one thread is the one that enables it */
+	if (rc == 0)
+		rc = call_register(ring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+	return rc == 0 || rc == -ENOMEM ? rc : -ENOSYS;
+}
+
+static int
+uring_confine(void **state, uint32_t may)
+{
+	struct uring *u;
+	int rc = make(&u, IORING_SETUP_R_DISABLED);
+
+	if (rc)
+		return rc;
+	rc = may_be_sent(&u->ring) ? -ENOSYS : restrict_to(&u->ring, may);
+	if (rc)
+		uring_close(u);
+	else
+		*state = u;
+	return rc;
 }
 
 /* A place for a submission, if need be by submitting the others. */
@@ -496,6 +593,7 @@ const struct rt_engine_ops rt_engine_uring = {
 	.tries = RT_OP_OUT,	/* there is room, most often */
 	.probe = uring_probe,
 	.open = uring_open,
+	.confine = uring_confine,
 	.close = uring_close,
 	.arm = uring_arm,
 	.disarm = uring_disarm,

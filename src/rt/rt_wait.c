@@ -124,6 +124,20 @@ open_engine(struct rt_wait *w)
 	return rc;
 }
 
+int
+rt_wait_confine(struct rt_wait *wait, uint32_t may)
+{
+	int rc;
+
+	if (wait->ops->confine == NULL || wait->state)
+		return wait->state ? -EBUSY : 0;
+	rc = wait->ops->confine(&wait->state, may);
+	if (rc == 0 || wait->fixed)
+		return rc;
+	wait->ops = &rt_engine_epoll;
+	return 0;
+}
+
 /* --- watches ----------------------------------------------------------- */
 
 static uint64_t

@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 
@@ -1335,6 +1336,162 @@ START_TEST(ops_begun_cancelled_and_closed_at_random)
 }
 END_TEST
 
+/* --- confined ----------------------------------------------------------- */
+
+/* A confined wait of engine _i; returns 0 where there is none. */
+static int
+begin_confined(int i, uint32_t may)
+{
+	int rc;
+
+	if (!begin(i))
+		return 0;
+	rc = rt_wait_confine(w, may);
+	if (rc == 0)
+		return 1;
+	ck_assert_int_eq(rc, -ENOSYS);
+	ck_assert_int_eq(i, 0);
+	printf("skipped: no io_uring that can be confined here\n");
+	rt_wait_free(w);
+	return 0;
+}
+
+START_TEST(a_confined_wait_does_what_it_may_and_no_more)
+{
+	const int refused = _i == 0 ? -EACCES : 0;
+	struct iovec v = { "yes", 3 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+	struct sockaddr_in a;
+	struct job in, out;
+	int fds[2], listener, fd;
+	char bytes[8];
+
+	if (!begin_confined(_i, RT_WAIT_DATA))
+		return;
+	ck_assert_int_eq(rt_wait_confine(w, ~0u), _i == 0 ? -EBUSY : 0);
+	stream(UNIX_PAIR, fds);
+	in = job_of(RT_OP_RECV, fds[0], bytes, 3);
+	ck_assert_int_eq(submit(&in), 0);
+	settle();
+	ck_assert_int_eq(run(job_of(RT_OP_SENDMSG, fds[1], &m, 0)),
+			 refused ? refused : 3);
+	if (refused)
+		ck_assert_int_eq(run(job_of(RT_OP_SEND, fds[1], "yes", 3)), 3);
+	ck_assert_int_eq(await(&in), 3);
+	close_both(fds);
+	listener = bound(SOCK_STREAM);
+	ck_assert_int_eq(listen(listener, 8), 0);
+	a = loopback(listener);
+	in = job_of(RT_OP_ACCEPT, listener, NULL, 0);
+	ck_assert_int_eq(submit(&in), 0);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	out = connect_job(fd, &a, sizeof(a));
+	ck_assert_int_eq(submit(&out), 0);
+	ck_assert_int_eq(await(&out), refused);
+	if (refused)
+		connect(fd, (void *)&a, sizeof(a));
+	close((int)await(&in));
+	close(fd);
+	close(listener);
+	fd = file(1, 0);
+	ck_assert_int_eq(run(job_of(RT_OP_WRITE, fd, "yes", 3)), 3);
+	ck_assert_int_eq(run(job_of(RT_OP_FSYNC, fd, NULL, 0)), refused);
+	close(fd);
+	end();
+}
+END_TEST
+
+START_TEST(each_list_of_a_confined_wait_is_by_itself)
+{
+	struct iovec v = { "y", 1 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+	int fds[2], fd;
+	char byte;
+
+	if (!begin_confined(0, RT_WAIT_SOCKETS))
+		return;
+	stream(UNIX_PAIR, fds);
+	ck_assert_int_eq(run(job_of(RT_OP_SENDMSG, fds[1], &m, 0)), 1);
+	ck_assert_int_eq(run(job_of(RT_OP_READ, fds[0], &byte, 1)), -EACCES);
+	end();
+	if (!begin_confined(0, RT_WAIT_DISKS))
+		return;
+	fd = file(1, 0);
+	ck_assert_int_eq(run(job_of(RT_OP_FSYNC, fd, NULL, 0)), 0);
+	ck_assert_int_eq(run(job_of(RT_OP_SEND, fds[1], "y", 1)), -EACCES);
+	close(fd);
+	close_both(fds);
+	end();
+}
+END_TEST
+
+/* The ring of this process. */
+static int
+find_ring(void)
+{
+	char path[64], what[64];
+
+	for (int fd = 0; fd < 64; fd++) {
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = readlink(path, what, sizeof(what) - 1);
+		what[n < 0 ? 0 : n] = '\0';
+		if (strstr(what, "io_uring"))
+			return fd;
+	}
+	return -1;
+}
+
+static void *
+enter_ring(void *arg)
+{
+	int rc = (int)syscall(SYS_io_uring_enter, *(int *)arg, 0, 0,
+			      1 /* to take */, NULL, 0);
+
+	return (void *)(intptr_t)(rc < 0 ? errno : 0);
+}
+
+/* What code that has taken a process over would try with a ring of it. */
+START_TEST(a_confined_ring_takes_nothing_in_and_goes_nowhere)
+{
+	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;
+	struct iovec v = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	int fds[2], ring, none[4] = { -1, -1, -1, -1 };
+	pthread_t thread;
+	void *error;
+
+	if (!begin_confined(0, RT_WAIT_DATA))
+		return;
+	ring = find_ring();
+	ck_assert_int_ge(ring, 0);
+	/* files, an eventfd, restrictions once more */
+	ck_assert_int_eq(syscall(SYS_io_uring_register, ring, 2, none, 4), -1);
+	ck_assert_int_eq(errno, EACCES);
+	ck_assert_int_eq(syscall(SYS_io_uring_register, ring, 4, none, 1), -1);
+	ck_assert_int_eq(errno, EACCES);
+	ck_assert_int_eq(syscall(SYS_io_uring_register, ring, 11, none, 1), -1);
+	ck_assert_int_eq(errno, EACCES);
+	/* it has one thread */
+	pthread_create(&thread, NULL, enter_ring, &ring);
+	pthread_join(thread, &error);
+	ck_assert_int_eq((int)(intptr_t)error, EEXIST);
+	/* and stays in its process */
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(ring));
+	memcpy(CMSG_DATA(c), &ring, sizeof(ring));
+	ck_assert_int_eq(sendmsg(fds[0], &m, 0), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	close_both(fds);
+	end();
+}
+END_TEST
+
 static const struct rig_case cases[] = {
 	RIG_EACH(a_stream_is_read_when_something_has_come, 2),
 	RIG_EACH(done_is_never_called_out_of_submit, 2),
@@ -1364,6 +1521,9 @@ static const struct rig_case cases[] = {
 	RIG_EACH(done_may_submit_its_op_again, 2),
 	RIG_EACH(a_sleep_on_ops_can_be_ended_by_others, 2),
 	RIG_EACH(ops_begun_cancelled_and_closed_at_random, 2),
+	RIG_EACH(a_confined_wait_does_what_it_may_and_no_more, 2),
+	RIG_CASE(each_list_of_a_confined_wait_is_by_itself),
+	RIG_CASE(a_confined_ring_takes_nothing_in_and_goes_nowhere),
 };
 
 RIG_MAIN("rt_op", cases)
