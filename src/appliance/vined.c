@@ -343,10 +343,23 @@ rings_may(const struct vined *v)
 			       RT_WAIT_SOCKETS : 0);
 }
 
+/* Workers that wait for no descriptors have no use for rings, which are more
+ * of the kernel than a filter would let one reach. */
+static enum rt_wait_engine
+workers_engine(const struct vined *v)
+{
+	enum rt_wait_engine engine = engine_of(v);
+
+	if (engine == RT_WAIT_AUTO && is_filtered(v) &&
+	    !vined_host_opens_sockets(v->host))
+		return RT_WAIT_EPOLL;
+	return engine;
+}
+
 static int
 do_workers(struct vined *v)
 {
-	enum rt_wait_engine engine = engine_of(v);
+	enum rt_wait_engine engine = workers_engine(v);
 	int rc = vined_workers_start(v->pipes, (uint32_t)v->count,
 				     v->worker_count, engine, rings_may(v),
 				     &v->workers);

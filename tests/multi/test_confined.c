@@ -192,6 +192,15 @@ START_TEST(workers_have_a_ring_each_behind_the_filter)
 	ck_assert_int_eq(rings(), 2);
 	serves();
 	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
+	/* auto takes them where descriptors are waited for, and not else */
+	appliance_start(&appliance, "rings-net",
+			"shm_size 8M\nnet_listen tcp:127.0.0.1:*\n");
+	ck_assert_int_eq(rings(), 2);
+	serves();
+	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
+	appliance_start(&appliance, "rings-none", "shm_size 8M\n");
+	ck_assert_int_eq(rings(), 0);
+	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
 }
 END_TEST
 
@@ -227,7 +236,7 @@ START_TEST(rings_that_cannot_be_confined_are_not_used_behind_the_filter)
 	ck_assert_int_ne(appliance_wait(&appliance), 0);
 	ck_assert(appliance_logged(&appliance, 0, "io_engine uring: "));
 	appliance_start(&appliance, "loose-auto",
-			"shm_size 8M\nio_engine auto\n");
+			"shm_size 8M\nnet_listen tcp:127.0.0.1:*\n");
 	ck_assert(appliance_logged(&appliance, 0, "the workers wait by epoll"));
 	ck_assert_int_eq(rings(), 0);
 	serves();
