@@ -10,6 +10,7 @@
 #include "arch/spin/arch_bell.h"
 #include "rt/rt_fds.h"
 #include "rt/rt_op.h"
+#include "rt/rt_stock.h"
 #include "rt/rt_wait.h"
 
 #define RT_ENGINE_LONG UINT64_C(3600000000000)	/* as good as for ever */
@@ -54,6 +55,16 @@ struct rt_engine_ops {
 	void (*again)(void *state, struct rt_wait *wait, struct rt_op *op);
 
 	/*
+	 * stock gives the engine a stock's buffers, all of which are free, and
+	 * sets its ring and group, or leaves them: it uses rt_stock_take. 0 or
+	 * -ENOMEM. unstock ends that, restock gives one back. NULL where it has
+	 * no use for them.
+	 */
+	int (*stock)(void *state, struct rt_stock *stock);
+	void (*unstock)(void *state, struct rt_stock *stock);
+	void (*restock)(void *state, struct rt_stock *stock, uint32_t index);
+
+	/*
 	 * wake_fd returns an eventfd that ends a sleep, for rt_wait_wake, or -1
 	 * where a sleep ends by the wait's own bell. Then that one is not among
 	 * those that sleep is given. May be NULL: -1.
@@ -92,6 +103,12 @@ int rt_wait_help(struct rt_wait *wait, struct rt_op *op);
  * its `queued`, and may be finished.
  */
 int rt_wait_in_vain(struct rt_wait *wait, struct rt_op *op);
+
+/* What a stock asks of the engine, which is opened for that: 0 or its error. */
+int rt_wait_stock(struct rt_wait *wait, struct rt_stock *stock);
+void rt_wait_unstock(struct rt_wait *wait, struct rt_stock *stock);
+void rt_wait_restock(struct rt_wait *wait, struct rt_stock *stock,
+		     uint32_t index);
 
 /* rt_wait_fd returns what is at a descriptor, NULL if nothing ever was. */
 struct rt_fd *rt_wait_fd(struct rt_wait *wait, int fd);

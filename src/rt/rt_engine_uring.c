@@ -52,6 +52,8 @@ struct uring {
 	uint32_t number;	/* of it; even */
 	int waiting;		/* it is */
 	struct utils_list backlog;
+	uint32_t groups;	/* of buffers, so far */
+	int confined;
 };
 
 /* Set-up of a ring for so many completions. */
@@ -208,12 +210,70 @@ uring_confine(void **state, uint32_t may)
 
 	if (rc)
 		return rc;
+	u->confined = 1;
 	rc = may_be_sent(&u->ring) ? -ENOSYS : restrict_to(&u->ring, may);
 	if (rc)
 		uring_close(u);
 	else
 		*state = u;
 	return rc;
+}
+
+/* --- stocks ------------------------------------------------------------ */
+
+static void
+put_buffer(struct rt_stock *stock, uint32_t index, uint32_t place)
+{
+	io_uring_buf_ring_add(stock->ring, rt_stock_at(stock, index),
+			      stock->size, (unsigned short)index,
+			      io_uring_buf_ring_mask(stock->count), (int)place);
+}
+
+/* A confined ring cannot be told of any. */
+static int
+uring_stock(void *state, struct rt_stock *stock)
+{
+	const size_t size = stock->count * sizeof(struct io_uring_buf);
+	struct io_uring_buf_reg reg = { .ring_entries = stock->count };
+	struct uring *u = state;
+	int rc;
+
+	if (u->confined)
+		return 0;
+	stock->ring = aligned_alloc(4096, (size + 4095) / 4096 * 4096);
+	if (stock->ring == NULL)
+		return -ENOMEM;
+	stock->group = u->groups++ & UINT16_MAX;
+	reg.ring_addr = (uintptr_t)stock->ring;
+	reg.bgid = (uint16_t)stock->group;
+	io_uring_buf_ring_init(stock->ring);
+	rc = io_uring_register_buf_ring(&u->ring, &reg, 0);
+	if (rc) {
+		free(stock->ring);
+		stock->ring = NULL;
+		return rc;
+	}
+	for (uint32_t i = 0; i < stock->count; i++)
+		put_buffer(stock, i, i);
+	io_uring_buf_ring_advance(stock->ring, (int)stock->count);
+	return 0;
+}
+
+static void
+uring_unstock(void *state, struct rt_stock *stock)
+{
+	struct uring *u = state;
+
+	io_uring_unregister_buf_ring(&u->ring, (int)stock->group);
+	free(stock->ring);
+}
+
+static void
+uring_restock(void *state, struct rt_stock *stock, uint32_t index)
+{
+	(void)state;
+	put_buffer(stock, index, 0);
+	io_uring_buf_ring_advance(stock->ring, 1);
 }
 
 /* A place for a submission, if need be by submitting the others. */
@@ -310,6 +370,9 @@ prepare_socket(struct io_uring_sqe *sqe, struct rt_op *op)
 		io_uring_prep_sendmsg(sqe, op->fd, op->data,
 				      (unsigned int)flags | MSG_NOSIGNAL);
 		break;
+	case RT_OP_ACCEPTS:
+		io_uring_prep_multishot_accept(sqe, op->fd, NULL, NULL, flags);
+		break;
 	case RT_OP_ACCEPT:
 		io_uring_prep_accept(sqe, op->fd, op->address, op->address ?
 				     &op->address_length : NULL, flags);
@@ -318,6 +381,22 @@ prepare_socket(struct io_uring_sqe *sqe, struct rt_op *op)
 		io_uring_prep_connect(sqe, op->fd, op->address,
 				      op->address_length);
 	}
+}
+
+/* Into buffers that the kernel picks; where it has none, when they are there. */
+static void
+prepare_feed(struct io_uring_sqe *sqe, const struct rt_op *op)
+{
+	const struct rt_stock *stock = op->data;
+
+	if (stock->ring == NULL) {
+		io_uring_prep_poll_add(sqe, op->fd, POLLIN);
+		return;
+	}
+	io_uring_prep_recv_multishot(sqe, op->fd, NULL, 0,
+				     (int)op->flags & ~MSG_DONTWAIT);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = (uint16_t)stock->group;
 }
 
 static void
@@ -346,6 +425,9 @@ prepare(struct io_uring_sqe *sqe, struct rt_op *op)
 	case RT_OP_PULL:
 	case RT_OP_PUSH:
 		io_uring_prep_poll_add(sqe, op->fd, rt_op_events(op));
+		break;
+	case RT_OP_FEED:
+		prepare_feed(sqe, op);
 		break;
 	default:
 		prepare_socket(sqe, op);
@@ -383,7 +465,8 @@ uring_submit(void *state, struct rt_wait *wait, struct rt_op *op)
 
 	if (is_splice(op) && rt_op_side(op) == 0)
 		return rt_wait_help(wait, op);
-	op->begun = op->leaving = 0;	/* it may have been before */
+	/* it may have been before */
+	op->begun = op->leaving = op->enough = 0;
 	if (!utils_list_empty(&u->backlog) || !put(u, op))
 		utils_list_push_back(&u->backlog, &op->queued);
 	return 0;
@@ -476,11 +559,65 @@ is_unfinished(const struct rt_op *op, int64_t result)
 		op->kind != RT_OP_CONNECT;
 }
 
+/* Is it readiness that it waited for, and the rest is done here? */
+static int
+is_by_hand(const struct rt_op *op)
+{
+	const struct rt_stock *stock = op->data;
+
+	return is_splice(op) || (op->kind == RT_OP_FEED && stock->ring == NULL);
+}
+
+/* Does the kernel complete it again and again? */
+static int
+goes_on(const struct rt_op *op)
+{
+	return op->kind == RT_OP_ACCEPTS ||
+		(op->kind == RT_OP_FEED && !is_by_hand(op));
+}
+
+/*
+ * One completion of an op that goes on. Returns whether it was the last, with
+ * *result: the kernel may end it for reasons of its own, and it begins again.
+ */
+static int
+take_one(struct uring *u, struct rt_op *op, int64_t *result, uint32_t flags)
+{
+	struct rt_stock *stock = op->kind == RT_OP_FEED ? op->data : NULL;
+	const uint32_t index = flags >> IORING_CQE_BUFFER_SHIFT;
+	const int has = stock == NULL ? *result >= 0 : *result > 0;
+
+	if (stock && flags & IORING_CQE_F_BUFFER) {
+		rt_stock_took(stock);
+		if (!has)
+			rt_stock_back(stock, index);
+	}
+	if (has) {
+		op->vain = 0;
+		op->enough |= !op->fed(op, *result, index);
+	}
+	if (flags & IORING_CQE_F_MORE) {
+		if (op->enough && !op->leaving) {
+			op->leaving = 1;
+			if (!cancel(u, tag_of(op)))
+				utils_list_push_back(&u->backlog, &op->queued);
+		}
+		return 0;
+	}
+	if (has)
+		*result = op->leaving ? -ECANCELED : -EAGAIN;
+	if (op->enough && (*result == -EAGAIN || *result == -ECANCELED))
+		*result = -ENOBUFS;
+	return 1;
+}
+
 static void
 completed(struct uring *u, struct rt_wait *wait, struct rt_op *op,
-	  int64_t result)
+	  int64_t result, uint32_t flags)
 {
-	if (is_splice(op) && result >= 0)
+	if (goes_on(op) && !take_one(u, op, &result, flags))
+		return;
+	if (is_by_hand(op) && result >= 0)
 		result = op->leaving ? -ECANCELED : rt_op_carry(op);
 	if (op->leaving && (result == -EINTR || is_unfinished(op, result)))
 		result = -ECANCELED;
@@ -511,7 +648,7 @@ static int
 take(struct uring *u, struct rt_wait *wait, int *more)
 {
 	struct io_uring_cqe *cqes[EVENTS];
-	struct { uint64_t tag; int res; } got[EVENTS];
+	struct { uint64_t tag; int res; uint32_t flags; } got[EVENTS];
 	unsigned int n = io_uring_peek_batch_cqe(&u->ring, cqes, EVENTS);
 	int rc = 0;
 
@@ -519,12 +656,14 @@ take(struct uring *u, struct rt_wait *wait, int *more)
 	for (unsigned int i = 0; i < n; i++) {
 		got[i].tag = io_uring_cqe_get_data64(cqes[i]);
 		got[i].res = cqes[i]->res;
+		got[i].flags = cqes[i]->flags;
 	}
 	/* before the calls, which submit and may complete more */
 	io_uring_cq_advance(&u->ring, n);
 	for (unsigned int i = 0; i < n; i++) {
 		if (got[i].tag & TAG_OP) {
-			completed(u, wait, op_of(got[i].tag), got[i].res);
+			completed(u, wait, op_of(got[i].tag), got[i].res,
+				  got[i].flags);
 		} else if ((got[i].tag & RT_ENGINE_TAG) == 0) {
 			rt_wait_fired(wait, got[i].tag, got[i].res < 0 ?
 				      POLLERR : (uint32_t)got[i].res);
@@ -600,5 +739,8 @@ const struct rt_engine_ops rt_engine_uring = {
 	.submit = uring_submit,
 	.cancel = uring_cancel,
 	.again = uring_again,
+	.stock = uring_stock,
+	.unstock = uring_unstock,
+	.restock = uring_restock,
 	.sleep = uring_sleep,
 };

@@ -207,6 +207,31 @@ rt_wait_fired(struct rt_wait *wait, uint64_t tag, uint32_t events)
 	watch->ready(watch, events);
 }
 
+/* --- stocks ------------------------------------------------------------ */
+
+int
+rt_wait_stock(struct rt_wait *wait, struct rt_stock *stock)
+{
+	int rc = open_engine(wait);
+
+	if (rc == 0 && wait->ops->stock)
+		rc = wait->ops->stock(wait->state, stock);
+	return rc;
+}
+
+void
+rt_wait_unstock(struct rt_wait *wait, struct rt_stock *stock)
+{
+	if (stock->ring)
+		wait->ops->unstock(wait->state, stock);
+}
+
+void
+rt_wait_restock(struct rt_wait *wait, struct rt_stock *stock, uint32_t index)
+{
+	wait->ops->restock(wait->state, stock, index);
+}
+
 /* --- ops --------------------------------------------------------------- */
 
 uint32_t
@@ -287,7 +312,8 @@ rt_wait_finish(struct rt_wait *wait, struct rt_op *op, int64_t result)
 	if (op->kind != RT_OP_CALL) {
 		at = rt_fds_at(&wait->fds, op->fd);
 		rt_fd_remove(at, op);
-		if (at->close && result == -ECANCELED)
+		/* nobody is to begin again with what may be another's soon */
+		if (at->close && (result == -ECANCELED || result == -ENOBUFS))
 			result = -EBADF;
 	}
 	if (op->state == RT_OP_HELPED)
