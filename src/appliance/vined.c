@@ -140,24 +140,11 @@ engine_of(const struct vined *v)
 		strcmp(name, "epoll") == 0 ? RT_WAIT_EPOLL : RT_WAIT_AUTO;
 }
 
-/* The main thread's wait, by the engine of all. */
 static int
-make_wait(struct vined *v)
+is_filtered(const struct vined *v)
 {
-	const char *filter = utils_config_str(v->configs[0], UTILS_KEY_seccomp);
-	enum rt_wait_engine engine = engine_of(v);
-	int rc;
-
-	if (engine == RT_WAIT_URING && strcmp(filter, "off") != 0) {
-		log_error("io_engine uring needs seccomp off, it is %s: what "
-			  "goes through a ring passes by the filter", filter);
-		return -EINVAL;
-	}
-	rc = rt_wait_new(engine, &v->wait);
-	if (rc == -ENOSYS)
-		log_error("io_engine uring: this kernel has no io_uring with "
-			  "futexes, expected Linux 6.7 or later");
-	return rc;
+	return strcmp(utils_config_str(v->configs[0], UTILS_KEY_seccomp),
+		      "off") != 0;
 }
 
 static int
@@ -175,7 +162,8 @@ do_signals(struct vined *v)
 	v->signals.fd = -1;
 	if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
 		v->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	rc = v->signals.fd < 0 ? -errno : make_wait(v);
+	/* few descriptors and no bells: nothing that a ring would make better */
+	rc = v->signals.fd < 0 ? -errno : rt_wait_new(RT_WAIT_EPOLL, &v->wait);
 	if (rc)
 		undo_signals(v);
 	return rc;
@@ -345,11 +333,46 @@ do_services(struct vined *v)
 	return rc;
 }
 
+/* What workers' rings are held to: no more than the filter allows. */
+static uint32_t
+rings_may(const struct vined *v)
+{
+	if (!is_filtered(v))
+		return 0;
+	return RT_WAIT_DATA | (vined_host_opens_sockets(v->host) ?
+			       RT_WAIT_SOCKETS : 0);
+}
+
+/* Workers that wait for no descriptors have no use for rings, which are more
+ * of the kernel than a filter would let one reach. */
+static enum rt_wait_engine
+workers_engine(const struct vined *v)
+{
+	enum rt_wait_engine engine = engine_of(v);
+
+	if (engine == RT_WAIT_AUTO && is_filtered(v) &&
+	    !vined_host_opens_sockets(v->host))
+		return RT_WAIT_EPOLL;
+	return engine;
+}
+
 static int
 do_workers(struct vined *v)
 {
-	return vined_workers_start(v->pipes, (uint32_t)v->count,
-				   v->worker_count, engine_of(v), &v->workers);
+	enum rt_wait_engine engine = workers_engine(v);
+	int rc = vined_workers_start(v->pipes, (uint32_t)v->count,
+				     v->worker_count, engine, rings_may(v),
+				     &v->workers);
+
+	if (rc == -ENOSYS && engine == RT_WAIT_URING)
+		log_error("io_engine uring: this kernel has no io_uring with "
+			  "futexes, or none that can be confined: expected "
+			  "Linux 6.8 or later, 6.7 with seccomp off");
+	else if (rc == 0 && engine == RT_WAIT_AUTO &&
+		 vined_workers_rings(v->workers) < v->worker_count)
+		log_info("io_engine auto: the workers wait by epoll, this "
+			 "kernel has no io_uring for them");
+	return rc;
 }
 
 static void
@@ -426,6 +449,8 @@ do_filter(struct vined *v)
 		allow |= VINED_ALLOW_APP_CODE;
 	if (vined_host_opens_sockets(v->host))
 		allow |= VINED_ALLOW_SOCKETS;
+	if (vined_workers_rings(v->workers))
+		allow |= VINED_ALLOW_RINGS;
 	return vined_filter_load(v->configs[0], allow, v->journal);
 }
 

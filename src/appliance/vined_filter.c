@@ -34,6 +34,7 @@ enum {
 	SANITIZERS = 4,
 	COVERAGE = 8,
 	SOCKETS = 16,
+	RINGS = 32,
 };
 
 #define WRITING (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
@@ -76,6 +77,8 @@ lists_in_force(unsigned int allow)
 		lists |= APP_CODE;
 	if (allow & VINED_ALLOW_SOCKETS)
 		lists |= SOCKETS;
+	if (allow & VINED_ALLOW_RINGS)
+		lists |= RINGS;
 	return lists;
 }
 

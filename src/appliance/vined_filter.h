@@ -12,6 +12,7 @@ struct utils_config;
 enum vined_allow {
 	VINED_ALLOW_APP_CODE = 1u << 0,	/* what loading a shared object takes */
 	VINED_ALLOW_SOCKETS = 1u << 1,	/* to open, bind and connect them */
+	VINED_ALLOW_RINGS = 1u << 2,	/* to enter rings that were confined */
 };
 
 /*

@@ -59,6 +59,7 @@ struct vined_workers {
 	uint32_t pipe_count;
 	uint32_t count;
 	enum rt_wait_engine engine;
+	uint32_t may;		/* of rt_wait_confine; 0: anything */
 	_Atomic int stop;
 	struct worker workers[];
 };
@@ -186,6 +187,8 @@ run(void *arg)
 
 	vined_handlers_here(w->index);
 	w->rc = rt_sched_enter(w->sched);
+	if (w->rc == 0 && w->all->may)
+		w->rc = rt_wait_confine(w->wait, w->all->may);
 	sem_post(&w->entered);
 	if (w->rc == 0) {
 		serve(w);
@@ -264,7 +267,7 @@ start_one(struct worker *w)
 
 int
 vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,
-		    uint32_t count, enum rt_wait_engine engine,
+		    uint32_t count, enum rt_wait_engine engine, uint32_t may,
 		    struct vined_workers **out)
 {
 	size_t size = sizeof(struct vined_workers) +
@@ -280,6 +283,7 @@ vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,
 	all->engine = engine;
 	/* now: it has threads stay on a CPU, which the filter forbids */
 	arch_ladder_wake_ns();
+	all->may = may;
 	for (uint32_t i = 0; i < count; i++) {
 		struct worker *w = &all->workers[i];
 
@@ -297,6 +301,17 @@ vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,
 	}
 	*out = all;
 	return 0;
+}
+
+uint32_t
+vined_workers_rings(const struct vined_workers *all)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < all->count; i++)
+		n += strcmp(rt_wait_engine_name(all->workers[i].wait),
+			    "io_uring") == 0;
+	return n;
 }
 
 static uint32_t

@@ -10,6 +10,7 @@
 #include "arch/spin/arch_bell.h"
 #include "rt/rt_fds.h"
 #include "rt/rt_op.h"
+#include "rt/rt_stock.h"
 #include "rt/rt_wait.h"
 
 #define RT_ENGINE_LONG UINT64_C(3600000000000)	/* as good as for ever */
@@ -24,6 +25,12 @@ struct rt_engine_ops {
 	/* open makes the engine's state; the wait's thread from here on. */
 	int (*open)(void **state);
 	void (*close)(void *state);
+
+	/*
+	 * confine is open for what the kernel holds to a list: `may` as of
+	 * rt_wait_confine. NULL where nothing passes by a filter anyway.
+	 */
+	int (*confine)(void **state, uint32_t may);
 
 	/* arm reports `tag` once when one of the events is there. */
 	int (*arm)(void *state, int fd, uint32_t events, uint64_t tag);
@@ -46,6 +53,22 @@ struct rt_engine_ops {
 
 	/* cancel ends an op that is not with the helpers; now, or soon. */
 	void (*cancel)(void *state, struct rt_wait *wait, struct rt_op *op);
+
+	/*
+	 * again goes on with an op of which rt_wait_in_vain said that it rests.
+	 * NULL where that is never asked.
+	 */
+	void (*again)(void *state, struct rt_wait *wait, struct rt_op *op);
+
+	/*
+	 * stock gives the engine a stock's buffers, all of which are free, and
+	 * sets its ring and group, or leaves them: it uses rt_stock_take. 0 or
+	 * -ENOMEM. unstock ends that, restock gives one back. NULL where it has
+	 * no use for them.
+	 */
+	int (*stock)(void *state, struct rt_stock *stock);
+	void (*unstock)(void *state, struct rt_stock *stock);
+	void (*restock)(void *state, struct rt_stock *stock, uint32_t index);
 
 	/*
 	 * wake_fd returns an eventfd that ends a sleep, for rt_wait_wake, or -1
@@ -94,6 +117,19 @@ void rt_wait_finish(struct rt_wait *wait, struct rt_op *op, int64_t result);
 
 /* rt_wait_help has an op carried out by a helper. As rt_helpers_give. */
 int rt_wait_help(struct rt_wait *wait, struct rt_op *op);
+
+/*
+ * rt_wait_in_vain has an op rest that was told to go on and could not. Returns
+ * 1: `again` will be called; 0: it need not rest yet. An op that rests is on
+ * its `queued`, and may be finished.
+ */
+int rt_wait_in_vain(struct rt_wait *wait, struct rt_op *op);
+
+/* What a stock asks of the engine, which is opened for that: 0 or its error. */
+int rt_wait_stock(struct rt_wait *wait, struct rt_stock *stock);
+void rt_wait_unstock(struct rt_wait *wait, struct rt_stock *stock);
+void rt_wait_restock(struct rt_wait *wait, struct rt_stock *stock,
+		     uint32_t index);
 
 /* rt_wait_fd returns what is at a descriptor, NULL if nothing ever was. */
 struct rt_fd *rt_wait_fd(struct rt_wait *wait, int fd);

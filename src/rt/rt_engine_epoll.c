@@ -198,12 +198,17 @@ epoll_wake_fd(void *state)
 
 /* --- ops --------------------------------------------------------------- */
 
-/* Wait for what the ops at a descriptor wait for, if there are any. */
+static uint32_t
+events_of(const struct rt_op *op)
+{
+	return op && !utils_link_on_list(&op->queued) ? rt_op_events(op) : 0;
+}
+
+/* Wait for what the ops at a descriptor wait for, but for those at rest. */
 static int
 arm_ops(struct epoll *e, const struct rt_fd *at, int fd)
 {
-	uint32_t events = (at->in ? rt_op_events(at->in) : 0) |
-		(at->out ? rt_op_events(at->out) : 0);
+	uint32_t events = events_of(at->in) | events_of(at->out);
 
 	return events ? epoll_arm(e, fd, events, TAG_OPS | (uint32_t)fd) : 0;
 }
@@ -238,27 +243,41 @@ try_again(struct rt_wait *wait, struct rt_op *op)
 
 	if (result != -EAGAIN)
 		rt_wait_finish(wait, op, result);
+	else
+		rt_wait_in_vain(wait, op);
 }
 
 /* An op that nothing will wake is not left to wait. */
+static void
+arm_or_fail(struct epoll *e, struct rt_wait *wait, struct rt_fd *at, int fd)
+{
+	int rc = arm_ops(e, at, fd);
+
+	if (rc && at->in)
+		rt_wait_finish(wait, at->in, rc);
+	if (rc && at->out)
+		rt_wait_finish(wait, at->out, rc);
+}
+
+static void
+epoll_again(void *state, struct rt_wait *wait, struct rt_op *op)
+{
+	arm_or_fail(state, wait, rt_wait_fd(wait, op->fd), op->fd);
+}
+
 static void
 ops_ready(struct epoll *e, struct rt_wait *wait, int fd, uint32_t events)
 {
 	const uint32_t any = EPOLLERR | EPOLLHUP | EPOLLRDHUP;
 	struct rt_fd *at = rt_wait_fd(wait, fd);
-	int rc;
 
 	if (at == NULL)
 		return;
-	if (at->in && events & (any | rt_op_events(at->in)))
+	if (at->in && events & (any | events_of(at->in)))
 		try_again(wait, at->in);
-	if (at->out && events & (any | rt_op_events(at->out)))
+	if (at->out && events & (any | events_of(at->out)))
 		try_again(wait, at->out);
-	rc = arm_ops(e, at, fd);
-	if (rc && at->in)
-		rt_wait_finish(wait, at->in, rc);
-	if (rc && at->out)
-		rt_wait_finish(wait, at->out, rc);
+	arm_or_fail(e, wait, at, fd);
 }
 
 /* --- sleeping ---------------------------------------------------------- */
@@ -335,6 +354,7 @@ const struct rt_engine_ops rt_engine_epoll = {
 	.disarm = epoll_disarm,
 	.submit = epoll_submit,
 	.cancel = epoll_cancel,
+	.again = epoll_again,
 	.wake_fd = epoll_wake_fd,
 	.sleep = epoll_sleep,
 };

@@ -20,11 +20,14 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "rt/rt_engine.h"
 
 /* In linux/io_uring.h since 6.7; liburing 2.3 is older. */
 #define OP_FUTEX_WAITV 53
+#define OP_FIXED_FD_INSTALL 54	/* since 6.8 */
 
 #define ENTRIES 256	/* submissions kept until the next enter */
 #define COMPLETIONS 4096	/* kept in the ring; more cost the kernel memory */
@@ -51,6 +54,8 @@ struct uring {
 	uint32_t number;	/* of it; even */
 	int waiting;		/* it is */
 	struct utils_list backlog;
+	uint32_t groups;	/* of buffers, so far */
+	int confined;
 };
 
 /* Set-up of a ring for so many completions. */
@@ -63,39 +68,57 @@ params(uint32_t completions)
 	};
 }
 
+/* What it submits, and the list of rt_engine_uring.def. */
+static const struct {
+	uint8_t code;
+	uint8_t list;
+} codes[] = {
+#define ALWAYS 0
+#define DATA RT_WAIT_DATA
+#define SOCKETS RT_WAIT_SOCKETS
+#define DISKS RT_WAIT_DISKS
+#define URING_OP(code, list) { (code), (list) },
+#include "rt/rt_engine_uring.def"
+#undef URING_OP
+#undef ALWAYS
+#undef DATA
+#undef SOCKETS
+#undef DISKS
+};
+
+#define CODES (sizeof(codes) / sizeof(codes[0]))
+
+static int
+has_all(struct io_uring *ring)
+{
+	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
+	int can = (ring->features & IORING_FEAT_EXT_ARG) &&
+		(ring->features & IORING_FEAT_NODROP);
+
+	if (probe == NULL)
+		return 0;
+	for (size_t i = 0; i < CODES; i++)
+		can = can && io_uring_opcode_supported(probe, codes[i].code);
+	io_uring_free_probe(probe);
+	return can;
+}
+
 static int
 uring_probe(void)
 {
-	/* OP_FUTEX_WAITV is the youngest */
-	static const int needed[] = {
-		IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL, IORING_OP_READ,
-		IORING_OP_WRITE, IORING_OP_READV, IORING_OP_WRITEV,
-		IORING_OP_RECV, IORING_OP_SEND, IORING_OP_RECVMSG,
-		IORING_OP_SENDMSG, IORING_OP_ACCEPT, IORING_OP_CONNECT,
-		IORING_OP_FSYNC, OP_FUTEX_WAITV,
-	};
 	struct io_uring_params p = params(4);
-	struct io_uring_probe *probe;
 	struct io_uring ring;
-	int can = 0;
+	int can;
 
 	if (io_uring_queue_init_params(2, &ring, &p) != 0)
 		return -ENOSYS;
-	probe = io_uring_get_probe_ring(&ring);
-	if (probe) {
-		can = (ring.features & IORING_FEAT_EXT_ARG) &&
-		      (ring.features & IORING_FEAT_NODROP);
-		for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
-			can = can &&
-				io_uring_opcode_supported(probe, needed[i]);
-		io_uring_free_probe(probe);
-	}
+	can = has_all(&ring);
 	io_uring_queue_exit(&ring);
 	return can ? 0 : -ENOSYS;
 }
 
 static int
-uring_open(void **state)
+make(struct uring **out, unsigned int more_flags)
 {
 	struct io_uring_params p = params(COMPLETIONS);
 	struct uring *u = calloc(1, sizeof(*u));
@@ -103,11 +126,23 @@ uring_open(void **state)
 
 	if (u == NULL)
 		return -ENOMEM;
+	p.flags |= more_flags;
 	utils_list_init(&u->backlog);
 	rc = io_uring_queue_init_params(ENTRIES, &u->ring, &p);
 	if (rc)
 		free(u);
 	else
+		*out = u;
+	return rc;
+}
+
+static int
+uring_open(void **state)
+{
+	struct uring *u;
+	int rc = make(&u, 0);
+
+	if (rc == 0)
 		*state = u;
 	return rc;
 }
@@ -119,6 +154,128 @@ uring_close(void *state)
 
 	io_uring_queue_exit(&u->ring);
 	free(u);
+}
+
+/*
+ * A kernel that lets a ring be sent to another process would let one in that
+ * nobody has confined. That one has not got OP_FIXED_FD_INSTALL yet.
+ */
+static int
+may_be_sent(struct io_uring *ring)
+{
+	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
+	int may = probe == NULL ||
+		!io_uring_opcode_supported(probe, OP_FIXED_FD_INSTALL);
+
+	io_uring_free_probe(probe);
+	return may;
+}
+
+/* Not all of liburing 2.3 exports what its header has of these. */
+static int
+call_register(struct io_uring *ring, unsigned int what, void *arg,
+	      unsigned int count)
+{
+	long rc = syscall(SYS_io_uring_register, ring->ring_fd, what, arg,
+			  count);
+
+	return rc < 0 ? -errno : 0;
+}
+
+/* No call of io_uring_register and no flag of a submission is on the list. */
+static int
+restrict_to(struct io_uring *ring, uint32_t may)
+{
+	struct io_uring_restriction list[CODES];
+	unsigned int n = 0;
+	int rc;
+
+	memset(list, 0, sizeof(list));
+	for (size_t i = 0; i < CODES; i++) {
+		if (codes[i].list && !(codes[i].list & may))
+			continue;
+		list[n].opcode = IORING_RESTRICTION_SQE_OP;
+		list[n++].sqe_op = codes[i].code;
+	}
+	rc = call_register(ring, IORING_REGISTER_RESTRICTIONS, list, n);
+	/* the ring's one thread is the one that enables it */
+	if (rc == 0)
+		rc = call_register(ring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+	return rc == 0 || rc == -ENOMEM ? rc : -ENOSYS;
+}
+
+static int
+uring_confine(void **state, uint32_t may)
+{
+	struct uring *u;
+	int rc = make(&u, IORING_SETUP_R_DISABLED);
+
+	if (rc)
+		return rc;
+	u->confined = 1;
+	rc = may_be_sent(&u->ring) ? -ENOSYS : restrict_to(&u->ring, may);
+	if (rc)
+		uring_close(u);
+	else
+		*state = u;
+	return rc;
+}
+
+/* --- stocks ------------------------------------------------------------ */
+
+static void
+put_buffer(struct rt_stock *stock, uint32_t index, uint32_t place)
+{
+	io_uring_buf_ring_add(stock->ring, rt_stock_at(stock, index),
+			      stock->size, (unsigned short)index,
+			      io_uring_buf_ring_mask(stock->count), (int)place);
+}
+
+/* A confined ring cannot be told of any. */
+static int
+uring_stock(void *state, struct rt_stock *stock)
+{
+	const size_t size = stock->count * sizeof(struct io_uring_buf);
+	struct io_uring_buf_reg reg = { .ring_entries = stock->count };
+	struct uring *u = state;
+	int rc;
+
+	if (u->confined)
+		return 0;
+	stock->ring = aligned_alloc(4096, (size + 4095) / 4096 * 4096);
+	if (stock->ring == NULL)
+		return -ENOMEM;
+	stock->group = u->groups++ & UINT16_MAX;
+	reg.ring_addr = (uintptr_t)stock->ring;
+	reg.bgid = (uint16_t)stock->group;
+	io_uring_buf_ring_init(stock->ring);
+	rc = io_uring_register_buf_ring(&u->ring, &reg, 0);
+	if (rc) {
+		free(stock->ring);
+		stock->ring = NULL;
+		return rc;
+	}
+	for (uint32_t i = 0; i < stock->count; i++)
+		put_buffer(stock, i, i);
+	io_uring_buf_ring_advance(stock->ring, (int)stock->count);
+	return 0;
+}
+
+static void
+uring_unstock(void *state, struct rt_stock *stock)
+{
+	struct uring *u = state;
+
+	io_uring_unregister_buf_ring(&u->ring, (int)stock->group);
+	free(stock->ring);
+}
+
+static void
+uring_restock(void *state, struct rt_stock *stock, uint32_t index)
+{
+	(void)state;
+	put_buffer(stock, index, 0);
+	io_uring_buf_ring_advance(stock->ring, 1);
 }
 
 /* A place for a submission, if need be by submitting the others. */
@@ -195,7 +352,8 @@ prepare_data(struct io_uring_sqe *sqe, const struct rt_op *op, int code)
 static void
 prepare_socket(struct io_uring_sqe *sqe, struct rt_op *op)
 {
-	const int flags = (int)op->flags;
+	/* the kernel would not wait for room, and say so all the time */
+	const int flags = (int)op->flags & ~MSG_DONTWAIT;
 
 	switch (op->kind) {
 	case RT_OP_RECV:
@@ -207,11 +365,15 @@ prepare_socket(struct io_uring_sqe *sqe, struct rt_op *op)
 				   flags | MSG_NOSIGNAL);
 		break;
 	case RT_OP_RECVMSG:
-		io_uring_prep_recvmsg(sqe, op->fd, op->data, op->flags);
+		io_uring_prep_recvmsg(sqe, op->fd, op->data,
+				      (unsigned int)flags);
 		break;
 	case RT_OP_SENDMSG:
 		io_uring_prep_sendmsg(sqe, op->fd, op->data,
-				      op->flags | MSG_NOSIGNAL);
+				      (unsigned int)flags | MSG_NOSIGNAL);
+		break;
+	case RT_OP_ACCEPTS:
+		io_uring_prep_multishot_accept(sqe, op->fd, NULL, NULL, flags);
 		break;
 	case RT_OP_ACCEPT:
 		io_uring_prep_accept(sqe, op->fd, op->address, op->address ?
@@ -221,6 +383,22 @@ prepare_socket(struct io_uring_sqe *sqe, struct rt_op *op)
 		io_uring_prep_connect(sqe, op->fd, op->address,
 				      op->address_length);
 	}
+}
+
+/* Into buffers that the kernel picks; where it has none, when they are there. */
+static void
+prepare_feed(struct io_uring_sqe *sqe, const struct rt_op *op)
+{
+	const struct rt_stock *stock = op->data;
+
+	if (stock->ring == NULL) {
+		io_uring_prep_poll_add(sqe, op->fd, POLLIN);
+		return;
+	}
+	io_uring_prep_recv_multishot(sqe, op->fd, NULL, 0,
+				     (int)op->flags & ~MSG_DONTWAIT);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = (uint16_t)stock->group;
 }
 
 static void
@@ -249,6 +427,9 @@ prepare(struct io_uring_sqe *sqe, struct rt_op *op)
 	case RT_OP_PULL:
 	case RT_OP_PUSH:
 		io_uring_prep_poll_add(sqe, op->fd, rt_op_events(op));
+		break;
+	case RT_OP_FEED:
+		prepare_feed(sqe, op);
 		break;
 	default:
 		prepare_socket(sqe, op);
@@ -286,6 +467,8 @@ uring_submit(void *state, struct rt_wait *wait, struct rt_op *op)
 
 	if (is_splice(op) && rt_op_side(op) == 0)
 		return rt_wait_help(wait, op);
+	/* it may have been before */
+	op->begun = op->leaving = op->enough = 0;
 	if (!utils_list_empty(&u->backlog) || !put(u, op))
 		utils_list_push_back(&u->backlog, &op->queued);
 	else if (rt_op_side(op) == 0)
@@ -371,7 +554,7 @@ op_of(uint64_t tag)
 /*
  * A socket that says it is writable and takes nothing, for want of memory, say,
  * is retried by the kernel for a while, then by a thread of its own. What that
- * ends with is nothing that was asked for.
+ * ends with is nothing that was asked for, and what is asked again rests first.
  */
 static int
 is_unfinished(const struct rt_op *op, int64_t result)
@@ -380,21 +563,85 @@ is_unfinished(const struct rt_op *op, int64_t result)
 		op->kind != RT_OP_CONNECT;
 }
 
+/* Is it readiness that it waited for, and the rest is done here? */
+static int
+is_by_hand(const struct rt_op *op)
+{
+	const struct rt_stock *stock = op->data;
+
+	return is_splice(op) || (op->kind == RT_OP_FEED && stock->ring == NULL);
+}
+
+/* Does the kernel complete it again and again? */
+static int
+goes_on(const struct rt_op *op)
+{
+	return op->kind == RT_OP_ACCEPTS ||
+		(op->kind == RT_OP_FEED && !is_by_hand(op));
+}
+
+/*
+ * One completion of an op that goes on. Returns whether it was the last, with
+ * *result: the kernel may end it for reasons of its own, and it begins again.
+ */
+static int
+take_one(struct uring *u, struct rt_op *op, int64_t *result, uint32_t flags)
+{
+	struct rt_stock *stock = op->kind == RT_OP_FEED ? op->data : NULL;
+	const uint32_t index = flags >> IORING_CQE_BUFFER_SHIFT;
+	const int has = stock == NULL ? *result >= 0 : *result > 0;
+
+	if (stock && flags & IORING_CQE_F_BUFFER) {
+		rt_stock_took(stock);
+		if (!has)
+			rt_stock_back(stock, index);
+	}
+	if (has) {
+		op->vain = 0;
+		op->enough |= !op->fed(op, *result, index);
+	}
+	if (flags & IORING_CQE_F_MORE) {
+		if (op->enough && !op->leaving) {
+			op->leaving = 1;
+			if (!cancel(u, tag_of(op)))
+				utils_list_push_back(&u->backlog, &op->queued);
+		}
+		return 0;
+	}
+	if (has)
+		*result = op->leaving ? -ECANCELED : -EAGAIN;
+	if (op->enough && (*result == -EAGAIN || *result == -ECANCELED))
+		*result = -ENOBUFS;
+	return 1;
+}
+
 static void
 completed(struct uring *u, struct rt_wait *wait, struct rt_op *op,
-	  int64_t result)
+	  int64_t result, uint32_t flags)
 {
-	if (is_splice(op) && result >= 0)
+	if (goes_on(op) && !take_one(u, op, &result, flags))
+		return;
+	if (is_by_hand(op) && result >= 0)
 		result = op->leaving ? -ECANCELED : rt_op_carry(op);
 	if (op->leaving && (result == -EINTR || is_unfinished(op, result)))
 		result = -ECANCELED;
-	if (is_unfinished(op, result)) {
-		op->begun = 0;
-		utils_list_remove(&op->queued);
-		utils_list_push_back(&u->backlog, &op->queued);
-	} else {
+	if (!is_unfinished(op, result)) {
 		rt_wait_finish(wait, op, result);
+		return;
 	}
+	op->begun = 0;
+	utils_list_remove(&op->queued);
+	if (!rt_wait_in_vain(wait, op))
+		utils_list_push_back(&u->backlog, &op->queued);
+}
+
+static void
+uring_again(void *state, struct rt_wait *wait, struct rt_op *op)
+{
+	struct uring *u = state;
+
+	(void)wait;
+	utils_list_push_back(&u->backlog, &op->queued);
 }
 
 /*
@@ -405,7 +652,7 @@ static int
 take(struct uring *u, struct rt_wait *wait, int *more)
 {
 	struct io_uring_cqe *cqes[EVENTS];
-	struct { uint64_t tag; int res; } got[EVENTS];
+	struct { uint64_t tag; int res; uint32_t flags; } got[EVENTS];
 	unsigned int n = io_uring_peek_batch_cqe(&u->ring, cqes, EVENTS);
 	int rc = 0;
 
@@ -413,12 +660,14 @@ take(struct uring *u, struct rt_wait *wait, int *more)
 	for (unsigned int i = 0; i < n; i++) {
 		got[i].tag = io_uring_cqe_get_data64(cqes[i]);
 		got[i].res = cqes[i]->res;
+		got[i].flags = cqes[i]->flags;
 	}
 	/* before the calls, which submit and may complete more */
 	io_uring_cq_advance(&u->ring, n);
 	for (unsigned int i = 0; i < n; i++) {
 		if (got[i].tag & TAG_OP) {
-			completed(u, wait, op_of(got[i].tag), got[i].res);
+			completed(u, wait, op_of(got[i].tag), got[i].res,
+				  got[i].flags);
 		} else if ((got[i].tag & RT_ENGINE_TAG) == 0) {
 			rt_wait_fired(wait, got[i].tag, got[i].res < 0 ?
 				      POLLERR : (uint32_t)got[i].res);
@@ -487,10 +736,15 @@ const struct rt_engine_ops rt_engine_uring = {
 	.tries = RT_OP_OUT,	/* there is room, most often */
 	.probe = uring_probe,
 	.open = uring_open,
+	.confine = uring_confine,
 	.close = uring_close,
 	.arm = uring_arm,
 	.disarm = uring_disarm,
 	.submit = uring_submit,
 	.cancel = uring_cancel,
+	.again = uring_again,
+	.stock = uring_stock,
+	.unstock = uring_unstock,
+	.restock = uring_restock,
 	.sleep = uring_sleep,
 };

@@ -10,7 +10,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "core/vine_limits.h"
 #include "rt/rt_op.h"
+#include "rt/rt_stock.h"
 
 enum side { IN, OUT, READS, WRITES, EVENTS, DISK, ALL, NONE };
 
@@ -156,6 +158,55 @@ carry_accept(struct rt_op *op)
 	return accept4(op->fd, op->address,
 		       op->address ? &op->address_length : NULL,
 		       (int)op->flags);
+}
+
+static int64_t
+no_more(void)
+{
+	errno = ENOBUFS;
+	return -1;
+}
+
+/* All that wait, up to a bound: -EAGAIN has the descriptor asked again. */
+static int64_t
+carry_accepts(struct rt_op *op)
+{
+	for (uint32_t i = 0; i < VINE_RT_ACCEPTS; i++) {
+		int fd = accept4(op->fd, NULL, NULL, (int)op->flags);
+
+		if (fd < 0)
+			return -1;
+		op->vain = 0;
+		if (!op->fed(op, fd, 0))
+			return no_more();
+	}
+	errno = EAGAIN;
+	return -1;
+}
+
+static int64_t
+carry_feed(struct rt_op *op)
+{
+	struct rt_stock *stock = op->data;
+
+	for (uint32_t i = 0; i < VINE_RT_FEEDS; i++) {
+		uint32_t index = rt_stock_take(stock);
+		int64_t n;
+
+		if (index == RT_STOCK_NONE)
+			return no_more();
+		n = recv(op->fd, rt_stock_at(stock, index), stock->size,
+			 (int)op->flags | MSG_DONTWAIT);
+		if (n <= 0) {
+			rt_stock_untake(stock, index);
+			return n;
+		}
+		op->vain = 0;
+		if (!op->fed(op, n, index))
+			return no_more();
+	}
+	errno = EAGAIN;
+	return -1;
 }
 
 /* The first call begins, the others ask what became of it. */

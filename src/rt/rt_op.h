@@ -47,6 +47,10 @@ enum rt_op_kind {
  *	RECVMSG SENDMSG	data: struct msghdr; flags
  *	ACCEPT		address or NULL, and the room in address_length, which
  *			becomes its length; flags of accept4(2)
+ *	ACCEPTS		fed, for each connection; flags of accept4(2)
+ *	FEED		data: struct rt_stock; fed, for the bytes in each buffer
+ *			of it, whose number is `index`; flags of recv(2). Ends
+ *			with 0 at the end of the stream
  *	CONNECT		address, address_length
  *	SIZE		the result is the file's size
  *	TRUNCATE	offset: its new size
@@ -57,6 +61,11 @@ enum rt_op_kind {
  *	PUSH		the same out of `pipe`, which is not empty
  *	CALL		call, which may block: it runs in a thread of the wait's
  *			helpers and returns the result
+ *
+ * ACCEPTS and FEED go on until they fail, or are cancelled, or there is no
+ * buffer: -ENOBUFS. `fed` is called out of a submission or a sleep, before done;
+ * it submits nothing, and returns 1, or 0 where it wants no more: -ENOBUFS, too,
+ * and what came in before that is known is fed.
  *
  * Where nobody reads any more, all that write end with -EPIPE. No SEND or SENDMSG
  * raises SIGPIPE; the others do, so it is blocked in a thread that has entered a
@@ -74,15 +83,20 @@ struct rt_op {
 	socklen_t address_length;
 	int pipe;		/* the caller's own: nobody closes it */
 	struct sockaddr *address;
-	int64_t (*call)(struct rt_op *op);
+	union {
+		int64_t (*call)(struct rt_op *op);
+		int (*fed)(struct rt_op *op, int64_t result, uint32_t index);
+	};
 
 	uint8_t state;		/* enum rt_op_state */
 	uint8_t begun;		/* the engine's: the kernel has it */
 	uint8_t tried;		/* by rt_wait_try, and it would block */
 	uint8_t leaving;	/* the engine's: it is being cancelled */
 	void *engine;		/* the engine's, while it has the op */
+	uint8_t vain;		/* how often it was told to go on in vain */
+	uint8_t enough;		/* the engine's: `fed` wants no more */
 	struct rt_op *before, *after;	/* of its descriptor, at an offset */
-	struct utils_link queued;	/* with its engine, or finished */
+	struct utils_link queued;	/* with its engine, at rest, finished */
 	int64_t result;
 };
 

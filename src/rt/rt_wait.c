@@ -23,6 +23,7 @@
 #include "rt/rt_engine.h"
 #include "rt/rt_helpers.h"
 #include "rt/rt_host.h"
+#include "rt/rt_rest.h"
 #include "rt/rt_wait.h"
 #include "utils/utils_clock.h"
 
@@ -40,12 +41,21 @@ struct rt_wait {
 	uint32_t under_way;	/* ops, but for those that are finished */
 	uint32_t helped;	/* of them, with the helpers */
 	uint32_t calls;		/* made in this sleep */
+	struct rt_rest rest;
 	struct rt_helpers *helpers;	/* NULL until the first is needed */
 	struct utils_list finished;
 	le32_t poke;		/* rung by rt_wait_wake */
 	uint32_t poked;		/* what it was after the last sleep */
 	_Atomic int wake_fd;	/* to be rung too; -1: none */
 };
+
+static void
+again(void *user, struct rt_op *op)
+{
+	struct rt_wait *w = user;
+
+	w->ops->again(w->state, w, op);
+}
 
 int
 rt_wait_new(enum rt_wait_engine engine, struct rt_wait **out)
@@ -66,6 +76,7 @@ rt_wait_new(enum rt_wait_engine engine, struct rt_wait **out)
 	w->host = &rt_host_kernel;
 	w->fixed = engine != RT_WAIT_AUTO;
 	utils_list_init(&w->finished);
+	rt_rest_init(&w->rest, &w->timers, again, w);
 	atomic_init(&w->wake_fd, -1);
 	*out = w;
 	return 0;
@@ -86,6 +97,7 @@ rt_wait_new_at(const struct rt_engine_ops *ops, void *state,
 	w->clock = clock;
 	w->fixed = 1;
 	utils_list_init(&w->finished);
+	rt_rest_init(&w->rest, &w->timers, again, w);
 	atomic_init(&w->wake_fd, -1);
 	*out = w;
 	return 0;
@@ -146,6 +158,20 @@ open_engine(struct rt_wait *w)
 		atomic_thread_fence(memory_order_seq_cst);
 	}
 	return rc;
+}
+
+int
+rt_wait_confine(struct rt_wait *wait, uint32_t may)
+{
+	int rc;
+
+	if (wait->ops->confine == NULL || wait->state)
+		return wait->state ? -EBUSY : 0;
+	rc = wait->ops->confine(&wait->state, may);
+	if (rc == 0 || wait->fixed)
+		return rc;
+	wait->ops = &rt_engine_epoll;
+	return 0;
 }
 
 /* --- watches ----------------------------------------------------------- */
@@ -218,6 +244,31 @@ rt_wait_fired(struct rt_wait *wait, uint64_t tag, uint32_t events)
 	watch->ready(watch, events);
 }
 
+/* --- stocks ------------------------------------------------------------ */
+
+int
+rt_wait_stock(struct rt_wait *wait, struct rt_stock *stock)
+{
+	int rc = open_engine(wait);
+
+	if (rc == 0 && wait->ops->stock)
+		rc = wait->ops->stock(wait->state, stock);
+	return rc;
+}
+
+void
+rt_wait_unstock(struct rt_wait *wait, struct rt_stock *stock)
+{
+	if (stock->ring)
+		wait->ops->unstock(wait->state, stock);
+}
+
+void
+rt_wait_restock(struct rt_wait *wait, struct rt_stock *stock, uint32_t index)
+{
+	wait->ops->restock(wait->state, stock, index);
+}
+
 /* --- ops --------------------------------------------------------------- */
 
 uint32_t
@@ -254,12 +305,19 @@ rt_wait_help(struct rt_wait *wait, struct rt_op *op)
 	return 0;
 }
 
+int
+rt_wait_in_vain(struct rt_wait *wait, struct rt_op *op)
+{
+	return rt_rest_vain(&wait->rest, op, rt_wait_now(wait));
+}
+
 static void
 list_finished(struct rt_wait *w, struct rt_op *op, int64_t result)
 {
 	w->under_way--;
 	op->state = RT_OP_FINISHED;
 	op->tried = 0;
+	op->vain = 0;
 	op->result = result;
 	utils_list_push_back(&w->finished, &op->queued);
 }
@@ -290,7 +348,8 @@ rt_wait_finish(struct rt_wait *wait, struct rt_op *op, int64_t result)
 	if (op->kind != RT_OP_CALL) {
 		at = rt_fds_at(&wait->fds, op->fd);
 		rt_fd_remove(at, op);
-		if (at->close && result == -ECANCELED)
+		/* nobody is to begin again with what may be another's soon */
+		if (at->close && (result == -ECANCELED || result == -ENOBUFS))
 			result = -EBADF;
 	}
 	if (op->state == RT_OP_HELPED)

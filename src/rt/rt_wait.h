@@ -46,6 +46,22 @@ struct rt_watch {
  */
 int rt_wait_new(enum rt_wait_engine engine, struct rt_wait **wait);
 
+/* What ops of a confined wait may do, beside waiting for readiness. */
+#define RT_WAIT_DATA 1u		/* read, write, receive, send, accept */
+#define RT_WAIT_SOCKETS 2u	/* connect, sendmsg */
+#define RT_WAIT_DISKS 4u	/* fsync */
+
+/*
+ * rt_wait_confine makes now what descriptors need, and has the kernel hold it
+ * to `may` for good. For a thread that is about to be behind a filter of system
+ * calls, which would not see what goes through a ring, and would forbid to make
+ * one. What is not in `may` ends with -EACCES; nothing changes for the epoll
+ * engine, which makes system calls. The wait's thread, before its first watch
+ * or op: -EBUSY else. Returns 0; or, where RT_WAIT_URING was asked for, -ENOSYS before Linux
+ * 6.8, where a ring could come from another process, or an error of making one.
+ */
+int rt_wait_confine(struct rt_wait *wait, uint32_t may);
+
 /* rt_wait_free ends a wait; no call of its thread is under way. */
 void rt_wait_free(struct rt_wait *wait);
 

@@ -7,9 +7,12 @@
  *
  * ctest: timeout=180 soak=600
  */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include <vine/vine.h>
 
@@ -153,14 +156,91 @@ START_TEST(each_engine_of_io_serves_where_it_may)
 }
 END_TEST
 
-START_TEST(rings_and_the_filter_do_not_go_together)
+/* How many of its descriptors are rings. */
+static int
+rings(void)
+{
+	char folder[64], path[512], what[64];
+	struct dirent *e;
+	int n = 0;
+	DIR *dir;
+
+	path_of(folder, sizeof(folder), "/proc/%d/fd");
+	dir = opendir(folder);
+	ck_assert_ptr_nonnull(dir);
+	while ((e = readdir(dir)) != NULL) {
+		ssize_t length;
+
+		snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+		length = readlink(path, what, sizeof(what) - 1);
+		what[length < 0 ? 0 : length] = '\0';
+		n += strstr(what, "io_uring") != NULL;
+	}
+	closedir(dir);
+	return n;
+}
+
+START_TEST(workers_have_a_ring_each_behind_the_filter)
+{
+	if (!appliance_has_rings()) {
+		fprintf(stderr, "left out: no rings that can be confined\n");
+		return;
+	}
+	appliance_start(&appliance, "rings",
+			"shm_size 8M\nio_engine uring\n");
+	all_threads_have("\nSeccomp:\t2\n");
+	ck_assert_int_eq(rings(), 2);
+	serves();
+	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
+	/* auto takes them where descriptors are waited for, and not else */
+	appliance_start(&appliance, "rings-net",
+			"shm_size 8M\nnet_listen tcp:127.0.0.1:*\n");
+	ck_assert_int_eq(rings(), 2);
+	serves();
+	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
+	appliance_start(&appliance, "rings-none", "shm_size 8M\n");
+	ck_assert_int_eq(rings(), 0);
+	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
+}
+END_TEST
+
+/* From here on this process has kernels without restrictions of rings. */
+static void
+forbid_restrictions(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_register,
+			 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 11, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog all = { sizeof(code) / sizeof(code[0]), code };
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &all), 0);
+}
+
+/* In a process of its own: what it forbids stays so. */
+START_TEST(rings_that_cannot_be_confined_are_not_used_behind_the_filter)
 {
 	char *argv[] = { "vined", "--config", appliance.config, NULL };
 
-	appliance_plan(&appliance, "rings", "shm_size 8M\nio_engine uring\n");
+	forbid_restrictions();
+	appliance_plan(&appliance, "loose", "shm_size 8M\nio_engine uring\n");
 	appliance_spawn(&appliance, argv);
-	ck_assert_int_eq(appliance_wait(&appliance), 1);
-	ck_assert(appliance_logged(&appliance, 0, "needs seccomp off"));
+	ck_assert_int_ne(appliance_wait(&appliance), 0);
+	ck_assert(appliance_logged(&appliance, 0, "io_engine uring: "));
+	appliance_start(&appliance, "loose-auto",
+			"shm_size 8M\nnet_listen tcp:127.0.0.1:*\n");
+	ck_assert(appliance_logged(&appliance, 0, "the workers wait by epoll"));
+	ck_assert_int_eq(rings(), 0);
+	serves();
+	ck_assert_int_eq(appliance_stop(&appliance, SIGTERM), 0);
 }
 END_TEST
 
@@ -291,7 +371,9 @@ static const struct {
 	{ "setuid_", "(setuid)", 0 },
 	{ "modules", "(delete_module)", 0 },
 	{ "nnp", "(personality)", 0 },
-	{ "ring", NULL, 0 },	/* fails with ENOSYS */
+	{ "ring", "(io_uring_setup)", 0 },
+	{ "register_", "(io_uring_register)", 0 },
+	{ "enter_", "(io_uring_enter)", 0 },	/* by epoll there are none */
 	{ "run_", "(execve)", 1 },
 	{ "trace_", "(ptrace)", 1 },
 	{ "fork_", "(clone)", 1 },
@@ -321,10 +403,9 @@ static const char kernels_source[] =
 	"K(setuid_, SYS_setuid, 0)\n"
 	"K(modules, SYS_delete_module, \"a\", 0)\n"
 	"K(nnp, SYS_personality, 0xffffffff)\n"
-	"static int ring(struct vine_kernel_call *call)\n"
-	"{ (void)call;\n"
-	"  return syscall(SYS_io_uring_setup, 1, page) == -1 &&\n"
-	"	errno == ENOSYS ? 0 : -EPERM; }\n"
+	"K(ring, SYS_io_uring_setup, 1, page)\n"
+	"K(enter_, SYS_io_uring_enter, -1, 0, 0, 0, 0, 0)\n"
+	"K(register_, SYS_io_uring_register, -1, 12, 0, 0)\n"
 	"static char *const none[] = { 0 };\n"
 	"K(run_, SYS_execve, \"/bin/true\", none, none)\n"
 	"K(trace_, SYS_ptrace, 16, getpid(), 0, 0)\n"
@@ -334,7 +415,8 @@ static const char kernels_source[] =
 	"K(kill_, SYS_kill, getpid(), 0)\n"
 	"#define R(name) { #name, name, 0, 0 }\n"
 	"static const struct vine_kernel k[] = { R(net), R(mount_),\n"
-	"	R(setuid_), R(modules), R(nnp), R(ring), R(run_), R(trace_),\n"
+	"	R(setuid_), R(modules), R(nnp), R(ring), R(enter_),\n"
+	"	R(register_), R(run_), R(trace_),\n"
 	"	R(fork_), R(write_), R(code), R(kill_) };\n"
 	"const struct vine_kernel_table vine_kernels =\n"
 	"	{ VINE_KERNEL_ABI, sizeof(k) / sizeof(k[0]), k };\n";
@@ -369,7 +451,8 @@ START_TEST(a_forbidden_call_kills_vined_and_the_log_names_it)
 	if (strcmp(forbidden[_i].kernel, "write_") == 0)
 		return;	/* gcov does */
 #endif
-	kernels(lines, sizeof(lines));
+	kernels(lines, sizeof(lines) - 32);
+	strcat(lines, "io_engine epoll\n");
 	appliance_start(&appliance, forbidden[_i].kernel, lines);
 	from = appliance_log_size(&appliance);
 	s = attach();
@@ -627,7 +710,9 @@ main(void)
 	tcase_add_test(tcase, every_thread_has_a_filter_and_no_right);
 	tcase_add_test(tcase, seccomp_off_means_no_filter);
 	tcase_add_test(tcase, each_engine_of_io_serves_where_it_may);
-	tcase_add_test(tcase, rings_and_the_filter_do_not_go_together);
+	tcase_add_test(tcase, workers_have_a_ring_each_behind_the_filter);
+	tcase_add_test(tcase,
+		rings_that_cannot_be_confined_are_not_used_behind_the_filter);
 	tcase_add_test(tcase,
 		started_by_root_it_serves_as_the_user_of_its_config);
 	tcase_add_test(tcase, core_dumps_1_leaves_the_process_to_its_user);

@@ -24,14 +24,16 @@
 static struct appliance appliance;
 static struct vine_session *s;
 
-/* A configured appliance and a session. */
+/* A configured appliance, by engine i, and a session. */
 static void
-begin(const char *tag, const char *more)
+begin(int i, const char *tag, const char *more)
 {
-	char text[1024];
+	char text[1024], name[64];
 
-	snprintf(text, sizeof(text), "shm_size 64M\n%s", more);
-	appliance_start(&appliance, tag, text);
+	snprintf(name, sizeof(name), "%s%d", tag, i);
+	snprintf(text, sizeof(text), "shm_size 64M\nio_engine %s\n%s",
+		 i && appliance_has_rings() ? "uring" : "epoll", more);
+	appliance_start(&appliance, name, text);
 	ck_assert_int_eq(vine_session_open(&(struct vine_session_opts){
 		.size = sizeof(struct vine_session_opts),
 		.config_file = appliance.config }, &s), 0);
@@ -242,7 +244,7 @@ START_TEST(streams_of_every_family_talk)
 	appliance_path(path, sizeof(path), "stream");
 	snprintf(more, sizeof(more), "%snet_listen unix:%s/*\n"
 		 "net_connect unix:%s\n", everything, appliance_folder, path);
-	begin("streams", more);
+	begin(_i, "streams", more);
 	at[0] = at_inet(VINE_NET_STREAM, 0);
 	at[1] = at_inet6(VINE_NET_STREAM, 0);
 	at[2] = at_path(VINE_NET_STREAM, path);
@@ -281,7 +283,7 @@ START_TEST(much_goes_through_whole_both_ways_at_once)
 	vine_task *send[2], *receive[2];
 	uint32_t pair[2];
 
-	begin("much", everything);
+	begin(_i, "much", everything);
 	connect_pair(at_inet(VINE_NET_STREAM, 0), pair);
 	for (uint32_t i = 0; i < 2; i++) {
 		out[i] = data_of(8 * MIB);
@@ -311,7 +313,7 @@ START_TEST(a_task_that_waits_holds_up_no_other_and_one_of_a_kind_waits)
 	uint32_t pair[2];
 	vine_task *wait;
 
-	begin("waits", everything);
+	begin(_i, "waits", everything);
 	in = data_of(16);
 	ping = text_of("ping");
 	connect_pair(at_inet(VINE_NET_STREAM, 0), pair);
@@ -334,7 +336,7 @@ START_TEST(waits_end_by_timeout_by_cancel_and_when_the_socket_is_closed)
 	vine_data *in;
 	vine_task *wait;
 
-	begin("early", everything);
+	begin(_i, "early", everything);
 	in = data_of(16);
 	connect_pair(at, pair);
 	FAILS(result_of(start_io("net_receive", pair[0], 0, 20 * MS, NULL, in)),
@@ -362,7 +364,7 @@ START_TEST(a_task_at_work_on_a_closed_socket_does_not_go_on_with_the_next)
 	vine_data *much, *room, *ping, *in;
 	uint32_t listener, old[2], new[2];
 
-	begin("reuse", everything);
+	begin(_i, "reuse", everything);
 	much = data_of(4 * MIB);
 	room = data_of(8 * MIB);
 	ping = text_of("ping");
@@ -410,7 +412,7 @@ START_TEST(datagrams_keep_their_bounds_and_say_whence_they_come)
 	vine_task *task;
 	uint32_t one, two;
 
-	begin("datagrams", everything);
+	begin(_i, "datagrams", everything);
 	ping = text_of("ping");
 	first = text_of("a longer one");
 	whence = data_of(sizeof(a));
@@ -463,7 +465,7 @@ START_TEST(files_are_sent_from_their_directory_and_from_nowhere_else)
 	appliance_write(path, text);
 	snprintf(more, sizeof(more), "%snet_files %s\n", everything,
 		 appliance_folder);
-	begin("files", more);
+	begin(_i, "files", more);
 	in = data_of(sizeof(text) - 1 - 1000);
 	connect_pair(at_inet(VINE_NET_STREAM, 0), pair);
 	file.io.socket = pair[0];
@@ -478,6 +480,7 @@ START_TEST(files_are_sent_from_their_directory_and_from_nowhere_else)
 	ck_assert_uint_eq(works(call("net_send_file", &file, sizeof(file),
 				     NULL, NULL)), 0);
 	appliance_path(path, sizeof(path), "a_link");
+	unlink(path);
 	ck_assert_int_eq(symlink("/etc/passwd", path), 0);
 	strcpy(file.name, "a_link");
 	FAILS(call("net_send_file", &file, sizeof(file), NULL, NULL),
@@ -506,7 +509,7 @@ START_TEST(what_the_rules_do_not_name_is_refused)
 	struct vine_net_to to = { .address = at.address };
 	uint32_t udp;
 
-	begin("rules", "net_listen tcp:127.0.0.1:7001-7003\n"
+	begin(_i, "rules", "net_listen tcp:127.0.0.1:7001-7003\n"
 	      "net_listen udp:127.0.0.1:*\nnet_connect udp:10.0.0.0/8:53\n");
 	FAILS(OPEN("net_listen", at), VINE_STATUS_REFUSED, EACCES);
 	at.address.port = 0;
@@ -536,7 +539,7 @@ START_TEST(bad_arguments_are_einval)
 	uint32_t pair[2];
 	vine_data *d;
 
-	begin("bad", everything);
+	begin(_i, "bad", everything);
 	d = data_of(8);
 	connect_pair(at, pair);
 	FAILS(call("net_listen", &at, sizeof(at) - 8, NULL, NULL),
@@ -601,7 +604,7 @@ START_TEST(a_session_has_its_own_sockets_so_many_and_none_after_its_end)
 	uint32_t before, mine, theirs;
 	int64_t until;
 
-	begin("own", "net_listen tcp:*:*\nnet_sockets 4\n"
+	begin(_i, "own", "net_listen tcp:*:*\nnet_sockets 4\n"
 	      "net_sockets_max 6\n");
 	mine = works(OPEN("net_listen", at));
 	before = descriptors();
@@ -698,7 +701,7 @@ START_TEST(any_thread_may_use_a_socket_whichever_worker_has_it)
 {
 	struct talker talkers[THREADS] = { 0 };
 
-	begin("threads", everything);
+	begin(_i, "threads", everything);
 	for (int i = 0; i < THREADS; i++) {
 		uint32_t pair[2];
 
@@ -737,7 +740,7 @@ START_TEST(waits_are_cancelled_wherever_they_are)
 {
 	uint32_t pair[2];
 
-	begin("there", everything);
+	begin(_i, "there", everything);
 	connect_pair(at_inet(VINE_NET_STREAM, 0), pair);
 	for (int i = 0; i < 20; i++) {
 		pthread_t thread;
@@ -758,7 +761,7 @@ START_TEST(the_appliance_stops_while_tasks_wait)
 	vine_task *wait;
 	int64_t from;
 
-	begin("stops", everything);
+	begin(_i, "stops", everything);
 	in = data_of(8);
 	connect_pair(at_inet(VINE_NET_STREAM, 0), pair);
 	wait = start_io("net_receive", pair[0], 0, 0, NULL, in);
@@ -802,27 +805,27 @@ main(void)
 	TCase *tcase = tcase_create("net");
 
 	tcase_set_timeout(tcase, 100);
-	tcase_add_test(tcase, streams_of_every_family_talk);
-	tcase_add_test(tcase, much_goes_through_whole_both_ways_at_once);
-	tcase_add_test(tcase,
-		a_task_that_waits_holds_up_no_other_and_one_of_a_kind_waits);
-	tcase_add_test(tcase,
-		waits_end_by_timeout_by_cancel_and_when_the_socket_is_closed);
-	tcase_add_test(tcase,
-		a_task_at_work_on_a_closed_socket_does_not_go_on_with_the_next);
-	tcase_add_test(tcase,
-		       datagrams_keep_their_bounds_and_say_whence_they_come);
-	tcase_add_test(tcase,
-		files_are_sent_from_their_directory_and_from_nowhere_else);
-	tcase_add_test(tcase, what_the_rules_do_not_name_is_refused);
-	tcase_add_test(tcase, bad_arguments_are_einval);
-	tcase_add_test(tcase,
-		a_session_has_its_own_sockets_so_many_and_none_after_its_end);
-	tcase_add_test(tcase, a_killed_application_leaves_no_socket_behind);
-	tcase_add_test(tcase,
-		       any_thread_may_use_a_socket_whichever_worker_has_it);
-	tcase_add_test(tcase, waits_are_cancelled_wherever_they_are);
-	tcase_add_test(tcase, the_appliance_stops_while_tasks_wait);
+	tcase_add_loop_test(tcase, streams_of_every_family_talk, 0, 2);
+	tcase_add_loop_test(tcase, much_goes_through_whole_both_ways_at_once, 0, 2);
+	tcase_add_loop_test(tcase,
+		a_task_that_waits_holds_up_no_other_and_one_of_a_kind_waits, 0, 2);
+	tcase_add_loop_test(tcase,
+		waits_end_by_timeout_by_cancel_and_when_the_socket_is_closed, 0, 2);
+	tcase_add_loop_test(tcase,
+		a_task_at_work_on_a_closed_socket_does_not_go_on_with_the_next, 0, 2);
+	tcase_add_loop_test(tcase,
+		       datagrams_keep_their_bounds_and_say_whence_they_come, 0, 2);
+	tcase_add_loop_test(tcase,
+		files_are_sent_from_their_directory_and_from_nowhere_else, 0, 2);
+	tcase_add_loop_test(tcase, what_the_rules_do_not_name_is_refused, 0, 2);
+	tcase_add_loop_test(tcase, bad_arguments_are_einval, 0, 2);
+	tcase_add_loop_test(tcase,
+		a_session_has_its_own_sockets_so_many_and_none_after_its_end, 0, 2);
+	tcase_add_loop_test(tcase, a_killed_application_leaves_no_socket_behind, 0, 2);
+	tcase_add_loop_test(tcase,
+		       any_thread_may_use_a_socket_whichever_worker_has_it, 0, 2);
+	tcase_add_loop_test(tcase, waits_are_cancelled_wherever_they_are, 0, 2);
+	tcase_add_loop_test(tcase, the_appliance_stops_while_tasks_wait, 0, 2);
 	tcase_add_test(tcase, a_rule_that_cannot_be_read_says_what_was_expected);
 	return appliance_main("net", tcase);
 }

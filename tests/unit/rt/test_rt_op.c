@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 
@@ -418,6 +419,100 @@ START_TEST(readiness_can_be_waited_for)
 	ready.op.flags = POLLOUT;
 	ck_assert_int_eq(run(ready) & POLLHUP, POLLHUP);
 	close(fds[0]);
+	end();
+}
+END_TEST
+
+/* --- sockets that say yes and mean no ----------------------------------- */
+
+/* A socket of datagrams says that it is writable while it has room itself, and
+ * takes nothing for another whose queue is full. */
+static struct sockaddr_un
+full_peer(int fds[2])
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "vine-test-%d-full",
+		 (int)getpid());
+	for (int i = 0; i < 2; i++) {
+		fds[i] = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+		ck_assert_int_ge(fds[i], 0);
+	}
+	ck_assert_int_eq(bind(fds[0], (void *)&a, sizeof(a)), 0);
+	while (sendto(fds[1], "x", 1, 0, (void *)&a, sizeof(a)) == 1)
+		;
+	ck_assert_int_eq(errno, EAGAIN);
+	return a;
+}
+
+/* How often sleeps end in so many ms. */
+static uint32_t
+sleeps_in(uint64_t ms)
+{
+	uint64_t end = rig_ns() + ms * MS, now;
+	uint32_t n = 0;
+
+	while ((now = rig_ns()) < end) {
+		rt_wait_sleep(w, NULL, 0, end - now);
+		n++;
+	}
+	return n;
+}
+
+START_TEST(a_socket_that_says_it_is_writable_in_vain_is_left_alone_for_a_while)
+{
+	struct iovec v = { "y", 1 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+	struct sockaddr_un a;
+	struct job out;
+	char byte;
+	int fds[2];
+
+	if (!begin(_i))
+		return;
+	a = full_peer(fds);
+	m.msg_name = &a;
+	m.msg_namelen = sizeof(a);
+	out = job_of(RT_OP_SENDMSG, fds[1], &m, 0);
+	ck_assert_int_eq(submit(&out), 0);
+	/* by pauses of 1, 2, 4, 8, 16, 20, 20... ms, and a few at once */
+	ck_assert_uint_lt(sleeps_in(400), 100);
+	ck_assert_uint_eq(out.calls, 0);
+	ck_assert_int_eq(rt_wait_cancel(w, &out.op), 0);
+	ck_assert_int_eq(await(&out), -ECANCELED);
+	/* and one that was cancelled may be submitted again */
+	ck_assert_int_eq(submit(&out), 0);
+	ck_assert_uint_lt(sleeps_in(100), 100);
+	ck_assert_uint_eq(out.calls, 0);
+	while (recv(fds[0], &byte, 1, 0) == 1)
+		;
+	ck_assert_int_eq(await(&out), 1);
+	close_both(fds);
+	end();
+}
+END_TEST
+
+/* A caller's MSG_DONTWAIT is nothing that a wait knows: it does not block. */
+START_TEST(a_send_waits_for_room_whatever_its_flags)
+{
+	static char big[1 << 20];
+	struct job out;
+	int fds[2];
+
+	if (!begin(_i))
+		return;
+	stream(UNIX_PAIR, fds);
+	while (write(fds[1], big, sizeof(big)) > 0)
+		;
+	out = job_of(RT_OP_SEND, fds[1], "y", 1);
+	out.op.flags = MSG_DONTWAIT;
+	ck_assert_int_eq(submit(&out), 0);
+	ck_assert_uint_lt(sleeps_in(100), 20);
+	ck_assert_uint_eq(out.calls, 0);
+	while (read(fds[0], big, sizeof(big)) > 0)
+		;
+	ck_assert_int_eq(await(&out), 1);
+	close_both(fds);
 	end();
 }
 END_TEST
@@ -1241,6 +1336,162 @@ START_TEST(ops_begun_cancelled_and_closed_at_random)
 }
 END_TEST
 
+/* --- confined ----------------------------------------------------------- */
+
+/* A confined wait of engine _i; returns 0 where there is none. */
+static int
+begin_confined(int i, uint32_t may)
+{
+	int rc;
+
+	if (!begin(i))
+		return 0;
+	rc = rt_wait_confine(w, may);
+	if (rc == 0)
+		return 1;
+	ck_assert_int_eq(rc, -ENOSYS);
+	ck_assert_int_eq(i, 0);
+	printf("skipped: no io_uring that can be confined here\n");
+	rt_wait_free(w);
+	return 0;
+}
+
+START_TEST(a_confined_wait_does_what_it_may_and_no_more)
+{
+	const int refused = _i == 0 ? -EACCES : 0;
+	struct iovec v = { "yes", 3 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+	struct sockaddr_in a;
+	struct job in, out;
+	int fds[2], listener, fd;
+	char bytes[8];
+
+	if (!begin_confined(_i, RT_WAIT_DATA))
+		return;
+	ck_assert_int_eq(rt_wait_confine(w, ~0u), _i == 0 ? -EBUSY : 0);
+	stream(UNIX_PAIR, fds);
+	in = job_of(RT_OP_RECV, fds[0], bytes, 3);
+	ck_assert_int_eq(submit(&in), 0);
+	settle();
+	ck_assert_int_eq(run(job_of(RT_OP_SENDMSG, fds[1], &m, 0)),
+			 refused ? refused : 3);
+	if (refused)
+		ck_assert_int_eq(run(job_of(RT_OP_SEND, fds[1], "yes", 3)), 3);
+	ck_assert_int_eq(await(&in), 3);
+	close_both(fds);
+	listener = bound(SOCK_STREAM);
+	ck_assert_int_eq(listen(listener, 8), 0);
+	a = loopback(listener);
+	in = job_of(RT_OP_ACCEPT, listener, NULL, 0);
+	ck_assert_int_eq(submit(&in), 0);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	out = connect_job(fd, &a, sizeof(a));
+	ck_assert_int_eq(submit(&out), 0);
+	ck_assert_int_eq(await(&out), refused);
+	if (refused)
+		connect(fd, (void *)&a, sizeof(a));
+	close((int)await(&in));
+	close(fd);
+	close(listener);
+	fd = file(1, 0);
+	ck_assert_int_eq(run(job_of(RT_OP_WRITE, fd, "yes", 3)), 3);
+	ck_assert_int_eq(run(job_of(RT_OP_FSYNC, fd, NULL, 0)), refused);
+	close(fd);
+	end();
+}
+END_TEST
+
+START_TEST(each_list_of_a_confined_wait_is_by_itself)
+{
+	struct iovec v = { "y", 1 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+	int fds[2], fd;
+	char byte;
+
+	if (!begin_confined(0, RT_WAIT_SOCKETS))
+		return;
+	stream(UNIX_PAIR, fds);
+	ck_assert_int_eq(run(job_of(RT_OP_SENDMSG, fds[1], &m, 0)), 1);
+	ck_assert_int_eq(run(job_of(RT_OP_READ, fds[0], &byte, 1)), -EACCES);
+	end();
+	if (!begin_confined(0, RT_WAIT_DISKS))
+		return;
+	fd = file(1, 0);
+	ck_assert_int_eq(run(job_of(RT_OP_FSYNC, fd, NULL, 0)), 0);
+	ck_assert_int_eq(run(job_of(RT_OP_SEND, fds[1], "y", 1)), -EACCES);
+	close(fd);
+	close_both(fds);
+	end();
+}
+END_TEST
+
+/* The ring of this process. */
+static int
+find_ring(void)
+{
+	char path[64], what[64];
+
+	for (int fd = 0; fd < 64; fd++) {
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = readlink(path, what, sizeof(what) - 1);
+		what[n < 0 ? 0 : n] = '\0';
+		if (strstr(what, "io_uring"))
+			return fd;
+	}
+	return -1;
+}
+
+static void *
+enter_ring(void *arg)
+{
+	int rc = (int)syscall(SYS_io_uring_enter, *(int *)arg, 0, 0,
+			      1 /* to take */, NULL, 0);
+
+	return (void *)(intptr_t)(rc < 0 ? errno : 0);
+}
+
+/* What code that has taken a process over would try with a ring of it. */
+START_TEST(a_confined_ring_takes_nothing_in_and_goes_nowhere)
+{
+	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;
+	struct iovec v = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	int fds[2], ring, none[4] = { -1, -1, -1, -1 };
+	pthread_t thread;
+	void *error;
+
+	if (!begin_confined(0, RT_WAIT_DATA))
+		return;
+	ring = find_ring();
+	ck_assert_int_ge(ring, 0);
+	/* files, an eventfd, restrictions once more */
+	ck_assert_int_eq(syscall(SYS_io_uring_register, ring, 2, none, 4), -1);
+	ck_assert_int_eq(errno, EACCES);
+	ck_assert_int_eq(syscall(SYS_io_uring_register, ring, 4, none, 1), -1);
+	ck_assert_int_eq(errno, EACCES);
+	ck_assert_int_eq(syscall(SYS_io_uring_register, ring, 11, none, 1), -1);
+	ck_assert_int_eq(errno, EACCES);
+	/* it has one thread */
+	pthread_create(&thread, NULL, enter_ring, &ring);
+	pthread_join(thread, &error);
+	ck_assert_int_eq((int)(intptr_t)error, EEXIST);
+	/* and stays in its process */
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(ring));
+	memcpy(CMSG_DATA(c), &ring, sizeof(ring));
+	ck_assert_int_eq(sendmsg(fds[0], &m, 0), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	close_both(fds);
+	end();
+}
+END_TEST
+
 static const struct rig_case cases[] = {
 	RIG_EACH(a_stream_is_read_when_something_has_come, 2),
 	RIG_EACH(done_is_never_called_out_of_submit, 2),
@@ -1250,6 +1501,9 @@ static const struct rig_case cases[] = {
 	RIG_EACH(the_end_of_a_stream_is_told, 2),
 	RIG_EACH(messages_go_in_pieces_and_with_addresses, 2),
 	RIG_EACH(readiness_can_be_waited_for, 2),
+	RIG_EACH(a_socket_that_says_it_is_writable_in_vain_is_left_alone_for_a_while,
+		 2),
+	RIG_EACH(a_send_waits_for_room_whatever_its_flags, 2),
 	RIG_EACH(connections_are_taken_in_and_made, 2),
 	RIG_EACH(a_file_has_many_readers_and_writers, 2),
 	RIG_EACH(pieces_lie_one_behind_the_other_in_a_file, 2),
@@ -1267,6 +1521,9 @@ static const struct rig_case cases[] = {
 	RIG_EACH(done_may_submit_its_op_again, 2),
 	RIG_EACH(a_sleep_on_ops_can_be_ended_by_others, 2),
 	RIG_EACH(ops_begun_cancelled_and_closed_at_random, 2),
+	RIG_EACH(a_confined_wait_does_what_it_may_and_no_more, 2),
+	RIG_CASE(each_list_of_a_confined_wait_is_by_itself),
+	RIG_CASE(a_confined_ring_takes_nothing_in_and_goes_nowhere),
 };
 
 RIG_MAIN("rt_op", cases)
