@@ -29,6 +29,7 @@ struct rt_task {
 	uint8_t flags;
 	uint8_t handle;		/* somebody has one */
 	uint32_t held;		/* cancels are held off */
+	uint64_t since;		/* ticks, about: in this state */
 
 	rt_task_fn fn;
 	void *arg;
@@ -60,8 +61,10 @@ struct rt_sched {
 	uint32_t pace;		/* what it is set to, if nothing is shorter */
 	uint32_t since;		/* switches since the last look at the wait */
 	uint32_t budget;	/* switches that are left of this step */
+	uint64_t now;		/* ticks when the clock was read last */
 	struct rt_fiber fiber;	/* the thread's own */
 	uint64_t looked;	/* ticks of the last look at the wait */
+	uint64_t woke;		/* ticks of the end of the last sleep */
 	uint64_t look_ticks;	/* VINE_RT_LOOK_US */
 	uint64_t switches;
 	struct rt_task *dead;	/* the last one, which has ended */
@@ -78,6 +81,7 @@ struct rt_sched {
 	void *alt;		/* the stack that a handler of SIGSEGV runs on */
 	stack_t alt_before;
 	struct rt_subscriber *subscribers;
+	struct rt_dump *dumps;	/* that are being taken down */
 
 	_Atomic(struct rt_mail *) mail __attribute__((aligned(64)));
 	_Atomic int asleep;
@@ -100,6 +104,7 @@ static inline void
 rt_ready_push(struct rt_sched *s, struct rt_task *t, const void *sp)
 {
 	t->state = RT_TASK_READY;
+	t->since = s->now;
 	s->ready[s->tail++ & s->mask] = (struct rt_turn){ t, (uintptr_t)sp };
 }
 
@@ -160,6 +165,9 @@ void rt_task_free(struct rt_task *task);
 int rt_overflow_start(void);
 int rt_overflow_enter(struct rt_sched *sched);
 void rt_overflow_leave(struct rt_sched *sched);
+
+/* rt_dump_skip has no dump go on with a task that is to be freed. */
+void rt_dump_skip(struct rt_sched *sched, struct rt_task *task);
 
 /* rt_mail_deliver calls what was posted; returns how many it were. */
 uint32_t rt_mail_deliver(struct rt_sched *sched);

@@ -68,6 +68,7 @@ rt_sched_new(const struct rt_sched_opts *opts, struct rt_sched **out)
 	s->random = opts->seed ? opts->seed : utils_clock_ticks();
 	s->look_ticks = utils_clock_from_ns(VINE_RT_LOOK_US * 1000);
 	s->turn = s->grain = s->pace = 1;
+	s->now = utils_clock_ticks();
 	*out = s;
 	return 0;
 }
@@ -121,8 +122,10 @@ rt_sched_due(struct rt_sched *s)
 {
 	spend(s, s->grain);
 	set_turn(s);
-	return s->since >= VINE_RT_SWITCHES || s->budget == 0 ||
-		utils_clock_ticks() - s->looked >= s->look_ticks;
+	if (s->since >= VINE_RT_SWITCHES || s->budget == 0)
+		return 1;
+	s->now = utils_clock_ticks();
+	return s->now - s->looked >= s->look_ticks;
 }
 
 /* Run ready tasks until it is the scheduler's turn again. */
@@ -162,15 +165,19 @@ look(struct rt_sched *s)
 	s->pace = pace < 1 ? 1 : pace < VINE_RT_SWITCHES ? (uint32_t)pace :
 		VINE_RT_SWITCHES;
 	s->since = 0;
-	s->looked = now;
+	s->looked = s->now = now;
 	return rt_mail_deliver(s) + rt_wait_poll(s->wait);
 }
 
 uint32_t
 rt_sched_step(struct rt_sched *s, uint32_t most)
 {
-	uint32_t did = rt_mail_deliver(s);
+	uint32_t did;
 
+	/* a loop that found nothing may not have asked for long */
+	if (!rt_ready_any(s))
+		s->now = utils_clock_ticks();
+	did = rt_mail_deliver(s);
 	s->budget = most;
 	while (rt_ready_any(s) && s->budget) {
 		did += look(s);
@@ -199,7 +206,7 @@ rt_sched_sleep(struct rt_sched *s, const struct arch_bell_seen *bells,
 		did = rt_wait_sleep(s->wait, bells, count, limit_ns);
 	atomic_store_explicit(&s->asleep, 0, memory_order_relaxed);
 	s->since = 0;
-	s->looked = utils_clock_ticks();
+	s->looked = s->now = s->woke = utils_clock_ticks();
 	return did;
 }
 

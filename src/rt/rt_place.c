@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libdw is not made for threads: `lock` guards all of it. It is asked for files
+ * of this process alone and never for servers of debug information, which would
+ * take a network.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#ifdef VINE_HAVE_LIBDW
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+#endif
+
+#include "rt/rt_place.h"
+
+#define OWN "src/rt/rt_place.c"
+#define RUNTIME "src/rt/"
+
+static void
+copy(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from ? from : "");
+}
+
+/* A path from the tree's top, where it is ours. */
+static const char *
+shorten(const char *path)
+{
+	size_t n = strlen(__FILE__) - strlen(OWN);
+
+	return strncmp(path, __FILE__, n) == 0 ? path + n : path;
+}
+
+static const char *
+last_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* What the dynamic linker knows. */
+static int
+ask_linker(uintptr_t address, struct rt_place *place)
+{
+	Dl_info info;
+
+	if (dladdr((void *)address, &info) == 0)
+		return -ENOENT;
+	copy(place->module, sizeof(place->module), last_of(info.dli_fname));
+	copy(place->function, sizeof(place->function), info.dli_sname);
+	place->offset = address - (uintptr_t)(info.dli_sname ?
+					      info.dli_saddr : info.dli_fbase);
+	return 0;
+}
+
+#ifdef VINE_HAVE_LIBDW
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static Dwfl *dwfl;
+
+static int
+no_file(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
+	const char *path, const char *link, GElf_Word crc, char **debug)
+{
+	(void)module, (void)user, (void)name, (void)base, (void)path;
+	(void)link, (void)crc, (void)debug;
+	return -1;
+}
+
+static const Dwfl_Callbacks callbacks = {
+	.find_elf = dwfl_linux_proc_find_elf,
+	.find_debuginfo = no_file,
+};
+
+int
+rt_place_open(void)
+{
+	Dwfl_Module *module;
+	GElf_Addr bias;
+	int rc = 0;
+
+	pthread_mutex_lock(&lock);
+	if (dwfl) {
+		pthread_mutex_unlock(&lock);
+		return -EALREADY;
+	}
+	dwfl = dwfl_begin(&callbacks);
+	if (dwfl == NULL || dwfl_linux_proc_report(dwfl, getpid()) != 0 ||
+	    dwfl_report_end(dwfl, NULL, NULL) != 0)
+		rc = -ENOMEM;
+	if (rc && dwfl) {
+		dwfl_end(dwfl);
+		dwfl = NULL;
+	}
+	module = rc ? NULL :
+		dwfl_addrmodule(dwfl, (Dwarf_Addr)(uintptr_t)rt_place_open);
+	if (module)
+		(void)dwfl_module_getelf(module, &bias);
+	pthread_mutex_unlock(&lock);
+	return rc;
+}
+
+void
+rt_place_close(void)
+{
+	pthread_mutex_lock(&lock);
+	if (dwfl)
+		dwfl_end(dwfl);
+	dwfl = NULL;
+	pthread_mutex_unlock(&lock);
+}
+
+/* File and line. */
+static void
+ask_lines(Dwfl_Module *module, Dwarf_Addr address, struct rt_place *place)
+{
+	Dwfl_Line *line = dwfl_module_getsrc(module, address);
+	const char *file = line ? dwfl_lineinfo(line, NULL, &place->line, NULL,
+						NULL, NULL) : NULL;
+
+	if (file)
+		copy(place->file, sizeof(place->file), shorten(file));
+}
+
+static int
+ask_libdw(uintptr_t address, struct rt_place *place)
+{
+	Dwfl_Module *module = dwfl ? dwfl_addrmodule(dwfl, address) : NULL;
+	const char *name;
+	GElf_Off offset;
+	GElf_Sym symbol;
+	Dwarf_Addr start;
+
+	if (module == NULL)
+		return -ENOENT;
+	name = dwfl_module_info(module, NULL, &start, NULL, NULL, NULL, NULL,
+				NULL);
+	copy(place->module, sizeof(place->module), last_of(name ? name : ""));
+	place->offset = address - start;
+	name = dwfl_module_addrinfo(module, address, &offset, &symbol, NULL,
+				    NULL, NULL);
+	if (name) {
+		copy(place->function, sizeof(place->function), name);
+		place->offset = offset;
+	}
+	ask_lines(module, address, place);
+	return 0;
+}
+
+static int
+look_up(uintptr_t address, struct rt_place *place)
+{
+	int rc;
+
+	pthread_mutex_lock(&lock);
+	rc = ask_libdw(address, place);
+	pthread_mutex_unlock(&lock);
+	return rc ? ask_linker(address, place) : 0;
+}
+
+#else
+
+int
+rt_place_open(void)
+{
+	return -ENOSYS;
+}
+
+void
+rt_place_close(void)
+{
+}
+
+static int
+look_up(uintptr_t address, struct rt_place *place)
+{
+	return ask_linker(address, place);
+}
+
+#endif
+
+int
+rt_place_of(uintptr_t address, int back, struct rt_place *place)
+{
+	memset(place, 0, sizeof(*place));
+	place->offset = address;
+	return look_up(back ? address - 1 : address, place);
+}
+
+int
+rt_place_inside(const struct rt_place *place)
+{
+	if (place->file[0])
+		return strncmp(place->file, RUNTIME, strlen(RUNTIME)) == 0;
+	return strncmp(place->function, "rt_", 3) == 0;
+}
+
+char *
+rt_place_text(const struct rt_place *place, char *text, size_t size)
+{
+	if (place->file[0])
+		snprintf(text, size, "%s %s:%d", place->function[0] ?
+			 place->function : "?", place->file, place->line);
+	else if (place->function[0])
+		snprintf(text, size, "%s+0x%" PRIx64 " %s", place->function,
+			 place->offset, place->module);
+	else
+		snprintf(text, size, "%s+0x%" PRIx64, place->module[0] ?
+			 place->module : "?", place->offset);
+	return text;
+}
+
+uint32_t
+rt_place_waits(const uintptr_t *frames, uint32_t count, struct rt_place *place)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		(void)rt_place_of(frames[i], i > 0, place);
+		if (!rt_place_inside(place))
+			return i;
+	}
+	memset(place, 0, sizeof(*place));
+	return count;
+}
