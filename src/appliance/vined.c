@@ -27,8 +27,10 @@
 #include "appliance/vined_peers.h"
 #include "appliance/vined_ports.h"
 #include "appliance/vined_rights.h"
+#include "appliance/vined_tasks.h"
 #include "appliance/vined_worker.h"
 #include "arch/shm/arch_shm_guard.h"
+#include "rt/rt_place.h"
 #include "rt/rt_wait.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_config.h"
@@ -170,6 +172,7 @@ do_signals(struct vined *v)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	signal(SIGPIPE, SIG_IGN);
 	v->signals.events = POLLIN;
 	v->signals.fd = -1;
@@ -362,6 +365,23 @@ undo_workers(struct vined *v)
 		v->pipes[i]->left = NULL;
 }
 
+/* For dumps of tasks: which code is where. Later no file may be found. */
+static int
+do_places(struct vined *v)
+{
+	(void)v;
+	/* without it a dump says less */
+	(void)rt_place_open();
+	return 0;
+}
+
+static void
+undo_places(struct vined *v)
+{
+	(void)v;
+	rt_place_close();
+}
+
 static void
 stop_serving(void *user)
 {
@@ -414,6 +434,7 @@ do_control(struct vined *v)
 static void
 undo_control(struct vined *v)
 {
+	vined_tasks_log_end();
 	vined_control_stop(v->control);
 }
 
@@ -499,6 +520,7 @@ static const struct step steps[] = {
 	{ "open the segments", do_segments, undo_segments },
 	{ "give up rights", do_rights, NULL },
 	{ "start the services", do_services, undo_services },
+	{ "find the names of code", do_places, undo_places },
 	{ "start the workers", do_workers, undo_workers },
 	{ "filter system calls", do_filter, NULL },
 	{ "listen to the operator", do_control, undo_control },
@@ -588,6 +610,8 @@ take_signals(struct rt_watch *watch, uint32_t events)
 	while (!v->stopping && read(watch->fd, &s, sizeof(s)) == sizeof(s)) {
 		if (s.ssi_signo == SIGHUP) {
 			reload(v);
+		} else if (s.ssi_signo == SIGUSR1) {
+			vined_tasks_log(v->workers, v->wait);
 		} else {
 			log_info("stopping on signal %u", s.ssi_signo);
 			v->stopping = 1;
@@ -646,7 +670,7 @@ leave_to_the_next(struct vined *v)
 
 	for (size_t i = 0; i < v->config_count; i++)
 		vined_peers_stop(v->peers[i]);
-	vined_control_stop(v->control);
+	undo_control(v);
 	vined_control_close(v->control);
 	vined_workers_stop(v->workers);
 	left = finish_tasks(v);

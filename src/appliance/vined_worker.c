@@ -357,6 +357,18 @@ vined_workers_stop(struct vined_workers *all)
 	free(all);
 }
 
+uint32_t
+vined_workers_count(const struct vined_workers *all)
+{
+	return all->count;
+}
+
+struct rt_sched *
+vined_workers_sched(struct vined_workers *all, uint32_t index)
+{
+	return all->workers[index].sched;
+}
+
 uint64_t
 vined_workers_progress(struct vined_workers *all)
 {

@@ -78,11 +78,21 @@ static const Dwfl_Callbacks callbacks = {
 	.find_debuginfo = no_file,
 };
 
+/* One without debug information is open then, too. */
+static int
+open_one(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
+	 void *arg)
+{
+	Dwarf_Addr bias;
+
+	(void)user, (void)name, (void)base, (void)arg;
+	(void)dwfl_module_getdwarf(module, &bias);
+	return DWARF_CB_OK;
+}
+
 int
 rt_place_open(void)
 {
-	Dwfl_Module *module;
-	GElf_Addr bias;
 	int rc = 0;
 
 	pthread_mutex_lock(&lock);
@@ -98,10 +108,8 @@ rt_place_open(void)
 		dwfl_end(dwfl);
 		dwfl = NULL;
 	}
-	module = rc ? NULL :
-		dwfl_addrmodule(dwfl, (Dwarf_Addr)(uintptr_t)rt_place_open);
-	if (module)
-		(void)dwfl_module_getelf(module, &bias);
+	if (rc == 0)
+		(void)dwfl_getmodules(dwfl, open_one, NULL, 0);
 	pthread_mutex_unlock(&lock);
 	return rc;
 }
@@ -116,14 +124,37 @@ rt_place_close(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* File and line. */
+/* The line's number; *file is its source, of libdw's. */
+static int
+line_in(Dwarf_Die *unit, Dwarf_Addr address, const char **file)
+{
+	Dwarf_Line *line = dwarf_getsrc_die(unit, address);
+	int number = 0;
+
+	*file = line ? dwarf_linesrc(line, NULL, NULL) : NULL;
+	if (*file)
+		(void)dwarf_lineno(line, &number);
+	return number;
+}
+
+/*
+ * File and line. gcc makes a table of which unit has which addresses; clang
+ * does not, and each unit is asked.
+ */
 static void
 ask_lines(Dwfl_Module *module, Dwarf_Addr address, struct rt_place *place)
 {
-	Dwfl_Line *line = dwfl_module_getsrc(module, address);
-	const char *file = line ? dwfl_lineinfo(line, NULL, &place->line, NULL,
-						NULL, NULL) : NULL;
+	const char *file = NULL;
+	Dwarf_Addr bias = 0;
+	Dwarf_Die *unit = dwfl_module_addrdie(module, address, &bias);
 
+	if (unit)
+		place->line = line_in(unit, address - bias, &file);
+	unit = NULL;
+	while (file == NULL &&
+	       (unit = dwfl_module_nextcu(module, unit, &bias)) != NULL)
+		if (dwarf_haspc(unit, address - bias) == 1)
+			place->line = line_in(unit, address - bias, &file);
 	if (file)
 		copy(place->file, sizeof(place->file), shorten(file));
 }

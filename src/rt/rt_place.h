@@ -22,9 +22,9 @@ struct rt_place {
 };
 
 /*
- * rt_place_open reads which modules the process has now, and opens its program,
- * which may be replaced on the disk later, or out of reach. The others are
- * opened at need. Any thread; reads files. Returns 0, or -EALREADY where it is
+ * rt_place_open reads which modules the process has now and maps their files,
+ * which may be replaced on the disk later, or out of reach. Nothing is opened
+ * after that, and no system call made but for memory. Any thread; reads files. Returns 0, or -EALREADY where it is
  * open, -ENOMEM, or -ENOSYS without libdw: then places are modules alone.
  */
 int rt_place_open(void);
@@ -36,7 +36,7 @@ void rt_place_close(void);
  * rt_place_of finds an address. Callers are known by where they go on, which
  * may be the next line: `back` is 1 for those, and what stands before counts.
  * *place is filled in any case, as far as it is known. Any thread; blocks while
- * another one's is looked for, and reads files. Returns 0, or -ENOENT: not even
+ * another one's is looked for. Returns 0, or -ENOENT: not even
  * the module is known.
  */
 int rt_place_of(uintptr_t address, int back, struct rt_place *place);

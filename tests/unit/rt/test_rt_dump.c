@@ -396,6 +396,8 @@ START_TEST(ten_thousand_tasks_are_dumped_from_another_thread_and_are_one_line)
 	if (LINES)
 		ck_assert_ptr_nonnull(strstr(report.text, expect));
 	ck_assert_ptr_nonnull(strstr(report.text, "\n1 tasks more\n"));
+	rt_rendez_close(&rendez);
+	ck_assert_int_eq(rt_sched_run(sched), 0);
 	ck_assert_int_eq(rt_sched_free(sched), 0);
 }
 END_TEST
