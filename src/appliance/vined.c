@@ -32,6 +32,7 @@
 #include "arch/shm/arch_shm_guard.h"
 #include "rt/rt_place.h"
 #include "rt/rt_wait.h"
+#include "rt/rt_watcher.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_config.h"
 #include "utils/utils_log.h"
@@ -382,6 +383,24 @@ undo_places(struct vined *v)
 	rt_place_close();
 }
 
+static int
+do_watcher(struct vined *v)
+{
+	const struct rt_watcher_opts opts = {
+		.stall_ns = utils_config_u64(v->configs[0],
+					     UTILS_KEY_stall_after),
+	};
+
+	return opts.stall_ns ? rt_watcher_start(&opts) : 0;
+}
+
+static void
+undo_watcher(struct vined *v)
+{
+	(void)v;
+	rt_watcher_stop();
+}
+
 static void
 stop_serving(void *user)
 {
@@ -522,6 +541,7 @@ static const struct step steps[] = {
 	{ "start the services", do_services, undo_services },
 	{ "find the names of code", do_places, undo_places },
 	{ "start the workers", do_workers, undo_workers },
+	{ "watch the workers", do_watcher, undo_watcher },
 	{ "filter system calls", do_filter, NULL },
 	{ "listen to the operator", do_control, undo_control },
 	{ "serve", do_serve, undo_serve },

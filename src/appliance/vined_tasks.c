@@ -13,6 +13,7 @@
 #include "rt/rt_dump.h"
 #include "rt/rt_place.h"
 #include "rt/rt_wait.h"
+#include "rt/rt_watcher.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
 
@@ -199,13 +200,23 @@ add_tasks(struct vined_call *call, json_t *rows, uint32_t worker,
 
 /* d is NULL where it does not answer. */
 static json_t *
-worker_row(uint32_t worker, const struct rt_dump *d)
+worker_row(struct vined_workers *workers, uint32_t worker,
+	   const struct rt_dump *d)
 {
-	return json_pack("{s:I, s:b, s:o}",
+	struct rt_stalls st;
+
+	rt_watcher_stalls(vined_workers_sched(workers, worker), &st);
+	return json_pack("{s:I, s:b, s:o, s:I, s:I, s:o, s:o}",
 		"worker", vined_command_int(worker),
 		"answers", d != NULL,
 		"tasks", d ? json_integer(rt_dump_count(d) +
-					  rt_dump_left_out(d)) : json_null());
+					  rt_dump_left_out(d)) : json_null(),
+		"stalls", vined_command_int(st.count),
+		"longest_ns", vined_command_int(st.longest_ns),
+		"stalled_ns", st.now_ns ?
+			json_integer(vined_command_int(st.now_ns)) :
+			json_null(),
+		"last_stall", text_or_null(st.where));
 }
 
 static uint32_t
@@ -220,7 +231,8 @@ write_all(struct vined_call *call)
 		int known = rt_dump_done(q->dumps[i]);
 
 		vined_command_row(call, workers,
-			worker_row(i, known ? q->dumps[i] : NULL));
+			worker_row(call->admin->workers, i,
+				   known ? q->dumps[i] : NULL));
 		if (known)
 			add_tasks(call, rows, i, q->dumps[i], &o);
 	}
@@ -258,13 +270,23 @@ log_line(const char *text, void *user)
 }
 
 static void
+log_unanswered(uint32_t worker)
+{
+	struct rt_stalls st;
+
+	rt_watcher_stalls(vined_workers_sched(asked.workers, worker), &st);
+	log_info("tasks of worker %u: it does not answer%s%s", worker,
+		 st.now_ns ? ", it stalls: " : "", st.now_ns ? st.where : "");
+}
+
+static void
 write_log(struct question *q)
 {
 	for (uint32_t i = 0; i < q->count; i++) {
 		const struct rt_dump *d = q->dumps[i];
 
 		if (!rt_dump_done(d)) {
-			log_info("tasks of worker %u: it does not answer", i);
+			log_unanswered(i);
 			continue;
 		}
 		log_info("tasks of worker %u: %u", i,

@@ -24,6 +24,7 @@
 #include "arch/spin/arch_ladder.h"
 #include "core/vine_cancel.h"
 #include "rt/rt_sched.h"
+#include "rt/rt_watcher.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
 
@@ -183,11 +184,15 @@ static void *
 run(void *arg)
 {
 	struct worker *w = arg;
+	char name[16];
 
 	w->rc = rt_sched_enter(w->sched);
+	snprintf(name, sizeof(name), "worker %u", w->index);
+	rt_watcher_name(w->sched, name, &w->rounds);
 	sem_post(&w->entered);
 	if (w->rc == 0) {
 		serve(w);
+		rt_watcher_name(w->sched, name, NULL);
 		end_tasks(w);
 	}
 	return NULL;

@@ -82,6 +82,7 @@ struct rt_sched {
 	stack_t alt_before;
 	struct rt_subscriber *subscribers;
 	struct rt_dump *dumps;	/* that are being taken down */
+	_Atomic uint64_t running;	/* ticks: its tasks run since; 0: none */
 
 	_Atomic(struct rt_mail *) mail __attribute__((aligned(64)));
 	_Atomic int asleep;
@@ -168,6 +169,13 @@ void rt_overflow_leave(struct rt_sched *sched);
 
 /* rt_dump_skip has no dump go on with a task that is to be freed. */
 void rt_dump_skip(struct rt_sched *sched, struct rt_task *task);
+
+/*
+ * rt_watcher_enter has the calling thread's scheduler watched, if somebody
+ * watches, until rt_watcher_leave.
+ */
+void rt_watcher_enter(struct rt_sched *sched);
+void rt_watcher_leave(struct rt_sched *sched);
 
 /* rt_mail_deliver calls what was posted; returns how many it were. */
 uint32_t rt_mail_deliver(struct rt_sched *sched);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -195,6 +196,97 @@ look_up(uintptr_t address, struct rt_place *place)
 	return rc ? ask_linker(address, place) : 0;
 }
 
+/* --- unwinding ---------------------------------------------------------- */
+
+/* The one that is under way. */
+static struct {
+	const struct rt_registers *registers;
+	const struct rt_view *view;
+	uintptr_t *frames;
+	uint32_t most;
+	uint32_t count;
+} walk;
+
+static pid_t
+next_thread(Dwfl *of, void *arg, void **thread)
+{
+	(void)of, (void)arg;
+	if (*thread)
+		return 0;
+	*thread = &walk;
+	return getpid();
+}
+
+static bool
+get_thread(Dwfl *of, pid_t tid, void *arg, void **thread)
+{
+	(void)of, (void)tid, (void)arg;
+	*thread = &walk;
+	return true;
+}
+
+static __attribute__((no_sanitize("address", "thread"))) bool
+read_memory(Dwfl *of, Dwarf_Addr address, Dwarf_Word *word, void *arg)
+{
+	const struct rt_view *v = walk.view;
+
+	(void)of, (void)arg;
+	if (address % sizeof(*word) != 0 || address < v->base ||
+	    address > v->top || v->top - address < sizeof(*word))
+		return false;
+	*word = *(const Dwarf_Word *)(const void *)(v->bytes +
+						    (address - v->base));
+	return true;
+}
+
+static bool
+set_registers(Dwfl_Thread *thread, void *arg)
+{
+	const struct rt_registers *r = walk.registers;
+
+	(void)arg;
+	dwfl_thread_state_register_pc(thread, r->pc);
+	return dwfl_thread_state_registers(thread, 0, r->count, r->values);
+}
+
+static int
+add_frame(Dwfl_Frame *frame, void *arg)
+{
+	Dwarf_Addr pc;
+
+	(void)arg;
+	if (walk.count == walk.most || !dwfl_frame_pc(frame, &pc, NULL))
+		return DWARF_CB_ABORT;
+	walk.frames[walk.count++] = (uintptr_t)pc;
+	return DWARF_CB_OK;
+}
+
+static const Dwfl_Thread_Callbacks walking = {
+	.next_thread = next_thread,
+	.get_thread = get_thread,
+	.memory_read = read_memory,
+	.set_initial_registers = set_registers,
+};
+
+static uint32_t
+unwind(const struct rt_registers *registers, const struct rt_view *view,
+       uintptr_t *frames, uint32_t most)
+{
+	pthread_mutex_lock(&lock);
+	walk.registers = registers;
+	walk.view = view;
+	walk.frames = frames;
+	walk.most = most;
+	walk.count = 0;
+	/* attached once; a second time is refused and changes nothing */
+	if (dwfl) {
+		(void)dwfl_attach_state(dwfl, NULL, getpid(), &walking, &walk);
+		(void)dwfl_getthread_frames(dwfl, getpid(), add_frame, NULL);
+	}
+	pthread_mutex_unlock(&lock);
+	return walk.count;
+}
+
 #else
 
 int
@@ -212,6 +304,14 @@ static int
 look_up(uintptr_t address, struct rt_place *place)
 {
 	return ask_linker(address, place);
+}
+
+static uint32_t
+unwind(const struct rt_registers *registers, const struct rt_view *view,
+       uintptr_t *frames, uint32_t most)
+{
+	(void)registers, (void)view, (void)frames, (void)most;
+	return 0;
 }
 
 #endif
@@ -257,4 +357,14 @@ rt_place_waits(const uintptr_t *frames, uint32_t count, struct rt_place *place)
 	}
 	memset(place, 0, sizeof(*place));
 	return count;
+}
+
+uint32_t
+rt_place_unwind(const struct rt_registers *registers,
+		const struct rt_view *view, uintptr_t *frames, uint32_t most)
+{
+	uint32_t n = unwind(registers, view, frames, most);
+
+	return n > 1 ? n : rt_backtrace(view, registers->pc, registers->fp,
+					frames, most);
 }

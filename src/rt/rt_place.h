@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rt/rt_backtrace.h"
+
 struct rt_place {
 	char function[64];	/* "" : not known */
 	char file[96];		/* of the source, from the tree's top; or "" */
@@ -60,5 +62,23 @@ char *rt_place_text(const struct rt_place *place, char *text, size_t size);
  */
 uint32_t rt_place_waits(const uintptr_t *frames, uint32_t count,
 			struct rt_place *place);
+
+/* The registers of a thread that was interrupted, by their DWARF numbers. */
+struct rt_registers {
+	uintptr_t pc;
+	uintptr_t fp;
+	uintptr_t sp;
+	uint32_t count;
+	uint64_t values[32];
+};
+
+/*
+ * rt_place_unwind is rt_backtrace for code that was interrupted anywhere, in a
+ * library too, which keeps no frame pointers: by the tables that the modules
+ * have for that. Where they do not help it is rt_backtrace. As rt_place_of.
+ */
+uint32_t rt_place_unwind(const struct rt_registers *registers,
+			 const struct rt_view *view, uintptr_t *frames,
+			 uint32_t most);
 
 #endif

@@ -125,6 +125,7 @@ rt_sched_due(struct rt_sched *s)
 	if (s->since >= VINE_RT_SWITCHES || s->budget == 0)
 		return 1;
 	s->now = utils_clock_ticks();
+	atomic_store_explicit(&s->running, s->now, memory_order_relaxed);
 	return s->now - s->looked >= s->look_ticks;
 }
 
@@ -138,7 +139,9 @@ run_ready(struct rt_sched *s)
 	set_turn(s);
 	t->state = RT_TASK_RUNNING;
 	s->current = t;
+	atomic_store_explicit(&s->running, s->now, memory_order_relaxed);
 	rt_fiber_switch(&s->fiber, &t->fiber);
+	atomic_store_explicit(&s->running, 0, memory_order_relaxed);
 	s->current = NULL;
 	spend(s, s->grain - s->turn);
 	s->grain = s->turn;
@@ -235,6 +238,7 @@ rt_sched_enter(struct rt_sched *s)
 	rt_fiber_enter(&s->fiber);
 	s->entered = 1;
 	rt_self = s;
+	rt_watcher_enter(s);
 	return 0;
 }
 
@@ -243,6 +247,7 @@ rt_sched_leave(struct rt_sched *s)
 {
 	if (rt_self != s || s->current)
 		return;
+	rt_watcher_leave(s);
 	rt_self = NULL;
 	s->entered = 0;
 	rt_overflow_leave(s);

@@ -125,6 +125,71 @@ START_TEST(sigusr1_writes_the_tasks_to_the_log_and_vined_goes_on)
 }
 END_TEST
 
+/* --- a worker that is held up ---------------------------------------------- */
+
+/*
+ * A library that is loaded before libc, in which the first listen of a task
+ * sleeps: as a service would that calls what blocks.
+ */
+static const char blocking_listen[] =
+	"#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <errno.h>\n"
+	"#include <pthread.h>\n#include <string.h>\n#include <sys/socket.h>\n"
+	"#include <time.h>\n"
+	"int listen(int fd, int backlog)\n"
+	"{\n"
+	"	int (*next)(int, int) = (int (*)(int, int))\n"
+	"		dlsym(RTLD_NEXT, \"listen\");\n"
+	"	struct timespec t = { 1, 500000000 };\n"
+	"	char name[16] = \"\";\n"
+	"	pthread_getname_np(pthread_self(), name, sizeof(name));\n"
+	"	while (strncmp(name, \"vined-w\", 7) == 0 &&\n"
+	"	       nanosleep(&t, &t) != 0 && errno == EINTR)\n"
+	"		;\n"
+	"	return next(fd, backlog);\n"
+	"}\n";
+
+static void
+preload_blocking_listen(void)
+{
+	const char *cc = getenv("CC");
+	char source[256], object[256], command[2048];
+
+	appliance_path(source, sizeof(source), "listen.c");
+	appliance_path(object, sizeof(object), "listen.so");
+	appliance_write(source, blocking_listen);
+	snprintf(command, sizeof(command), "%s -O1 -g -fPIC -shared -o %s %s "
+		 "-ldl -lpthread", cc && *cc ? cc : "cc", object, source);
+	ck_assert_int_eq(system(command), 0);
+	setenv("LD_PRELOAD", object, 1);
+}
+
+START_TEST(a_worker_that_is_held_up_is_named_with_the_place_and_vined_goes_on)
+{
+	vine_task *task;
+
+	preload_blocking_listen();
+	begin("stall", "stall_after 50ms\n");
+	unsetenv("LD_PRELOAD");
+	task = start_accept();
+	ck_assert(appliance_logged(&appliance, 0, " stalls for "));
+	/* where ThreadSanitizer keeps signals back, that is what is said */
+	if (!appliance_logged(&appliance, 0, "it does not say where")) {
+		ck_assert(appliance_logged(&appliance, 0,
+					   "task net_listen at "));
+		ck_assert(appliance_logged(&appliance, 0, "/listen.c:"));
+		ck_assert(appliance_logged(&appliance, 0,
+					   "src/services/net/svc_net_open.c:"));
+	} else {
+		ck_assert(APPLIANCE_SANITIZED);
+	}
+	tool_await("\"stalls\":1,", "vinectl -S %s -j tasks", sock);
+	tool_await("net_accept", "vinectl -S %s tasks", sock);
+	vine_task_cancel(task);
+	value_of(task);
+	end();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -135,5 +200,7 @@ main(void)
 		       tasks_shows_where_an_accept_waits_in_file_and_line);
 	tcase_add_test(tcase,
 		       sigusr1_writes_the_tasks_to_the_log_and_vined_goes_on);
+	tcase_add_test(tcase,
+		a_worker_that_is_held_up_is_named_with_the_place_and_vined_goes_on);
 	return appliance_main("tasks", tcase);
 }
