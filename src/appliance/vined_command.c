@@ -245,7 +245,7 @@ static const struct vined_command commands[] = {
 	{ "list", " [SEGMENT]", 0, 1, vined_show_list, NULL, NULL },
 	{ "dump", "", 0, 0, vined_dump_begin, vined_dump_again,
 	  vined_dump_drop },
-	{ "tasks", " [--all] [--trace] [NAME]", 0, 3, vined_tasks_begin,
+	{ "tasks", " [--all] [--trace] [--times] [NAME]", 0, 4, vined_tasks_begin,
 	  vined_tasks_again, vined_tasks_drop },
 	{ "drain", " [exit]", 0, 1, drain, drain_again, drain_drop },
 	{ "undrain", "", 0, 0, undrain, NULL, NULL },

@@ -73,6 +73,7 @@ is_over(const struct question *q)
 struct options {
 	int all;		/* a row each, and not one for those alike */
 	int trace;		/* with their callers */
+	int times;		/* and how long they run and wait */
 	const char *pattern;	/* of names; NULL: all */
 };
 
@@ -87,6 +88,8 @@ read_options(const struct vined_call *call, struct options *o)
 			o->all = 1;
 		else if (strcmp(word, "--trace") == 0)
 			o->trace = 1;
+		else if (strcmp(word, "--times") == 0)
+			o->times = 1;
 		else if (word[0] == '-' || o->pattern)
 			return 0;
 		else
@@ -102,7 +105,7 @@ vined_tasks_begin(struct vined_call *call)
 
 	if (!read_options(call, &o))
 		return vined_command_refuse(call, "usage: tasks [--all] "
-			"[--trace] [NAME], a NAME may have * and ?");
+			"[--trace] [--times] [NAME], a NAME may have * and ?");
 	call->state = ask(call->admin->workers);
 	if (call->state == NULL)
 		return vined_command_refuse(call, "out of memory");
@@ -219,14 +222,85 @@ worker_row(struct vined_workers *workers, uint32_t worker,
 		"last_stall", text_or_null(st.where));
 }
 
+static json_t *
+time_row(uint32_t worker, const char *what, const struct rt_times_of *t)
+{
+	return json_pack("{s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"worker", vined_command_int(worker),
+		"time", what,
+		"turns", vined_command_int(t->count),
+		"mean_ns", vined_command_int(t->mean),
+		"p50_ns", vined_command_int(t->p50),
+		"p99_ns", vined_command_int(t->p99),
+		"p99.9_ns", vined_command_int(t->p999),
+		"max_ns", vined_command_int(t->max));
+}
+
+static json_int_t
+mean_of(const struct rt_times_sum *sum)
+{
+	return vined_command_int(sum->count ? sum->total / sum->count : 0);
+}
+
+static json_t *
+name_row(uint32_t worker, const struct rt_times_name *n)
+{
+	return json_pack("{s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"worker", vined_command_int(worker),
+		"name", vined_command_text(n->name),
+		"turns", vined_command_int(n->run.count),
+		"run_mean_ns", mean_of(&n->run),
+		"run_max_ns", vined_command_int(n->run.max),
+		"wait_mean_ns", mean_of(&n->wait),
+		"wait_max_ns", vined_command_int(n->wait.max),
+		"blocked_mean_ns", mean_of(&n->blocked),
+		"blocked_max_ns", vined_command_int(n->blocked.max));
+}
+
+/* In the order of the answer: times, then the same by names. */
+static void
+add_times(struct vined_call *call, json_t *times, json_t *names,
+	  uint32_t worker, const struct rt_times_report *r,
+	  const struct options *o)
+{
+	vined_command_row(call, times, time_row(worker, "running", &r->run));
+	vined_command_row(call, times, time_row(worker, "ready", &r->wait));
+	vined_command_row(call, times, time_row(worker, "blocked",
+						&r->blocked));
+	for (uint32_t i = 0; i < r->names; i++)
+		if (o->pattern == NULL ||
+		    fnmatch(o->pattern, r->by_name[i].name, 0) == 0)
+			vined_command_row(call, names,
+					  name_row(worker, &r->by_name[i]));
+}
+
+static uint32_t
+answer_times(struct vined_call *call, const struct options *o)
+{
+	const struct question *q = call->state;
+	json_t *times = json_array(), *names = json_array();
+
+	for (uint32_t i = 0; i < q->count; i++)
+		if (rt_dump_done(q->dumps[i]))
+			add_times(call, times, names, i,
+				  rt_dump_times(q->dumps[i]), o);
+	return vined_command_answer(call, json_pack("{s:o, s:o}",
+						    "times", times,
+						    "by_name", names));
+}
+
 static uint32_t
 write_all(struct vined_call *call)
 {
 	struct question *q = call->state;
-	json_t *workers = json_array(), *rows = json_array();
+	json_t *workers, *rows;
 	struct options o;
 
 	(void)read_options(call, &o);
+	if (o.times)
+		return answer_times(call, &o);
+	workers = json_array();
+	rows = json_array();
 	for (uint32_t i = 0; i < q->count; i++) {
 		int known = rt_dump_done(q->dumps[i]);
 

@@ -31,6 +31,7 @@ struct rt_dump {
 	uint32_t most;
 	uint32_t count;
 	uint32_t left_out;
+	struct rt_times_report times;
 	_Atomic int done;
 	_Atomic int refs;
 	struct rt_dump_task tasks[];
@@ -167,6 +168,7 @@ begin(struct rt_mail *mail)
 	d->next = s->dumps;
 	s->dumps = d;
 	d->at = utils_list_first(&s->all);
+	rt_times_read(s, &d->times);
 	mail->call = slice;
 	slice(mail);
 }
@@ -216,6 +218,7 @@ rt_dump_here(struct rt_sched *sched, uint32_t most, struct rt_dump **dump)
 	if (d == NULL)
 		return -ENOMEM;
 	d->at = utils_list_first(&sched->all);
+	rt_times_read(sched, &d->times);
 	(void)go_on(d, UINT32_MAX);
 	finish(d);
 	*dump = d;
@@ -266,6 +269,12 @@ const struct rt_dump_task *
 rt_dump_task(const struct rt_dump *dump, uint32_t i)
 {
 	return &dump->tasks[i];
+}
+
+const struct rt_times_report *
+rt_dump_times(const struct rt_dump *dump)
+{
+	return &dump->times;
 }
 
 /* --- as text ------------------------------------------------------------ */

@@ -17,6 +17,7 @@
 
 #include "core/vine_limits.h"
 #include "rt/rt_task.h"
+#include "rt/rt_times.h"
 
 struct rt_dump;
 
@@ -66,6 +67,9 @@ void rt_dump_drop(struct rt_dump *dump);
 uint32_t rt_dump_count(const struct rt_dump *dump);
 uint32_t rt_dump_left_out(const struct rt_dump *dump);
 const struct rt_dump_task *rt_dump_task(const struct rt_dump *dump, uint32_t i);
+
+/* rt_dump_times returns how long they run, wait for a turn, and are blocked. */
+const struct rt_times_report *rt_dump_times(const struct rt_dump *dump);
 
 /*
  * rt_dump_alike tells whether two tasks are of one name, in one state, and wait

@@ -28,7 +28,8 @@ struct rt_task {
 	uint8_t cancelled;
 	uint8_t flags;
 	uint8_t handle;		/* somebody has one */
-	uint32_t held;		/* cancels are held off */
+	uint16_t held;		/* cancels are held off */
+	uint8_t stamped;	/* `since` is exact, and is to be counted */
 	uint64_t since;		/* ticks, about: in this state */
 
 	rt_task_fn fn;
@@ -82,6 +83,7 @@ struct rt_sched {
 	stack_t alt_before;
 	struct rt_subscriber *subscribers;
 	struct rt_dump *dumps;	/* that are being taken down */
+	struct rt_times *times;
 	_Atomic uint64_t running;	/* ticks: its tasks run since; 0: none */
 
 	_Atomic(struct rt_mail *) mail __attribute__((aligned(64)));
@@ -176,6 +178,22 @@ void rt_dump_skip(struct rt_sched *sched, struct rt_task *task);
  */
 void rt_watcher_enter(struct rt_sched *sched);
 void rt_watcher_leave(struct rt_sched *sched);
+
+/*
+ * Times (rt_times.h). rt_times_soon returns in how many switches a task comes
+ * whose turn is to be timed, at most `most`; the first of them takes the one at
+ * `from` of the ready ring. rt_times_out: a task leaves off, or
+ * has ended; rt_times_in: the first of the ready ones begins; rt_times_woken: a
+ * stamped one was made ready just now, and was blocked since then;
+ * rt_times_moved: the ready ring begins at 0 now, and so much earlier.
+ */
+uint32_t rt_times_soon(const struct rt_sched *sched, uint32_t from,
+		       uint32_t most);
+void rt_times_out(struct rt_sched *sched, struct rt_task *task);
+void rt_times_in(struct rt_sched *sched);
+void rt_times_woken(struct rt_sched *sched, struct rt_task *task,
+		    uint64_t since);
+void rt_times_moved(struct rt_sched *sched, uint32_t by);
 
 /* rt_mail_deliver calls what was posted; returns how many it were. */
 uint32_t rt_mail_deliver(struct rt_sched *sched);

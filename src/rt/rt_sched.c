@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "rt/rt_inside.h"
+#include "rt/rt_times.h"
 #include "rt/rt_topic.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
@@ -62,6 +63,13 @@ rt_sched_new(const struct rt_sched_opts *opts, struct rt_sched **out)
 		free(s);
 		return rc;
 	}
+	rc = rt_times_new(s, &s->times);
+	if (rc) {
+		if (opts->wait == NULL)
+			rt_wait_free(s->wait);
+		free(s);
+		return rc;
+	}
 	s->own_wait = opts->wait == NULL;
 	if (opts->wait)
 		s->wait = opts->wait;
@@ -88,6 +96,7 @@ rt_sched_make_room(struct rt_sched *s)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < s->tail - s->head; i++)
 		ready[i] = s->ready[(s->head + i) & s->mask];
+	rt_times_moved(s, s->head);
 	s->tail -= s->head;
 	s->head = 0;
 	s->mask = more - 1;
@@ -104,9 +113,12 @@ spend(struct rt_sched *s, uint32_t switches)
 	s->budget -= switches < s->budget ? switches : s->budget;
 }
 
-/* How many switches may be made before anything is asked. */
+/*
+ * How many switches may be made before anything is asked. The first of them
+ * takes the task at `from` of the ready ring.
+ */
 static void
-set_turn(struct rt_sched *s)
+set_turn(struct rt_sched *s, uint32_t from)
 {
 	uint32_t n = s->pace;
 
@@ -114,14 +126,14 @@ set_turn(struct rt_sched *s)
 		n = VINE_RT_SWITCHES - s->since;
 	if (n > s->budget)
 		n = s->budget;
+	n = rt_times_soon(s, from, n);
 	s->turn = s->grain = n ? n : 1;
 }
 
-int
-rt_sched_due(struct rt_sched *s)
+/* Is it the scheduler's turn? */
+static int
+is_due(struct rt_sched *s)
 {
-	spend(s, s->grain);
-	set_turn(s);
 	if (s->since >= VINE_RT_SWITCHES || s->budget == 0)
 		return 1;
 	s->now = utils_clock_ticks();
@@ -129,14 +141,31 @@ rt_sched_due(struct rt_sched *s)
 	return s->now - s->looked >= s->look_ticks;
 }
 
+int
+rt_sched_due(struct rt_sched *s)
+{
+	int due;
+
+	spend(s, s->grain);
+	due = is_due(s);
+	rt_times_out(s, s->current);
+	if (!due && rt_ready_any(s))
+		rt_times_in(s);
+	/* the switch under way takes the one at `head` */
+	set_turn(s, s->head + 1);
+	return due;
+}
+
 /* Run ready tasks until it is the scheduler's turn again. */
 static void
 run_ready(struct rt_sched *s)
 {
-	struct rt_task *t = rt_ready_take(s);
+	struct rt_task *t;
 
+	rt_times_in(s);
+	t = rt_ready_take(s);
 	spend(s, 1);
-	set_turn(s);
+	set_turn(s, s->head);
 	t->state = RT_TASK_RUNNING;
 	s->current = t;
 	atomic_store_explicit(&s->running, s->now, memory_order_relaxed);
@@ -149,6 +178,7 @@ run_ready(struct rt_sched *s)
 		struct rt_task *dead = s->dead;
 
 		s->dead = NULL;
+		rt_times_out(s, dead);
 		rt_task_reap(dead);
 	}
 }
@@ -349,6 +379,7 @@ rt_sched_free(struct rt_sched *s)
 		rt_sched_leave(s);
 	rt_stacks_fini(&s->stacks);
 	free(s->ready);
+	rt_times_free(s->times);
 	if (s->own_wait)
 		rt_wait_free(s->wait);
 	free(s);

@@ -50,6 +50,7 @@ void
 rt_task_wake(struct rt_block *b, int rc)
 {
 	struct rt_task *t = b->task;
+	uint64_t since;
 
 	if (b->woken)
 		return;
@@ -60,8 +61,12 @@ rt_task_wake(struct rt_block *b, int rc)
 	if (rt_timer_is_set(&b->timer))
 		rt_timers_cancel(rt_wait_timers(t->sched->wait), &b->timer);
 	t->block = NULL;
-	if (t->state == RT_TASK_BLOCKED)
-		rt_ready_push(t->sched, t, t->fiber.context.sp);
+	if (t->state != RT_TASK_BLOCKED)
+		return;
+	since = t->since;
+	rt_ready_push(t->sched, t, t->fiber.context.sp);
+	if (t->stamped)
+		rt_times_woken(t->sched, t, since);
 }
 
 int
