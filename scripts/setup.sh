@@ -9,7 +9,8 @@ set -euo pipefail
 
 build="gcc libc6-dev binutils make cmake ninja-build pkg-config"
 services="libssl-dev libzstd-dev libopenblas-dev libfftw3-dev"
-daemon="libsystemd-dev liburing-dev libseccomp-dev libjansson-dev"
+daemon="libsystemd-dev liburing-dev libseccomp-dev libjansson-dev
+	libdw-dev systemtap-sdt-dev"
 examples="libpng-dev"
 tests="check zstd git lcov clang llvm libclang-rt-14-dev valgrind spin mandoc
 	g++ relacy-dev"

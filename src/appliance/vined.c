@@ -27,9 +27,12 @@
 #include "appliance/vined_peers.h"
 #include "appliance/vined_ports.h"
 #include "appliance/vined_rights.h"
+#include "appliance/vined_tasks.h"
 #include "appliance/vined_worker.h"
 #include "arch/shm/arch_shm_guard.h"
+#include "rt/rt_place.h"
 #include "rt/rt_wait.h"
+#include "rt/rt_watcher.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_config.h"
 #include "utils/utils_log.h"
@@ -157,6 +160,7 @@ do_signals(struct vined *v)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	signal(SIGPIPE, SIG_IGN);
 	v->signals.events = POLLIN;
 	v->signals.fd = -1;
@@ -385,6 +389,41 @@ undo_workers(struct vined *v)
 		v->pipes[i]->left = NULL;
 }
 
+/* For dumps of tasks: which code is where. Later no file may be found. */
+static int
+do_places(struct vined *v)
+{
+	(void)v;
+	/* without it a dump says less */
+	(void)rt_place_open();
+	return 0;
+}
+
+static void
+undo_places(struct vined *v)
+{
+	(void)v;
+	rt_place_close();
+}
+
+static int
+do_watcher(struct vined *v)
+{
+	const struct rt_watcher_opts opts = {
+		.stall_ns = utils_config_u64(v->configs[0],
+					     UTILS_KEY_stall_after),
+	};
+
+	return opts.stall_ns ? rt_watcher_start(&opts) : 0;
+}
+
+static void
+undo_watcher(struct vined *v)
+{
+	(void)v;
+	rt_watcher_stop();
+}
+
 static void
 stop_serving(void *user)
 {
@@ -437,6 +476,7 @@ do_control(struct vined *v)
 static void
 undo_control(struct vined *v)
 {
+	vined_tasks_log_end();
 	vined_control_stop(v->control);
 }
 
@@ -524,7 +564,9 @@ static const struct step steps[] = {
 	{ "open the segments", do_segments, undo_segments },
 	{ "give up rights", do_rights, NULL },
 	{ "start the services", do_services, undo_services },
+	{ "find the names of code", do_places, undo_places },
 	{ "start the workers", do_workers, undo_workers },
+	{ "watch the workers", do_watcher, undo_watcher },
 	{ "filter system calls", do_filter, NULL },
 	{ "listen to the operator", do_control, undo_control },
 	{ "serve", do_serve, undo_serve },
@@ -613,6 +655,8 @@ take_signals(struct rt_watch *watch, uint32_t events)
 	while (!v->stopping && read(watch->fd, &s, sizeof(s)) == sizeof(s)) {
 		if (s.ssi_signo == SIGHUP) {
 			reload(v);
+		} else if (s.ssi_signo == SIGUSR1) {
+			vined_tasks_log(v->workers, v->wait);
 		} else {
 			log_info("stopping on signal %u", s.ssi_signo);
 			v->stopping = 1;
@@ -671,7 +715,7 @@ leave_to_the_next(struct vined *v)
 
 	for (size_t i = 0; i < v->config_count; i++)
 		vined_peers_stop(v->peers[i]);
-	vined_control_stop(v->control);
+	undo_control(v);
 	vined_control_close(v->control);
 	vined_workers_stop(v->workers);
 	left = finish_tasks(v);

@@ -13,6 +13,7 @@
 #include "appliance/vined_dump.h"
 #include "appliance/vined_quota.h"
 #include "appliance/vined_show.h"
+#include "appliance/vined_tasks.h"
 #include "appliance/vined_worker.h"
 #include "core/vine_door.h"
 #include "utils/utils_clock.h"
@@ -244,6 +245,8 @@ static const struct vined_command commands[] = {
 	{ "list", " [SEGMENT]", 0, 1, vined_show_list, NULL, NULL },
 	{ "dump", "", 0, 0, vined_dump_begin, vined_dump_again,
 	  vined_dump_drop },
+	{ "tasks", " [--all] [--trace] [--times] [NAME]", 0, 4, vined_tasks_begin,
+	  vined_tasks_again, vined_tasks_drop },
 	{ "drain", " [exit]", 0, 1, drain, drain_again, drain_drop },
 	{ "undrain", "", 0, 0, undrain, NULL, NULL },
 	{ "handover", "", 0, 0, hand_over, NULL, NULL },

@@ -24,6 +24,7 @@
 #include "arch/spin/arch_ladder.h"
 #include "core/vine_cancel.h"
 #include "rt/rt_sched.h"
+#include "rt/rt_watcher.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
 
@@ -184,14 +185,18 @@ static void *
 run(void *arg)
 {
 	struct worker *w = arg;
+	char name[16];
 
 	vined_handlers_here(w->index);
 	w->rc = rt_sched_enter(w->sched);
 	if (w->rc == 0 && w->all->may)
 		w->rc = rt_wait_confine(w->wait, w->all->may);
+	snprintf(name, sizeof(name), "worker %u", w->index);
+	rt_watcher_name(w->sched, name, &w->rounds);
 	sem_post(&w->entered);
 	if (w->rc == 0) {
 		serve(w);
+		rt_watcher_name(w->sched, name, NULL);
 		end_tasks(w);
 	}
 	return NULL;
@@ -373,6 +378,18 @@ vined_workers_stop(struct vined_workers *all)
 		free_one(&all->workers[i]);
 	}
 	free(all);
+}
+
+uint32_t
+vined_workers_count(const struct vined_workers *all)
+{
+	return all->count;
+}
+
+struct rt_sched *
+vined_workers_sched(struct vined_workers *all, uint32_t index)
+{
+	return all->workers[index].sched;
 }
 
 uint64_t

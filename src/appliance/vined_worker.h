@@ -11,6 +11,7 @@
 #include "core/vine_pipe.h"
 #include "rt/rt_wait.h"
 
+struct rt_sched;
 struct vined_workers;
 
 /*
@@ -36,6 +37,14 @@ uint32_t vined_workers_drain(struct vined_workers *workers,
 
 /* vined_workers_stop ends the threads. */
 void vined_workers_stop(struct vined_workers *workers);
+
+/*
+ * vined_workers_count returns how many there are, vined_workers_sched the
+ * scheduler of one, for questions that are posted to it. Until the stop.
+ */
+uint32_t vined_workers_count(const struct vined_workers *workers);
+struct rt_sched *vined_workers_sched(struct vined_workers *workers,
+				     uint32_t index);
 
 /* vined_workers_progress grows as long as every worker goes round. */
 uint64_t vined_workers_progress(struct vined_workers *workers);

@@ -29,7 +29,9 @@ struct rt_task {
 	uint8_t cancelled;
 	uint8_t flags;
 	uint8_t handle;		/* somebody has one */
-	uint32_t held;		/* cancels are held off */
+	uint16_t held;		/* cancels are held off */
+	uint8_t stamped;	/* `since` is exact, and is to be counted */
+	uint64_t since;		/* ticks, about: in this state */
 
 	rt_task_fn fn;
 	void *arg;
@@ -61,8 +63,10 @@ struct rt_sched {
 	uint32_t pace;		/* what it is set to, if nothing is shorter */
 	uint32_t since;		/* switches since the last look at the wait */
 	uint32_t budget;	/* switches that are left of this step */
+	uint64_t now;		/* ticks when the clock was read last */
 	struct rt_fiber fiber;	/* the thread's own */
 	uint64_t looked;	/* ticks of the last look at the wait */
+	uint64_t woke;		/* ticks of the end of the last sleep */
 	uint64_t look_ticks;	/* VINE_RT_LOOK_US */
 	uint64_t switches;
 	uint32_t in_a_row;	/* calls of I/O that did not wait */
@@ -87,6 +91,9 @@ struct rt_sched {
 	void *alt;		/* the stack that a handler of SIGSEGV runs on */
 	stack_t alt_before;
 	struct rt_subscriber *subscribers;
+	struct rt_dump *dumps;	/* that are being taken down */
+	struct rt_times *times;
+	_Atomic uint64_t running;	/* ticks: its tasks run since; 0: none */
 
 	_Atomic(struct rt_mail *) mail __attribute__((aligned(64)));
 	_Atomic int asleep;
@@ -109,6 +116,7 @@ static inline void
 rt_ready_push(struct rt_sched *s, struct rt_task *t, const void *sp)
 {
 	t->state = RT_TASK_READY;
+	t->since = s->now;
 	s->ready[s->tail++ & s->mask] = (struct rt_turn){ t, (uintptr_t)sp };
 }
 
@@ -176,6 +184,32 @@ void rt_overflow_leave(struct rt_sched *sched);
  */
 void rt_sigpipe_enter(struct rt_sched *sched);
 void rt_sigpipe_leave(struct rt_sched *sched);
+
+/* rt_dump_skip has no dump go on with a task that is to be freed. */
+void rt_dump_skip(struct rt_sched *sched, struct rt_task *task);
+
+/*
+ * rt_watcher_enter has the calling thread's scheduler watched, if somebody
+ * watches, until rt_watcher_leave.
+ */
+void rt_watcher_enter(struct rt_sched *sched);
+void rt_watcher_leave(struct rt_sched *sched);
+
+/*
+ * Times (rt_times.h). rt_times_soon returns in how many switches a task comes
+ * whose turn is to be timed, at most `most`; the first of them takes the one at
+ * `from` of the ready ring. rt_times_out: a task leaves off, or
+ * has ended; rt_times_in: the first of the ready ones begins; rt_times_woken: a
+ * stamped one was made ready just now, and was blocked since then;
+ * rt_times_moved: the ready ring begins at 0 now, and so much earlier.
+ */
+uint32_t rt_times_soon(const struct rt_sched *sched, uint32_t from,
+		       uint32_t most);
+void rt_times_out(struct rt_sched *sched, struct rt_task *task);
+void rt_times_in(struct rt_sched *sched);
+void rt_times_woken(struct rt_sched *sched, struct rt_task *task,
+		    uint64_t since);
+void rt_times_moved(struct rt_sched *sched, uint32_t by);
 
 /* rt_mail_deliver calls what was posted; returns how many it were. */
 uint32_t rt_mail_deliver(struct rt_sched *sched);

@@ -51,6 +51,8 @@ sleep_on(struct call *c, uint64_t deadline)
 	c->op.user = c;
 	c->block.what = rt_op_name(c->op.kind);
 	c->block.object = (void *)(intptr_t)c->op.fd;
+	c->block.kind = c->op.kind == RT_OP_CALL ? RT_OBJECT_ANY :
+		RT_OBJECT_FD;
 	c->block.undo = leave;
 	rc = rt_wait_submit(c->wait, &c->op);
 	if (rc)

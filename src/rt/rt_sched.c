@@ -20,6 +20,7 @@
 
 #include "arch/spin/arch_ladder.h"
 #include "rt/rt_inside.h"
+#include "rt/rt_times.h"
 #include "rt/rt_topic.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
@@ -63,12 +64,20 @@ rt_sched_new(const struct rt_sched_opts *opts, struct rt_sched **out)
 		free(s);
 		return rc;
 	}
+	rc = rt_times_new(s, &s->times);
+	if (rc) {
+		if (opts->wait == NULL)
+			rt_wait_free(s->wait);
+		free(s);
+		return rc;
+	}
 	s->own_wait = opts->wait == NULL;
 	if (opts->wait)
 		s->wait = opts->wait;
 	s->random = opts->seed ? opts->seed : utils_clock_ticks();
 	s->look_ticks = utils_clock_from_ns(VINE_RT_LOOK_US * 1000);
 	s->turn = s->grain = s->pace = 1;
+	s->now = utils_clock_ticks();
 	*out = s;
 	return 0;
 }
@@ -88,6 +97,7 @@ rt_sched_make_room(struct rt_sched *s)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < s->tail - s->head; i++)
 		ready[i] = s->ready[(s->head + i) & s->mask];
+	rt_times_moved(s, s->head);
 	s->tail -= s->head;
 	s->head = 0;
 	s->mask = more - 1;
@@ -104,9 +114,12 @@ spend(struct rt_sched *s, uint32_t switches)
 	s->budget -= switches < s->budget ? switches : s->budget;
 }
 
-/* How many switches may be made before anything is asked. */
+/*
+ * How many switches may be made before anything is asked. The first of them
+ * takes the task at `from` of the ready ring.
+ */
 static void
-set_turn(struct rt_sched *s)
+set_turn(struct rt_sched *s, uint32_t from)
 {
 	uint32_t n = s->pace;
 
@@ -114,18 +127,34 @@ set_turn(struct rt_sched *s)
 		n = VINE_RT_SWITCHES - s->since;
 	if (n > s->budget)
 		n = s->budget;
+	n = rt_times_soon(s, from, n);
 	s->turn = s->grain = n ? n : 1;
+}
+
+/* Is it the scheduler's turn? */
+static int
+is_due(struct rt_sched *s)
+{
+	if (s->since >= VINE_RT_SWITCHES || s->budget == 0)
+		return 1;
+	s->now = utils_clock_ticks();
+	atomic_store_explicit(&s->running, s->now, memory_order_relaxed);
+	return s->now - s->looked >= s->look_ticks;
 }
 
 int
 rt_sched_due(struct rt_sched *s)
 {
+	int due;
+
 	spend(s, s->grain);
-	set_turn(s);
-	if (s->order)
-		return s->order(s) || s->budget == 0;
-	return s->since >= VINE_RT_SWITCHES || s->budget == 0 ||
-		utils_clock_ticks() - s->looked >= s->look_ticks;
+	due = s->order ? s->order(s) || s->budget == 0 : is_due(s);
+	rt_times_out(s, s->current);
+	if (!due && rt_ready_any(s))
+		rt_times_in(s);
+	/* the switch under way takes the one at `head` */
+	set_turn(s, s->head + 1);
+	return due;
 }
 
 /* Run ready tasks until it is the scheduler's turn again. */
@@ -136,12 +165,15 @@ run_ready(struct rt_sched *s)
 
 	if (s->order)
 		s->order(s);
+	rt_times_in(s);
 	t = rt_ready_take(s);
 	spend(s, 1);
-	set_turn(s);
+	set_turn(s, s->head);
 	t->state = RT_TASK_RUNNING;
 	s->current = t;
+	atomic_store_explicit(&s->running, s->now, memory_order_relaxed);
 	rt_fiber_switch(&s->fiber, &t->fiber);
+	atomic_store_explicit(&s->running, 0, memory_order_relaxed);
 	s->current = NULL;
 	spend(s, s->grain - s->turn);
 	s->grain = s->turn;
@@ -149,6 +181,7 @@ run_ready(struct rt_sched *s)
 		struct rt_task *dead = s->dead;
 
 		s->dead = NULL;
+		rt_times_out(s, dead);
 		rt_task_reap(dead);
 	}
 }
@@ -170,15 +203,19 @@ look(struct rt_sched *s)
 	s->pace = pace < 1 ? 1 : pace < VINE_RT_SWITCHES ? (uint32_t)pace :
 		VINE_RT_SWITCHES;
 	s->since = 0;
-	s->looked = now;
+	s->looked = s->now = now;
 	return rt_mail_deliver(s) + rt_wait_poll(s->wait);
 }
 
 uint32_t
 rt_sched_step(struct rt_sched *s, uint32_t most)
 {
-	uint32_t did = rt_mail_deliver(s);
+	uint32_t did;
 
+	/* a loop that found nothing may not have asked for long */
+	if (!rt_ready_any(s))
+		s->now = utils_clock_ticks();
+	did = rt_mail_deliver(s);
 	s->budget = most;
 	while (rt_ready_any(s) && s->budget) {
 		did += look(s);
@@ -207,7 +244,7 @@ rt_sched_sleep(struct rt_sched *s, const struct arch_bell_seen *bells,
 		did = rt_wait_sleep(s->wait, bells, count, limit_ns);
 	atomic_store_explicit(&s->asleep, 0, memory_order_relaxed);
 	s->since = 0;
-	s->looked = utils_clock_ticks();
+	s->looked = s->now = s->woke = utils_clock_ticks();
 	return did;
 }
 
@@ -237,6 +274,7 @@ rt_sched_enter(struct rt_sched *s)
 	rt_fiber_enter(&s->fiber);
 	s->entered = 1;
 	rt_self = s;
+	rt_watcher_enter(s);
 	return 0;
 }
 
@@ -245,6 +283,7 @@ rt_sched_leave(struct rt_sched *s)
 {
 	if (rt_self != s || s->current)
 		return;
+	rt_watcher_leave(s);
 	rt_self = NULL;
 	s->entered = 0;
 	rt_sigpipe_leave(s);
@@ -356,6 +395,7 @@ rt_sched_free(struct rt_sched *s)
 		rt_sched_leave(s);
 	rt_stacks_fini(&s->stacks);
 	free(s->ready);
+	rt_times_free(s->times);
 	if (s->own_wait)
 		rt_wait_free(s->wait);
 	free(s);

@@ -50,6 +50,7 @@ void
 rt_task_wake(struct rt_block *b, int rc)
 {
 	struct rt_task *t = b->task;
+	uint64_t since;
 
 	if (b->woken)
 		return;
@@ -60,8 +61,12 @@ rt_task_wake(struct rt_block *b, int rc)
 	if (rt_timer_is_set(&b->timer))
 		rt_timers_cancel(rt_wait_timers(t->sched->wait), &b->timer);
 	t->block = NULL;
-	if (t->state == RT_TASK_BLOCKED)
-		rt_ready_push(t->sched, t, t->fiber.context.sp);
+	if (t->state != RT_TASK_BLOCKED)
+		return;
+	since = t->since;
+	rt_ready_push(t->sched, t, t->fiber.context.sp);
+	if (t->stamped)
+		rt_times_woken(t->sched, t, since);
 }
 
 int
@@ -90,6 +95,7 @@ rt_task_block(struct rt_block *b, uint64_t deadline)
 	}
 	if (!b->woken) {
 		t->state = RT_TASK_BLOCKED;
+		t->since = s->now;
 		rt_sched_away(s, t);
 	}
 	return b->rc;
@@ -233,6 +239,8 @@ rt_task_free(struct rt_task *t)
 {
 	struct rt_sched *s = t->sched;
 
+	if (s->dumps)
+		rt_dump_skip(s, t);
 	utils_list_remove(&t->link);
 	rt_fiber_fini(&t->fiber);
 	rt_stack_put(&s->stacks, t->stack, t->state == RT_TASK_OVERFLOWED);
@@ -243,6 +251,7 @@ rt_task_reap(struct rt_task *t)
 {
 	struct rt_sched *s = t->sched;
 
+	t->since = s->now;
 	s->tasks--;
 	s->systems -= t->flags & RT_TASK_SYSTEM;
 	if (t->state == RT_TASK_OVERFLOWED) {
@@ -277,7 +286,7 @@ int
 rt_task_join(struct rt_task *task, int *rc, uint64_t deadline)
 {
 	struct join join = { { .what = "join", .object = task,
-			       .undo = undo_join }, task };
+			       .kind = RT_OBJECT_TASK, .undo = undo_join }, task };
 	int err;
 
 	if (task->state < RT_TASK_ENDED) {

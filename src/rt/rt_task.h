@@ -30,8 +30,15 @@ struct rt_task;
 
 /* --- waiting: for whoever makes a primitive --- */
 
+/* What `object` of a block points to, or is. */
+enum rt_object {
+	RT_OBJECT_ANY,		/* an address */
+	RT_OBJECT_FD,		/* no address: the number of a descriptor */
+	RT_OBJECT_TASK,
+};
+
 /*
- * What a task waits for, on its stack. Set the first three, leave the rest
+ * What a task waits for, on its stack. Set the first four, leave the rest
  * zero. `undo` takes the task out of what it waits for, early; `why` is
  * -ETIMEDOUT or -ECANCELED. It returns 0: the task wakes with `why`; or -EBUSY:
  * it cannot leave at once, the kernel has its buffer, say, and a wake will
@@ -41,6 +48,7 @@ struct rt_task;
 struct rt_block {
 	const char *what;	/* "rendez", "read": for dumps */
 	const void *object;	/* what is waited for: for dumps */
+	enum rt_object kind;	/* of that */
 	int (*undo)(struct rt_block *block, int why);
 
 	/* the scheduler's */

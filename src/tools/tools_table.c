@@ -2,7 +2,7 @@
 /*
  * A table is gone through twice: once for the widths of its columns, once to
  * print. Rows without a column's key leave it empty; what the first row does
- * not have is not shown.
+ * not have is not shown. A row's lists are no columns: they stand below it.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -139,6 +139,20 @@ print_cell(const struct column *c, const char *text, int last, FILE *out)
 		fprintf(out, "  %*s", c->left ? -c->width : c->width, text);
 }
 
+/* The lists of a row. */
+static void
+print_below(json_t *row, FILE *out)
+{
+	char cell[CELL_MAX];
+	const char *key;
+	json_t *list, *v;
+	size_t i;
+
+	json_object_foreach(row, key, list)
+		json_array_foreach(list, i, v)
+			fprintf(out, "      %s\n", cell_of(v, NULL, cell));
+}
+
 static void
 print_rows(const json_t *list, FILE *out)
 {
@@ -149,7 +163,7 @@ print_rows(const json_t *list, FILE *out)
 	json_t *v;
 
 	json_object_foreach(json_array_get(list, 0), key, v)
-		if (count < COLUMNS_MAX)
+		if (count < COLUMNS_MAX && !json_is_array(v))
 			columns[count++] = (struct column){ .key = key,
 				.width = (int)strlen(name_of(key, cell)) };
 	json_array_foreach(list, k, v)
@@ -166,6 +180,7 @@ print_rows(const json_t *list, FILE *out)
 					   columns[i].key, cell),
 				   i + 1 == count, out);
 		fputc('\n', out);
+		print_below(v, out);
 	}
 }
 

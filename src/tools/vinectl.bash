@@ -5,7 +5,8 @@
 _vinectl()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local options="--config --socket --json --timeout --exit --help --version"
+	local options="--config --socket --json --timeout --exit --all --trace --times
+		--help --version"
 
 	case $before in
 	-c | --config | -S | --socket)
@@ -27,7 +28,7 @@ _vinectl()
 	elif [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
 	else
-		mapfile -t COMPREPLY < <(compgen -W "status list dump drain \
+		mapfile -t COMPREPLY < <(compgen -W "status list dump tasks drain \
 			undrain handover fence unfence quota" -- "$word")
 	fi
 }

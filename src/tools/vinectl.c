@@ -30,6 +30,9 @@ struct options {
 	uint64_t timeout_ms;
 	int json;
 	int leave;			/* --exit */
+	int all;			/* --all */
+	int trace;			/* --trace */
+	int times;			/* --times */
 };
 
 static const char usage_text[] =
@@ -39,6 +42,14 @@ static const char usage_text[] =
 	"  status                what it serves, and how fast\n"
 	"  list [SEGMENT]        sessions, accelerators, procedures\n"
 	"  dump                  what each worker does, and what it holds\n"
+	"  tasks [--all] [--trace] [--times] [NAME]\n"
+	"                        what the tasks of the workers wait for, and "
+	"where; those\n"
+	"                        alike in one row, or each; with their "
+	"callers; or\n"
+	"                        how long they run and wait; those with a "
+	"NAME, which\n"
+	"                        may have * and ?\n"
 	"  drain [--exit]        admit no more sessions, wait for tasks in "
 	"flight; then\n"
 	"                        stay, or end\n"
@@ -143,6 +154,7 @@ print(const struct options *o, const char *text, size_t len)
 static int
 make_line(struct options *o, char *const *words)
 {
+	const char *first = words[0];
 	size_t n = 0;
 
 	for (; *words; words++) {
@@ -151,14 +163,19 @@ make_line(struct options *o, char *const *words)
 		if (len == 0 || (*words)[strcspn(*words, " \t\r\n")] != '\0')
 			return usage("an operand is empty or has white "
 				     "space: ", *words);
-		if (len + 2 > sizeof(o->line) - n - sizeof(" exit"))
+		if (len + 2 > sizeof(o->line) - n - sizeof(" --all --trace --times"))
 			return usage("the command is too long", "");
 		n += (size_t)sprintf(o->line + n, "%s%s", n ? " " : "",
 				     *words);
 	}
 	if (o->leave && strcmp(o->line, "drain") != 0)
 		return usage("--exit is for drain alone", "");
-	sprintf(o->line + n, "%s\n", o->leave ? " exit" : "");
+	if ((o->all || o->trace || o->times) && strcmp(first, "tasks") != 0)
+		return usage("--all, --trace and --times are for tasks "
+			     "alone", "");
+	sprintf(o->line + n, "%s%s%s%s\n", o->leave ? " exit" : "",
+		o->all ? " --all" : "", o->trace ? " --trace" : "",
+		o->times ? " --times" : "");
 	return EXIT_DONE;
 }
 
@@ -205,6 +222,9 @@ read_options(int argc, char **argv, struct options *o, int *status)
 		{ "json", no_argument, NULL, 'j' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "exit", no_argument, NULL, 'x' },
+		{ "all", no_argument, NULL, 'A' },
+		{ "trace", no_argument, NULL, 'T' },
+		{ "times", no_argument, NULL, 'M' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -229,6 +249,15 @@ read_options(int argc, char **argv, struct options *o, int *status)
 			break;
 		case 'x':
 			o->leave = 1;
+			break;
+		case 'A':
+			o->all = 1;
+			break;
+		case 'T':
+			o->trace = 1;
+			break;
+		case 'M':
+			o->times = 1;
 			break;
 		case 'h':
 			fputs(usage_text, stdout);

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two have a dump: who asked, and the scheduler until it is done. Whoever is
+ * the second to be done with it frees it; `refs` orders what either did before
+ * that. `done` says that the scheduler writes no more.
+ *
+ * Between two slices tasks end. A dump that would go on with one that is freed
+ * goes on with the one behind it (rt_dump_skip). New tasks come at the end.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "rt/rt_backtrace.h"
+#include "rt/rt_dump.h"
+#include "rt/rt_inside.h"
+#include "rt/rt_mail.h"
+#include "rt/rt_place.h"
+#include "utils/utils_clock.h"
+
+struct rt_dump {
+	struct rt_mail mail;
+	struct rt_sched *sched;		/* while it is being taken down */
+	struct rt_dump *next;		/* of the scheduler's */
+	struct utils_link *at;		/* to go on with; of the list of all */
+	uint32_t most;
+	uint32_t count;
+	uint32_t left_out;
+	struct rt_times_report times;
+	_Atomic int done;
+	_Atomic int refs;
+	struct rt_dump_task tasks[];
+};
+
+/* --- by the scheduler --------------------------------------------------- */
+
+static void
+note_object(struct rt_dump_task *to, const struct rt_block *b)
+{
+	snprintf(to->what, sizeof(to->what), "%s", b->what ? b->what : "?");
+	if (b->kind == RT_OBJECT_FD)
+		snprintf(to->object, sizeof(to->object), "fd %d",
+			 (int)(intptr_t)b->object);
+	else if (b->kind == RT_OBJECT_TASK)
+		snprintf(to->object, sizeof(to->object), "%s",
+			 rt_task_name(b->object));
+	else if (b->object)
+		snprintf(to->object, sizeof(to->object), "0x%" PRIxPTR,
+			 (uintptr_t)b->object);
+}
+
+static void
+note_frames(struct rt_dump_task *to, const struct rt_task *t)
+{
+	const struct rt_context *c = &t->fiber.context;
+	struct rt_view view = { .base = (uintptr_t)t->stack->base,
+		.top = (uintptr_t)t, .bytes = t->stack->base };
+
+	if (t->state == RT_TASK_RUNNING)	/* that is us */
+		to->count = rt_backtrace(&view, (uintptr_t)rt_dump_here,
+			(uintptr_t)__builtin_frame_address(0), to->frames,
+			VINE_RT_FRAMES);
+	else if (t->state < RT_TASK_ENDED && to->begun)
+		to->count = rt_backtrace(&view, (uintptr_t)c->pc,
+					 (uintptr_t)c->fp, to->frames,
+					 VINE_RT_FRAMES);
+}
+
+static void
+note(struct rt_dump_task *to, const struct rt_task *t)
+{
+	const struct rt_sched *s = t->sched;
+	const struct rt_block *b = t->block;
+	uint64_t since = t->since, now = utils_clock_ticks();
+
+	memset(to, 0, sizeof(*to));
+	/* it was made ready by the sleep, which has not looked at the clock */
+	if (t->state == RT_TASK_READY && since < s->woke)
+		since = s->woke;
+	memcpy(to->name, t->name, sizeof(to->name));
+	to->age_ns = now > since ? utils_clock_span_ns(now - since) : 0;
+	to->left_ns = RT_NEVER;
+	to->fn = t->fn;
+	to->state = t->state;
+	to->system = (t->flags & RT_TASK_SYSTEM) != 0;
+	to->cancelled = t->cancelled;
+	to->held = t->held != 0;
+	to->begun = t->fiber.context.pc != (void *)(uintptr_t)rt_switch_start;
+	if (b && t->state == RT_TASK_BLOCKED)
+		note_object(to, b);
+	if (b && rt_timer_is_set(&b->timer)) {
+		uint64_t ns = rt_sched_now(s);
+
+		to->left_ns = b->timer.at > ns ? b->timer.at - ns : 0;
+	}
+	note_frames(to, t);
+}
+
+static struct utils_link *
+behind(struct rt_sched *s, struct utils_link *link)
+{
+	return link->next == &s->all.head ? NULL : link->next;
+}
+
+/* Returns whether there is more. */
+static int
+go_on(struct rt_dump *d, uint32_t budget)
+{
+	for (; d->at && budget; budget--) {
+		if (d->count < d->most)
+			note(&d->tasks[d->count++],
+			     utils_list_of(d->at, struct rt_task, link));
+		else
+			d->left_out++;
+		d->at = behind(d->sched, d->at);
+	}
+	return d->at != NULL;
+}
+
+void
+rt_dump_skip(struct rt_sched *s, struct rt_task *t)
+{
+	for (struct rt_dump *d = s->dumps; d; d = d->next)
+		if (d->at == &t->link)
+			d->at = behind(s, d->at);
+}
+
+static void
+finish(struct rt_dump *d)
+{
+	struct rt_dump **at = &d->sched->dumps;
+
+	while (*at && *at != d)
+		at = &(*at)->next;
+	if (*at)
+		*at = d->next;
+	/* DUMP-R1: publishes what was taken down; pairs with DUMP-A1 in
+	 * rt_dump_done(). */
+	atomic_store_explicit(&d->done, 1, memory_order_release);
+	rt_dump_drop(d);
+}
+
+static void
+slice(struct rt_mail *mail)
+{
+	struct rt_dump *d = mail->user;
+
+	/* nobody waits for it any more */
+	if (atomic_load(&d->refs) == 1)
+		d->at = NULL;
+	if (go_on(d, VINE_RT_DUMP_SLICE))
+		rt_mail_post(d->sched, mail);
+	else
+		finish(d);
+}
+
+static void
+begin(struct rt_mail *mail)
+{
+	struct rt_dump *d = mail->user;
+	struct rt_sched *s = d->sched;
+
+	d->next = s->dumps;
+	s->dumps = d;
+	d->at = utils_list_first(&s->all);
+	rt_times_read(s, &d->times);
+	mail->call = slice;
+	slice(mail);
+}
+
+/* The scheduler is freed: what is there by now is all there will be. */
+static void
+cut_off(struct rt_mail *mail)
+{
+	finish(mail->user);
+}
+
+/* --- by who asks -------------------------------------------------------- */
+
+static struct rt_dump *
+make(struct rt_sched *s, uint32_t most)
+{
+	struct rt_dump *d = calloc(1, sizeof(*d) + most * sizeof(d->tasks[0]));
+
+	if (d == NULL)
+		return NULL;
+	d->mail.call = begin;
+	d->mail.drop = cut_off;
+	d->mail.user = d;
+	d->sched = s;
+	d->most = most;
+	atomic_init(&d->refs, 2);
+	return d;
+}
+
+int
+rt_dump_ask(struct rt_sched *sched, uint32_t most, struct rt_dump **dump)
+{
+	struct rt_dump *d = make(sched, most);
+
+	if (d == NULL)
+		return -ENOMEM;
+	*dump = d;
+	rt_mail_post(sched, &d->mail);
+	return 0;
+}
+
+int
+rt_dump_here(struct rt_sched *sched, uint32_t most, struct rt_dump **dump)
+{
+	struct rt_dump *d = make(sched, most);
+
+	if (d == NULL)
+		return -ENOMEM;
+	d->at = utils_list_first(&sched->all);
+	rt_times_read(sched, &d->times);
+	(void)go_on(d, UINT32_MAX);
+	finish(d);
+	*dump = d;
+	return 0;
+}
+
+int
+rt_dump_done(const struct rt_dump *dump)
+{
+	/* DUMP-A1: pairs with DUMP-R1 in finish(). */
+	return atomic_load_explicit(&dump->done, memory_order_acquire);
+}
+
+int
+rt_dump_await(const struct rt_dump *dump, uint64_t timeout_ns)
+{
+	uint64_t end = utils_clock_ns() + timeout_ns;
+	struct timespec nap = { 0, 200000 };
+
+	while (!rt_dump_done(dump)) {
+		if (utils_clock_ns() >= end)
+			return -ETIMEDOUT;
+		nanosleep(&nap, NULL);
+	}
+	return 0;
+}
+
+void
+rt_dump_drop(struct rt_dump *dump)
+{
+	if (dump && atomic_fetch_sub(&dump->refs, 1) == 1)
+		free(dump);
+}
+
+uint32_t
+rt_dump_count(const struct rt_dump *dump)
+{
+	return dump->count;
+}
+
+uint32_t
+rt_dump_left_out(const struct rt_dump *dump)
+{
+	return dump->left_out;
+}
+
+const struct rt_dump_task *
+rt_dump_task(const struct rt_dump *dump, uint32_t i)
+{
+	return &dump->tasks[i];
+}
+
+const struct rt_times_report *
+rt_dump_times(const struct rt_dump *dump)
+{
+	return &dump->times;
+}
+
+/* --- as text ------------------------------------------------------------ */
+
+static int
+compare(const struct rt_dump_task *a, const struct rt_dump_task *b)
+{
+	int c = memcmp(a->frames, b->frames, sizeof(a->frames));
+
+	if (c == 0)
+		c = strcmp(a->name, b->name);
+	if (c == 0)
+		c = strcmp(a->what, b->what);
+	if (c == 0)
+		c = a->state - b->state;
+	if (c == 0)
+		c = a->cancelled - b->cancelled;
+	if (c == 0)
+		c = (a->fn > b->fn) - (a->fn < b->fn);
+	return c;
+}
+
+int
+rt_dump_alike(const struct rt_dump_task *a, const struct rt_dump_task *b)
+{
+	return compare(a, b) == 0;
+}
+
+/* What is sorted: tasks, then groups of them by their size. */
+struct entry {
+	const struct rt_dump_task *task;
+	uint32_t index;
+	uint32_t group;		/* tasks in its group */
+	uint32_t first;		/* of the group, in the first order */
+};
+
+static int
+by_kind(const void *x, const void *y)
+{
+	const struct entry *a = x, *b = y;
+	int c = compare(a->task, b->task);
+
+	if (c == 0)
+		c = (a->task->age_ns < b->task->age_ns) -
+			(a->task->age_ns > b->task->age_ns);
+	return c ? c : (a->index > b->index) - (a->index < b->index);
+}
+
+static int
+by_size(const void *x, const void *y)
+{
+	const struct entry *a = x, *b = y;
+	int c = (a->group < b->group) - (a->group > b->group);
+
+	if (c == 0)
+		c = (a->first > b->first) - (a->first < b->first);
+	return c ? c : (a->index > b->index) - (a->index < b->index);
+}
+
+/* `index` becomes the place in the first order. */
+static void
+measure_groups(struct entry *e, uint32_t n, uint32_t *order)
+{
+	for (uint32_t i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n; end++)
+			if (compare(e[i].task, e[end].task) != 0)
+				break;
+		for (uint32_t k = i; k < end; k++) {
+			e[k].group = end - i;
+			e[k].first = i;
+			order[k] = e[k].index;
+			e[k].index = k;
+		}
+	}
+}
+
+void
+rt_dump_group(const struct rt_dump *dump, uint32_t *order)
+{
+	uint32_t n = dump->count;
+	struct entry *e = calloc(n ? n : 1, 2 * sizeof(*e));
+	uint32_t *first = (uint32_t *)(void *)(e + n);
+
+	for (uint32_t i = 0; i < n; i++)
+		order[i] = i;
+	if (e == NULL)		/* each for itself, then */
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		e[i] = (struct entry){ &dump->tasks[i], i, 0, 0 };
+	qsort(e, n, sizeof(*e), by_kind);
+	measure_groups(e, n, first);
+	qsort(e, n, sizeof(*e), by_size);
+	for (uint32_t i = 0; i < n; i++)
+		order[i] = first[e[i].index];
+	free(e);
+}
+
+/* What is printed, and where to. */
+struct report {
+	void (*line)(const char *text, void *user);
+	void *user;
+	uint32_t lines;
+};
+
+static void __attribute__((format(printf, 2, 3)))
+say(struct report *r, const char *format, ...)
+{
+	char text[320];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	r->line(text, r->user);
+	r->lines++;
+}
+
+static void
+say_group(struct report *r, const struct rt_dump_task *t, uint32_t count)
+{
+	char how_many[32] = "", left[40] = "";
+	struct rt_place place;
+	char where[200];
+
+	if (count > 1)
+		snprintf(how_many, sizeof(how_many), "%u tasks ", count);
+	if (t->left_ns != RT_NEVER)
+		snprintf(left, sizeof(left), ", %" PRIu64 " ms left",
+			 t->left_ns / 1000000);
+	say(r, "%s%s: %s%s%s%s%s for %" PRIu64 " ms%s%s%s", how_many, t->name,
+	    rt_task_state_name(t->state), t->what[0] ? ", " : "", t->what,
+	    t->object[0] ? " " : "", t->object, t->age_ns / 1000000, left,
+	    t->cancelled ? ", cancelled" : "",
+	    t->held ? ", holds cancels off" : "");
+	for (uint32_t i = rt_place_waits(t->frames, t->count, &place);
+	     i < t->count; i++) {
+		(void)rt_place_of(t->frames[i], i > 0, &place);
+		if (i + 1 == t->count && rt_place_inside(&place))
+			break;		/* what calls every task */
+		say(r, "    %s", rt_place_text(&place, where, sizeof(where)));
+	}
+	if (t->count == 0) {
+		(void)rt_place_of((uintptr_t)t->fn, 0, &place);
+		say(r, "    of %s", rt_place_text(&place, where,
+						  sizeof(where)));
+	}
+}
+
+uint32_t
+rt_dump_print(const struct rt_dump *dump,
+	      void (*line)(const char *text, void *user), void *user)
+{
+	uint32_t n = dump->count, groups = 0;
+	uint32_t *order = calloc(n ? n : 1, sizeof(*order));
+	struct report r = { .line = line, .user = user };
+
+	if (order == NULL) {
+		say(&r, "out of memory");
+		return r.lines;
+	}
+	rt_dump_group(dump, order);
+	for (uint32_t i = 0, end; i < n && groups < VINE_RT_DUMP_LINES;
+	     i = end, groups++) {
+		const struct rt_dump_task *t = rt_dump_task(dump, order[i]);
+
+		for (end = i + 1; end < n; end++)
+			if (compare(t, rt_dump_task(dump, order[end])) != 0)
+				break;
+		say_group(&r, t, end - i);
+	}
+	if (dump->left_out)
+		say(&r, "%u tasks more", dump->left_out);
+	free(order);
+	return r.lines;
+}
