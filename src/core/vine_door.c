@@ -28,7 +28,7 @@ vine_door_say(struct vine_pipe_s *pipe, uint32_t slot, uint64_t nonce,
 	arch_store64(&s->generation, pipe->generation);
 	arch_store_release32(&s->state, state);
 	/* DOOR-R2: what else was written is there before the nonce is echoed;
-	 * pairs with DOOR-A2 in vine_session.c. With the state last, an
+	 * pairs with DOOR-A2 in vine_claim.c. With the state last, an
 	 * applicant could take the state of an earlier session for his. */
 	arch_store_release64(&s->echo, nonce);
 	arch_bell_ring(&pipe->recs[slot].bell, ~0u);
@@ -578,7 +578,7 @@ look_at(struct vine_pipe_s *pipe, struct vine_rec *rec)
 	/* A request is of the nonce that stands before and after it; while one
 	 * applicant follows another there is none, and the knock comes. */
 	nonce = arch_load_acquire64(&s->nonce);
-	/* DOOR-A1: pairs with DOOR-R1 in vine_session.c. */
+	/* DOOR-A1: pairs with DOOR-R1 in vine_claim.c. */
 	request = arch_load_acquire32(&s->request);
 	if (arch_load64(&s->nonce) != nonce)
 		return 0;

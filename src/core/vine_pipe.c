@@ -326,7 +326,7 @@ vine_pipe_serve(vine_pipe_s *pipe)
 	pipe->serving = 1;
 	pipe->draining = 0;
 	/* SERVE-R1: accelerators and procedures are in the directory before
-	 * anybody is told; pairs with SERVE-A1 in vine_session.c. */
+	 * anybody is told; pairs with SERVE-A1 in vine_claim.c. */
 	arch_store_release32(&h->appliance, VINE_APPLIANCE_SERVING);
 	/* who waited already: lane 0 answers them, it may be at work */
 	vine_ready_bind(pipe->seg, 0, &door);

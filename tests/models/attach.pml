@@ -2,9 +2,9 @@
 /*
  * The handshake at the door, for one session slot that two applications want.
  *
- * Follows src/core/vine_session.c (claim, introduce, knock, await_answer,
- * unclaim, attach, detach), vine_door.c (look_at, rec_open, admit, rec_close,
- * vine_door_finish, end_lost, free_claim, reap_claim, vine_door_reap,
+ * Follows src/core/vine_claim.c (claim, introduce, knock, await_answer,
+ * unclaim, vine_claim_make, vine_claim_end), vine_door.c (look_at, rec_open,
+ * admit, rec_close, vine_door_finish, end_lost, free_claim, reap_claim, vine_door_reap,
  * vine_door_say), vine_heir.c (find_lost) and the byte locks of
  * arch/shm/arch_shm.c. Each application attaches and detaches TRIES times, with
  * a fresh nonce.

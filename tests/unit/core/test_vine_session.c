@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of vine_session: attaching, closing, forking, losing the appliance. */
+/* Tests of vine_session: opening, closing, forking, outliving one. */
 #include <stdlib.h>
 #include <signal.h>
 
 #include "rig.h"
-#include "step.h"
 #include "core/vine_pipe.h"
 #include "core/vine_session.h"
 
@@ -75,59 +74,6 @@ START_TEST(bad_options_are_einval)
 	o.config = "nonsense 1\n";
 	ck_assert_int_eq(vine_session_open(&o, &s), -EINVAL);
 	ck_assert_ptr_null(s);
-}
-END_TEST
-
-START_TEST(without_an_appliance_attaching_times_out_and_says_so)
-{
-	struct vine_session *s = NULL;
-	uint64_t from = rig_ns();
-
-	rig_init(&rig, RIG_MIB, NULL);
-	rig_listen();
-	ck_assert_int_eq(rig_attach_for(&rig, 50000000, &s), -ETIMEDOUT);
-	ck_assert_uint_ge(rig_ns() - from, 50000000);
-	ck_assert_msg(strstr(rig_log, rig.name) &&
-		      strstr(rig_log, "no appliance"), "log: %s", rig_log);
-	rig_close(&rig);
-}
-END_TEST
-
-START_TEST(an_appliance_that_does_not_answer_times_out)
-{
-	struct vine_session *s = NULL;
-
-	rig_init(&rig, RIG_MIB, NULL);
-	rig_serve_on(&rig);
-	rig_listen();
-	ck_assert_int_eq(rig_attach_for(&rig, 50000000, &s), -ETIMEDOUT);
-	/* and the slot is free again once it looks */
-	rig_start(&rig);
-	for (int i = 0; i < 40; i++)
-		vine_session_close(rig_attach(&rig));
-	rig_close(&rig);
-}
-END_TEST
-
-/* 1 MiB has 16 slots: all of them can be had, whatever the nonces. */
-START_TEST(every_slot_can_be_had_and_one_more_is_eusers)
-{
-	struct vine_session *s[16], *more = NULL;
-
-	rig_open(&rig, RIG_MIB, NULL);
-	for (int round = 0; round < 4; round++) {
-		rig_listen();
-		for (int i = 0; i < 16; i++) {
-			int rc = rig_attach_for(&rig, 30 * SECOND, &s[i]);
-
-			ck_assert_msg(rc == 0, "session %d of 16: %d %s", i,
-				      rc, rig_log);
-		}
-		ck_assert_int_eq(rig_attach_for(&rig, SECOND, &more), -EUSERS);
-		for (int i = 0; i < 16; i++)
-			vine_session_close(s[i]);
-	}
-	rig_close(&rig);
 }
 END_TEST
 
@@ -357,201 +303,6 @@ START_TEST(the_dead_give_everything_back)
 }
 END_TEST
 
-/* --- the appliance goes --- */
-
-START_TEST(an_appliance_that_leaves_fails_tasks_and_calls)
-{
-	struct vine_session *s;
-	struct vine_task_opts o;
-	vine_task *held, *task = NULL;
-	vine_data *d;
-
-	rig_open(&rig, 16 * RIG_MIB, NULL);
-	s = rig_attach(&rig);
-	o = rig_opts(s, "nop");
-	held = issue(s, "keep");
-	rig_await(rig.kept_count == 1);
-	rig_listen();
-	rig_stop(&rig);
-	vine_pipe_exit(rig.pipe);
-	rig.pipe = NULL;
-	ck_assert_int_eq(vine_task_wait_for(held, 60 * SECOND), 0);
-	ck_assert_int_eq(rig_result(held).status, VINE_STATUS_APPLIANCE_LOST);
-	if (vine_task_issue_opts(&o, &task) == 0) {
-		ck_assert_int_eq(vine_task_wait_for(task, 60 * SECOND), 0);
-		ck_assert_int_eq(rig_result(task).status,
-				 VINE_STATUS_SESSION_LOST);
-		ck_assert_int_eq(rig_result(task).error, ECONNRESET);
-	}
-	ck_assert_int_eq(vine_task_issue_opts(&o, &task), -ECONNRESET);
-	ck_assert_int_eq(vine_data_alloc_in(s, 9 << 20, 0, &d), -ECONNRESET);
-	ck_assert_int_eq(vine_session_reap(s), -ECONNRESET);
-	vine_session_close(s);
-	rig_close(&rig);
-}
-END_TEST
-
-START_TEST(closing_after_the_appliance_left_does_not_wait_for_it)
-{
-	struct vine_session *s;
-	uint64_t from;
-
-	rig_open(&rig, 16 * RIG_MIB, NULL);
-	s = rig_attach(&rig);
-	issue(s, "nop");
-	rig_listen();
-	rig_stop(&rig);
-	vine_pipe_exit(rig.pipe);
-	rig.pipe = NULL;
-	from = rig_ns();
-	vine_session_close(s);
-	ck_assert_uint_lt(rig_ns() - from, 15 * SECOND);
-	rig_close(&rig);
-}
-END_TEST
-
-/* An appliance in a process of its own, which is killed. */
-static pid_t
-appliance_process(void)
-{
-	int tell[2];
-	char c;
-	pid_t pid;
-
-	ck_assert_int_eq(pipe(tell), 0);
-	pid = fork();
-	if (pid == 0) {
-		rig_serve_on(&rig);
-		if (write(tell[1], "x", 1) == 1)
-			rig_serve(&rig);
-		_exit(0);
-	}
-	ck_assert_int_eq(read(tell[0], &c, 1), 1);
-	return pid;
-}
-
-START_TEST(a_killed_appliance_does_not_leave_a_waiter_hanging)
-{
-	struct vine_session *s;
-	vine_task *task;
-	pid_t pid;
-	int rc;
-
-	rig_init(&rig, 16 * RIG_MIB, "restart_wait 0\n");
-	pid = appliance_process();
-	s = rig_attach(&rig);
-	task = issue(s, "keep");
-	rig_nap(50000000);
-	kill(pid, SIGKILL);
-	rig_child_ended(pid);
-	rig_listen();
-	rc = vine_task_wait_for(task, 8 * SECOND);
-	ck_assert_msg(rc == 0, "8 s after the appliance was killed: %d", rc);
-	ck_assert_int_ge((int)rig_result(task).status,
-			 VINE_STATUS_SESSION_CLOSED);
-	rig_close(&rig);
-}
-END_TEST
-
-START_TEST(a_restarted_appliance_ends_what_was_in_flight)
-{
-	struct vine_task_opts o;
-	struct vine_session *s;
-	vine_task *task;
-	pid_t pid;
-
-	rig_init(&rig, 16 * RIG_MIB, NULL);
-	pid = appliance_process();
-	s = rig_attach(&rig);
-	task = issue(s, "keep");
-	rig_nap(50000000);
-	kill(pid, SIGKILL);
-	rig_child_ended(pid);
-	rig_listen();
-	rig_serve_on(&rig);
-	rig_start(&rig);
-	ck_assert_int_eq(vine_task_wait_for(task, 60 * SECOND), 0);
-	ck_assert_int_eq(rig_result(task).status, VINE_STATUS_APPLIANCE_LOST);
-	o = rig_opts(s, "nop");	/* and the session goes on */
-	ck_assert_int_eq(rig_run(&o, NULL), VINE_STATUS_OK);
-	vine_session_close(s);
-	rig_close(&rig);
-}
-END_TEST
-
-/* Who lost his session still has his bytes until he closes it. */
-static void
-lost_data_is_not_given_away(int kill_it)
-{
-	struct vine_session *s, *t;
-	vine_data *mine, *d;
-	uint64_t lo, hi;
-	pid_t pid = 0;
-
-	rig_init(&rig, 4 * RIG_MIB, NULL);
-	rig_listen();
-	if (kill_it) {
-		pid = appliance_process();
-	} else {
-		rig_serve_on(&rig);
-		rig_start(&rig);
-	}
-	s = rig_attach(&rig);
-	ck_assert_int_eq(vine_data_alloc_in(s, RIG_MIB, 0, &mine), 0);
-	lo = mine->off;
-	hi = lo + RIG_MIB;
-	if (kill_it) {
-		kill(pid, SIGKILL);
-		rig_child_ended(pid);
-	} else {
-		rig_stop(&rig);
-		vine_pipe_exit(rig.pipe);
-	}
-	rig_serve_on(&rig);
-	rig_start(&rig);
-	t = rig_attach(&rig);
-	while (vine_data_alloc_in(t, 60000, 0, &d) == 0)
-		ck_assert_msg(d->off + 60000 <= lo || d->off >= hi,
-			      "offset %llu was given to a second session",
-			      (unsigned long long)d->off);
-	vine_session_close(t);
-	vine_session_close(s);
-	rig_close(&rig);
-}
-
-START_TEST(data_of_a_session_lost_by_a_kill_is_not_given_away)
-{
-	lost_data_is_not_given_away(1);
-}
-END_TEST
-
-START_TEST(data_of_a_session_lost_by_a_restart_is_not_given_away)
-{
-	lost_data_is_not_given_away(0);
-}
-END_TEST
-
-START_TEST(a_lost_session_closes_soon_when_the_next_appliance_is_there)
-{
-	struct vine_session *s = NULL;
-	uint64_t from;
-
-	rig_open(&rig, 16 * RIG_MIB, NULL);
-	ck_assert_int_eq(rig_attach_for(&rig, 8 * SECOND, &s), 0);
-	rig_listen();
-	rig_stop(&rig);
-	vine_pipe_exit(rig.pipe);
-	ck_assert_int_eq(vine_session_check(s), -ECONNRESET);
-	rig_serve_on(&rig);
-	rig_start(&rig);
-	from = rig_ns();
-	vine_session_close(s);
-	ck_assert_msg(rig_ns() - from < 5 * SECOND, "it took %llu ms",
-		      (unsigned long long)(rig_ns() - from) / 1000000);
-	rig_close(&rig);
-}
-END_TEST
-
 /* A thread that worked in a session which closed waits in the next one. */
 static struct vine_session *_Atomic current;
 static vine_task *_Atomic pass;
@@ -646,53 +397,9 @@ START_TEST(procedures_that_were_released_do_not_use_up_the_quota)
 }
 END_TEST
 
-#if STEP_CAN
-
-#define OFF(member) offsetof(struct vine_session_shm, member)
-
-/* The slot is given back: there is nothing more to see. */
-static void
-until_unclaimed(struct step step)
-{
-	step_watch.ends |= step.store && step.off == OFF(claim);
-}
-
-/* Read first, a state could be one from before the echo that comes with it. */
-START_TEST(the_echo_of_an_answer_is_read_before_its_state)
-{
-	uint32_t looks = 0, i;
-	struct vine_session *s;
-
-	rig_open(&rig, 2 * RIG_MIB, NULL);
-	s = rig_attach(&rig);
-	step_begin(s->shm, NULL, until_unclaimed);
-	vine_session_close(s);
-	step_end();
-	for (i = 1; i < step_watch.count; i++) {
-		if (step_watch.seen[i].store ||
-		    step_watch.seen[i].off != OFF(state))
-			continue;
-		looks++;
-		ck_assert_msg(step_watch.seen[i - 1].off == OFF(echo),
-			      "offset %zu is read before the state",
-			      step_watch.seen[i - 1].off);
-	}
-	ck_assert_uint_ge(looks, 1);
-	rig_close(&rig);
-}
-END_TEST
-
-#endif
-
 static const struct rig_case cases[] = {
-#if STEP_CAN
-	RIG_CASE(the_echo_of_an_answer_is_read_before_its_state),
-#endif
 	RIG_CASE(a_session_tells_what_it_is_attached_to),
 	RIG_CASE(bad_options_are_einval),
-	RIG_CASE(without_an_appliance_attaching_times_out_and_says_so),
-	RIG_CASE(an_appliance_that_does_not_answer_times_out),
-	RIG_CASE(every_slot_can_be_had_and_one_more_is_eusers),
 	RIG_CASE(closing_waits_for_tasks_in_flight),
 	RIG_CASE(closing_waits_for_a_slow_task),
 	RIG_CASE(sessions_of_two_segments_do_not_mix),
@@ -700,13 +407,6 @@ static const struct rig_case cases[] = {
 	RIG_CASE(waiting_in_a_child_is_echild),
 	RIG_CASE(a_dead_parent_is_noticed_though_its_child_lives),
 	RIG_CASE(the_dead_give_everything_back),
-	RIG_CASE(an_appliance_that_leaves_fails_tasks_and_calls),
-	RIG_CASE(closing_after_the_appliance_left_does_not_wait_for_it),
-	RIG_CASE(a_killed_appliance_does_not_leave_a_waiter_hanging),
-	RIG_CASE(a_restarted_appliance_ends_what_was_in_flight),
-	RIG_CASE(data_of_a_session_lost_by_a_kill_is_not_given_away),
-	RIG_CASE(data_of_a_session_lost_by_a_restart_is_not_given_away),
-	RIG_CASE(a_lost_session_closes_soon_when_the_next_appliance_is_there),
 	RIG_CASE(a_thread_may_outlive_a_session_and_wait_in_another),
 	RIG_CASE(threads_open_and_close_sessions_at_the_same_time),
 	RIG_CASE(procedures_that_were_released_do_not_use_up_the_quota),
