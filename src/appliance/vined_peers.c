@@ -33,6 +33,7 @@
 #include "arch/shm/arch_shm.h"
 #include "core/vine_door.h"
 #include "core/vine_peer.h"
+#include "core/vine_reaper.h"
 #include "rt/rt_wait.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_config.h"
@@ -141,7 +142,7 @@ has_gone(struct rt_watch *watch, uint32_t events)
 	log_debug("segment %s peer %u has gone", peer->of->socket.path,
 		  peer->id);
 	arch_shm_unlock_all(peer->of->segment);
-	vine_door_peer_gone(peer->of->pipe, peer->id);
+	vine_reaper_peer_gone(peer->of->pipe, peer->id);
 	if (peer->held)
 		shutdown(peer->watch.fd, SHUT_RDWR);
 	have_forgotten(peer);
@@ -619,7 +620,7 @@ vined_peers_meet(struct vined_peers *p)
 		return;
 	log_info("segment %s goes on with %u peers of an earlier vined",
 		 p->socket.path, p->count);
-	vine_door_peers_only(p->pipe, p->used);
+	vine_reaper_peers_only(p->pipe, p->used);
 }
 
 void

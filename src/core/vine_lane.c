@@ -15,6 +15,7 @@
 #include "core/vine_door.h"
 #include "core/vine_lane.h"
 #include "core/vine_pipe.h"
+#include "core/vine_reaper.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_trace.h"
 
@@ -521,7 +522,7 @@ answer_door(struct vine_lane *lane)
 	else if (lane->door_wait < VINE_DOOR_MAX_US * UINT64_C(1000))
 		lane->door_wait *= 2;
 	if (lane->pipe->reaping)
-		lane->pipe->reaping = vine_door_reap(lane->pipe);
+		lane->pipe->reaping = vine_reaper_go(lane->pipe);
 	lane->knocked |= lane->pipe->reaping;
 	lane->last_door = utils_clock_ns();
 	lane->door_rest = (thread_ns() - from) * VINE_DOOR_SHARE;

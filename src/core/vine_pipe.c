@@ -487,7 +487,7 @@ vine_pipe_tick(vine_pipe_s *pipe, uint64_t now_ns)
 		call_for_memory(pipe);
 		for (uint32_t i = 0; i < pipe->seg->layout.sessions; i++)
 			if (pipe->recs[i].state == VINE_REC_OPEN)
-				vine_door_tell(pipe, &pipe->recs[i]);
+				vine_rec_tell(pipe, &pipe->recs[i]);
 		vine_pipe_sweep(pipe, VINE_SWEEP_TICK);
 		pthread_mutex_unlock(&pipe->lock);
 	}

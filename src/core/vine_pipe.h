@@ -21,51 +21,8 @@
 #include "core/vine_keep.h"
 #include "core/vine_lane.h"
 #include "core/vine_quota.h"
+#include "core/vine_rec.h"
 #include "core/vine_registry.h"
-
-enum vine_rec_state {
-	VINE_REC_NONE = 0,
-	VINE_REC_OPEN,
-	VINE_REC_CLOSING,
-	VINE_REC_CLOSED,	/* answered; the slot is still claimed */
-	VINE_REC_LOST,		/* of an earlier appliance, not taken up */
-};
-
-/* A session, as the appliance knows it: one per slot. */
-struct vine_rec {
-	uint32_t state;		/* enum vine_rec_state; under the lock */
-	uint32_t slot;
-	uint32_t serial;	/* unique; never 0 */
-	uint32_t fence;
-	struct arch_bell bell;	/* at which its threads wait */
-	uint64_t nonce;
-	uint32_t queues;
-	uint32_t vaccels;
-	uint32_t procs;		/* held by it, of applications */
-	uint64_t code;		/* bytes of these */
-	struct vine_places places; /* of its tasks in flight */
-	uint32_t control;	/* index of its control queue */
-	uint32_t weight;	/* as it says: vine_sched makes it one */
-	uint32_t peer;		/* as it says: its number at the socket */
-	uint32_t strikes;	/* how often its claim looked abandoned */
-	uint32_t claim;		/* which claim that was */
-	uint32_t mute;		/* 1: it cannot ring */
-	uint32_t hears;		/* 1: its peer's bell is to be rung */
-	uint32_t port;		/* 1: its serial port's is */
-	uint32_t beats;		/* 1: it lives while its heartbeat grows */
-	uint64_t beat;		/* what that was */
-	uint64_t beat_at;	/* ns, when it was new */
-	int dead;		/* its process is gone */
-	int fenced;		/* ended by the operator */
-	vine_off_t mailbox;	/* page for texts of control tasks */
-	uint8_t *proc_refs;	/* bitmap by procedure index, in the keep */
-	_Atomic uint32_t lanes_open; /* lanes that still have queues of it */
-	/* its share in each lane that has queues of it; only that lane's */
-	struct vine_share *shares[VINE_BELLS_MAX];
-};
-
-/* Extents of rings belong to this serial, which no descriptor can name. */
-#define VINE_SERIAL_RING(serial) ((serial) | 0x80000000u)
 
 struct vine_pipe_s {
 	struct vine_seg *seg;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of vine_session: opening, closing, forking, outliving one. */
 #include <stdlib.h>
-#include <signal.h>
 
 #include "rig.h"
 #include "core/vine_pipe.h"
@@ -232,77 +231,6 @@ START_TEST(waiting_in_a_child_is_echild)
 }
 END_TEST
 
-/* A child that knows nothing of us must not keep our session alive. */
-START_TEST(a_dead_parent_is_noticed_though_its_child_lives)
-{
-	pid_t pid, grandchild = 0;
-	int tell[2];
-
-	rig_open(&rig, 16 * RIG_MIB, NULL);
-	ck_assert_int_eq(pipe(tell), 0);
-	pid = fork();
-	if (pid == 0) {
-		struct vine_session *s = rig_attach(&rig);
-
-		grandchild = fork();
-		if (grandchild == 0) {
-			/* qemu ignores MADV_DONTFORK, and a mapping keeps the
-			 * file open, and with it the session's lock */
-			if (getenv("VINE_EMULATED"))
-				munmap(s->seg->base, s->seg->layout.size);
-			pause();
-			_exit(0);
-		}
-		if (s && write(tell[1], &grandchild, sizeof(pid_t)) > 0)
-			pause();
-		_exit(1);
-	}
-	ck_assert_int_eq(read(tell[0], &grandchild, sizeof(pid_t)),
-			 sizeof(pid_t));
-	ck_assert_uint_eq(sessions_of(&rig), 1);
-	kill(pid, SIGKILL);
-	rig_child_ended(pid);
-	for (int i = 0; i < 60 && sessions_of(&rig); i++)
-		rig_nap(100000000);
-	kill(grandchild, SIGKILL);
-	ck_assert_msg(sessions_of(&rig) == 0,
-		      "the session of a dead process is still open after 6 s");
-	rig_close(&rig);
-}
-END_TEST
-
-START_TEST(the_dead_give_everything_back)
-{
-	struct vine_session *s;
-	vine_data *d;
-
-	rig_open(&rig, 4 * RIG_MIB, NULL);
-	for (int i = 0; i < 3; i++) {
-		int tell[2];
-		char c;
-		pid_t pid;
-
-		ck_assert_int_eq(pipe(tell), 0);
-		pid = fork();
-		if (pid == 0) {
-			s = rig_attach(&rig);
-			if (vine_data_alloc_in(s, 3 * RIG_MIB, 0, &d) == 0 &&
-			    write(tell[1], "x", 1) == 1)
-				pause();
-			_exit(1);
-		}
-		ck_assert_int_eq(read(tell[0], &c, 1), 1);
-		kill(pid, SIGKILL);
-		rig_child_ended(pid);
-		rig_await(sessions_of(&rig) == 0);
-	}
-	s = rig_attach(&rig);
-	rig_await(vine_data_alloc_in(s, 3 * RIG_MIB, 0, &d) == 0);
-	vine_session_close(s);
-	rig_close(&rig);
-}
-END_TEST
-
 /* A thread that worked in a session which closed waits in the next one. */
 static struct vine_session *_Atomic current;
 static vine_task *_Atomic pass;
@@ -405,8 +333,6 @@ static const struct rig_case cases[] = {
 	RIG_CASE(sessions_of_two_segments_do_not_mix),
 	RIG_CASE(a_child_gets_echild_and_opens_its_own),
 	RIG_CASE(waiting_in_a_child_is_echild),
-	RIG_CASE(a_dead_parent_is_noticed_though_its_child_lives),
-	RIG_CASE(the_dead_give_everything_back),
 	RIG_CASE(a_thread_may_outlive_a_session_and_wait_in_another),
 	RIG_CASE(threads_open_and_close_sessions_at_the_same_time),
 	RIG_CASE(procedures_that_were_released_do_not_use_up_the_quota),
