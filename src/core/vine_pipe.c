@@ -13,6 +13,7 @@
 #include "arch/shm/arch_shm.h"
 #include "core/vine_door.h"
 #include "core/vine_far.h"
+#include "core/vine_judge.h"
 #include "core/vine_mend.h"
 #include "core/vine_heir.h"
 #include "core/vine_park.h"
@@ -283,7 +284,7 @@ vine_pipe_resume(const struct utils_config *config, int segment, int keep,
 	const char *name = utils_config_str(config, UTILS_KEY_socket);
 	struct vine_keep_header h;
 	struct vine_seg *seg;
-	int rc = vine_keep_peek(keep, name, &h);
+	int rc = vine_judge_peek(keep, name, &h);
 
 	if (rc == 0)
 		rc = vine_seg_adopt(config, segment, h.segment_size,
