@@ -34,6 +34,7 @@
 #include "core/vine_door.h"
 #include "core/vine_peer.h"
 #include "core/vine_reaper.h"
+#include "core/vine_tally.h"
 #include "rt/rt_wait.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_config.h"
@@ -273,7 +274,7 @@ peer_new(struct vined_peers *p, int sock, uid_t uid)
 	}
 	log_debug("segment %s peer %u is of user %u", p->socket.path, peer->id,
 		  uid);
-	vine_pipe_count(p->pipe, VINE_COUNT_PEERS_OPENED, 1);
+	vine_tally_add(p->pipe, VINE_COUNT_PEERS_OPENED, 1);
 	/* not before: half a greeting is no use to the next vined */
 	have_held(peer);
 	give_bell(peer);
@@ -298,7 +299,7 @@ admit(struct vined_peers *p, int sock)
 		return;
 	}
 	close(sock);
-	vine_pipe_count(p->pipe, VINE_COUNT_PEERS_REFUSED, 1);
+	vine_tally_add(p->pipe, VINE_COUNT_PEERS_REFUSED, 1);
 	utils_log_limited(&p->refusals, UTILS_LOG_WARN,
 			  "segment %s refused process %d: user %u %s",
 			  p->socket.path, cred.pid, cred.uid, why);
@@ -376,7 +377,7 @@ was_rung(struct rt_watch *watch, uint32_t events)
 	uint64_t now = utils_clock_ns(), next;
 
 	(void)events;
-	vine_pipe_count(p->pipe, VINE_COUNT_PEER_RINGS, arch_bell_clear(&bell));
+	vine_tally_add(p->pipe, VINE_COUNT_PEER_RINGS, arch_bell_clear(&bell));
 	vine_pipe_ring(p->pipe);
 	next = p->last_ring + VINE_PEER_RING_MS * MS;
 	p->last_ring = now;

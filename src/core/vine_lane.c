@@ -16,6 +16,7 @@
 #include "core/vine_lane.h"
 #include "core/vine_pipe.h"
 #include "core/vine_reaper.h"
+#include "core/vine_tally.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_trace.h"
 
@@ -784,7 +785,7 @@ vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
 	 * next is due */
 	if (find_late(lane, UINT32_MAX) || due <= now)
 		return 0;
-	vine_pipe_publish(lane->pipe);
+	vine_tally_publish(lane->pipe);
 	seen->word = lane->ready.ring.word;
 	seen->seen = arch_bell_look(&lane->ready.ring);
 	for (uint32_t i = 0; i < lane->active_count; i++) {

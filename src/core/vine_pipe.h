@@ -102,6 +102,11 @@ int vine_pipe_start(const struct utils_config *config, uint32_t lanes,
 int vine_pipe_resume(const struct utils_config *config, int segment, int keep,
 		     uint32_t lanes, uint32_t most, vine_pipe_s **pipe);
 
+/* vine_pipe_wrap opens a pipe with one lane on memory of the caller's, which is
+ * formed where it is new. Returns 0 or as vine_seg_wrap, or -EBUSY, -ENOMEM. */
+int vine_pipe_wrap(void *mem, uint64_t size, uint32_t queue_slots,
+		   vine_pipe_s **pipe);
+
 /* vine_pipe_add_accel_of: vine_pipe_add_accel for an owner of its own. */
 int vine_pipe_add_accel_of(vine_pipe_s *pipe, vine_accel_type_e type,
 			   const char *name, uint32_t units,
@@ -158,9 +163,6 @@ vine_pipe_rest(vine_pipe_s *pipe)
  */
 void vine_pipe_sweep(vine_pipe_s *pipe, uint32_t most);
 
-/* vine_pipe_count adds to a counter for a thread that has no lane. */
-void vine_pipe_count(vine_pipe_s *pipe, enum vine_count what, uint64_t n);
-
 /* vine_pipe_ring wakes every lane's thread: a peer rang a bell that they do
  * not hear themselves. Any thread. */
 void vine_pipe_ring(vine_pipe_s *pipe);
@@ -174,9 +176,6 @@ void vine_pipe_ring_by(vine_pipe_s *pipe,
  * by their slots. */
 void vine_pipe_ring_ports_by(vine_pipe_s *pipe,
 			     void (*ring)(void *arg, uint32_t slot), void *arg);
-
-/* vine_pipe_publish writes the counters, unless another lane is at it. */
-void vine_pipe_publish(vine_pipe_s *pipe);
 
 /* vine_pipe_tick does what is done now and then; lane 0's thread. */
 void vine_pipe_tick(vine_pipe_s *pipe, uint64_t now_ns);

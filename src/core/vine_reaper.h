@@ -15,8 +15,8 @@ struct vine_pipe_s;
  * vine_reaper_go goes through the slots and closes the sessions of dead
  * processes. A round may take several calls, of VINE_REAP_US and up to
  * VINE_DOOR_BATCH sessions each: how long the kernel looks for a lock is the
- * peer's to say. Returns 1 if the round goes on, 0 if it is over; the next call begins
- * another. Lane 0's thread.
+ * peer's to say. Returns 1 if the round goes on, 0 if it is over; the next call
+ * begins another. Lane 0's thread.
  */
 int vine_reaper_go(struct vine_pipe_s *pipe);
 
