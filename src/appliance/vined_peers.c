@@ -33,6 +33,8 @@
 #include "arch/shm/arch_shm.h"
 #include "core/vine_door.h"
 #include "core/vine_peer.h"
+#include "core/vine_reaper.h"
+#include "core/vine_tally.h"
 #include "rt/rt_wait.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_config.h"
@@ -141,7 +143,7 @@ has_gone(struct rt_watch *watch, uint32_t events)
 	log_debug("segment %s peer %u has gone", peer->of->socket.path,
 		  peer->id);
 	arch_shm_unlock_all(peer->of->segment);
-	vine_door_peer_gone(peer->of->pipe, peer->id);
+	vine_reaper_peer_gone(peer->of->pipe, peer->id);
 	if (peer->held)
 		shutdown(peer->watch.fd, SHUT_RDWR);
 	have_forgotten(peer);
@@ -272,7 +274,7 @@ peer_new(struct vined_peers *p, int sock, uid_t uid)
 	}
 	log_debug("segment %s peer %u is of user %u", p->socket.path, peer->id,
 		  uid);
-	vine_pipe_count(p->pipe, VINE_COUNT_PEERS_OPENED, 1);
+	vine_tally_add(p->pipe, VINE_COUNT_PEERS_OPENED, 1);
 	/* not before: half a greeting is no use to the next vined */
 	have_held(peer);
 	give_bell(peer);
@@ -297,7 +299,7 @@ admit(struct vined_peers *p, int sock)
 		return;
 	}
 	close(sock);
-	vine_pipe_count(p->pipe, VINE_COUNT_PEERS_REFUSED, 1);
+	vine_tally_add(p->pipe, VINE_COUNT_PEERS_REFUSED, 1);
 	utils_log_limited(&p->refusals, UTILS_LOG_WARN,
 			  "segment %s refused process %d: user %u %s",
 			  p->socket.path, cred.pid, cred.uid, why);
@@ -375,7 +377,7 @@ was_rung(struct rt_watch *watch, uint32_t events)
 	uint64_t now = utils_clock_ns(), next;
 
 	(void)events;
-	vine_pipe_count(p->pipe, VINE_COUNT_PEER_RINGS, arch_bell_clear(&bell));
+	vine_tally_add(p->pipe, VINE_COUNT_PEER_RINGS, arch_bell_clear(&bell));
 	vine_pipe_ring(p->pipe);
 	next = p->last_ring + VINE_PEER_RING_MS * MS;
 	p->last_ring = now;
@@ -619,7 +621,7 @@ vined_peers_meet(struct vined_peers *p)
 		return;
 	log_info("segment %s goes on with %u peers of an earlier vined",
 		 p->socket.path, p->count);
-	vine_door_peers_only(p->pipe, p->used);
+	vine_reaper_peers_only(p->pipe, p->used);
 }
 
 void

@@ -20,6 +20,7 @@
 #include "core/vine_door.h"
 #include "core/vine_pipe.h"
 #include "core/vine_port.h"
+#include "core/vine_reaper.h"
 #include "rt/rt_wait.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_config.h"
@@ -109,7 +110,7 @@ lose(struct port *port)
 	log_debug("segment %s: a machine's serial port has gone",
 		  port->of->pipe->seg->name);
 	if (slot != NO_SLOT)
-		vine_door_port_gone(port->of->pipe, slot, port->nonce);
+		vine_reaper_port_gone(port->of->pipe, slot, port->nonce);
 	drop(port);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/vine_accel.h"
+#include "core/vine_errand.h"
 #include "core/vine_session.h"
 #include "utils/utils_trace.h"
 
@@ -137,9 +138,9 @@ vine_accel_open_raw(struct vine_accel_s *accel, int priority,
 	v = accel_new(s, 0, accel->type, accel->name);
 	if (v == NULL)
 		return -ENOMEM;
-	rc = vine_session_control(s, VINE_CTL_ACCEL_OPEN, accel->handle,
-				  (uint64_t)(int64_t)priority, 0, NULL,
-				  &handle);
+	rc = vine_errand_run(s, VINE_CTL_ACCEL_OPEN, accel->handle,
+			     (uint64_t)(int64_t)priority, 0, NULL,
+			     &handle);
 	if (rc) {
 		free(v);
 		return rc;
@@ -164,8 +165,8 @@ vine_accel_close_raw(struct vine_accel_s *vaccel)
 	if (vaccel == NULL || vaccel->phys == NULL)
 		return -EINVAL;
 	s = vaccel->session;
-	rc = vine_session_control(s, VINE_CTL_ACCEL_CLOSE, vaccel->handle, 0,
-				  0, NULL, NULL);
+	rc = vine_errand_run(s, VINE_CTL_ACCEL_CLOSE, vaccel->handle, 0,
+			     0, NULL, NULL);
 	if (rc == -ECHILD)
 		return rc;
 	/* whatever the appliance says of it, here it is gone */

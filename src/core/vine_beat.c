@@ -16,6 +16,7 @@
 
 #include "arch/spin/arch_bell.h"
 #include "core/vine_beat.h"
+#include "core/vine_life.h"
 #include "core/vine_session.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
@@ -34,7 +35,7 @@ struct vine_beat {
 static void
 tell(struct vine_session *s)
 {
-	vine_session_is_gone(s);
+	vine_life_is_gone(s);
 	arch_bell_ring(&s->bell, ~0u);
 }
 
@@ -60,7 +61,7 @@ beat(struct vine_beat *b)
 	struct vine_session *s = b->session;
 	uint64_t now = utils_clock_ns(), seen;
 
-	if (vine_session_is_gone(s)) {
+	if (vine_life_is_gone(s)) {
 		tell(s);
 		return;
 	}

@@ -11,6 +11,7 @@
 #include "core/vine_ctl.h"
 #include "core/vine_door.h"
 #include "core/vine_pipe.h"
+#include "core/vine_pq.h"
 
 /* Code of an application on its way into private memory. */
 struct vine_ctl_job {
@@ -43,7 +44,7 @@ run_queue_open(struct ctl *c)
 	if (!vine_quota_allows(c->lane, c->rec, VINE_QUOTA_QUEUES,
 			       c->rec->queues - 1, 1))
 		return -EDQUOT;
-	return vine_door_queue(c->pipe, c->rec, 0);
+	return vine_pq_open(c->pipe, c->rec, 0);
 }
 
 static int64_t
@@ -423,7 +424,7 @@ run_open(struct ctl *c, const struct vine_desc *desc)
 	if (c->pq->job && rc != -EINPROGRESS)
 		job_free(c->pq);
 	if (rc >= 0)
-		vine_door_tell(c->pipe, c->rec);
+		vine_rec_tell(c->pipe, c->rec);
 	return rc;
 }
 

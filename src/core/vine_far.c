@@ -18,6 +18,7 @@
 #include "arch/shm/arch_pci.h"
 #include "arch/shm/arch_shm.h"
 #include "core/vine_far.h"
+#include "core/vine_header.h"
 #include "core/vine_seg.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
@@ -82,7 +83,7 @@ vine_far_form(struct vine_seg *seg)
 {
 	/* a blank header is no promise of what is behind it */
 	memset(seg->base + VINE_PAGE, 0, seg->layout.heap_off - VINE_PAGE);
-	vine_seg_form(seg);
+	vine_header_form(seg, vine_seg_random());
 	seg->incarnation = arch_load64(&vine_seg_header(seg)->incarnation);
 }
 
@@ -175,12 +176,12 @@ join_far(struct vine_seg *seg, const struct vine_far_want *w,
 	if (rc == 0)
 		rc = await_formed(seg, w);
 	if (rc == 0)
-		rc = vine_seg_check(seg->mapped, seg->mapped_size, seg->name,
-				    &seg->layout);
+		rc = vine_header_check(seg->mapped, seg->mapped_size, seg->name,
+				       &seg->layout);
 	if (rc)
 		return rc;
 	seg->base = seg->mapped;
-	vine_seg_formed(seg);
+	vine_header_formed(seg);
 	seg->incarnation = arch_load64(&vine_seg_header(seg)->incarnation);
 	if (!w->own)
 		map_registers(seg, o);

@@ -11,6 +11,7 @@
 
 #include "arch/spin/arch_bell.h"
 #include "core/vine_hangup.h"
+#include "core/vine_life.h"
 #include "core/vine_session.h"
 #include "utils/utils_log.h"
 
@@ -22,7 +23,7 @@ run(void *arg)
 
 	while (poll(&p, 1, -1) < 0 && errno == EINTR)
 		;
-	vine_session_is_gone(s);	/* who only looks sees it, too */
+	vine_life_is_gone(s);	/* who only looks sees it, too */
 	arch_bell_ring(&s->bell, ~0u);
 	return NULL;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/vine_errand.h"
 #include "core/vine_heap.h"
 #include "core/vine_session.h"
 #include "core/vine_thread.h"
@@ -80,8 +81,8 @@ grant(struct vine_heap *heap, uint32_t pages)
 {
 	uint64_t off, bytes = (uint64_t)pages * VINE_PAGE;
 	uint32_t page;
-	int rc = vine_session_control(heap->session, VINE_CTL_GRANT, bytes, 0,
-				      0, NULL, &off);
+	int rc = vine_errand_run(heap->session, VINE_CTL_GRANT, bytes, 0,
+				 0, NULL, &off);
 
 	if (rc)
 		return rc;
@@ -106,8 +107,8 @@ give_back(struct vine_heap *heap, uint32_t page)
 
 	if (vine_runs_claim(&heap->runs, page, pages) != 0)
 		return;
-	if (vine_session_control(heap->session, VINE_CTL_RETURN, off, 0, 0,
-				 NULL, NULL) != 0) {
+	if (vine_errand_run(heap->session, VINE_CTL_RETURN, off, 0, 0,
+			    NULL, NULL) != 0) {
 		vine_runs_free(&heap->runs, page, pages);
 		return;
 	}

@@ -15,6 +15,7 @@
 #include "core/vine_door.h"
 #include "core/vine_heir.h"
 #include "core/vine_pipe.h"
+#include "core/vine_pq.h"
 #include "utils/utils_log.h"
 
 /* --- settle -------------------------------------------------------------- */
@@ -141,7 +142,7 @@ take_up_session(struct vine_pipe_s *pipe, struct vine_rec *rec)
 	rec->peer = k->peer;
 	rec->control = k->control;
 	rec->mailbox = k->mailbox;
-	vine_door_read_life(pipe, rec);
+	vine_rec_read_life(pipe, rec);
 	pipe->recs_open++;
 	atomic_fetch_add(&pipe->mutes, rec->mute);
 	if (k->serial > pipe->next_serial)
@@ -186,11 +187,11 @@ take_up_queue(struct vine_pipe_s *pipe, uint32_t i)
 	struct vine_pq *pq;
 	int rc;
 
-	pq = vine_door_pq(pipe, &pipe->recs[k->slot], i, k->lane,
-			  (int)k->control);
+	pq = vine_pq_new(pipe, &pipe->recs[k->slot], i, k->lane,
+			 (int)k->control);
 	if (pq == NULL)
 		return -ENOMEM;
-	vine_door_rings(pq, k->sub, k->comp);
+	vine_pq_rings(pq, k->sub, k->comp);
 	vine_journal_bind(&pq->journal, &pipe->keep, i, k->slots);
 	pq->sub.pos = pq->taken = k->sub_pos;
 	pq->comp.pos = k->comp_pos;
@@ -199,8 +200,8 @@ take_up_queue(struct vine_pipe_s *pipe, uint32_t i)
 		free(pq);
 		return rc;
 	}
-	vine_door_show(pq);
-	vine_door_list(pipe, pq);
+	vine_pq_show(pq);
+	vine_pq_list(pipe, pq);
 	return answer_in_flight(pq);
 }
 
@@ -266,9 +267,9 @@ find_lost(struct vine_pipe_s *pipe)
 		    (state != VINE_SESSION_OPEN && state != VINE_SESSION_LOST))
 			continue;
 		rec->state = VINE_REC_LOST;
-		rec->serial = vine_door_serial(pipe);
+		rec->serial = vine_rec_serial(pipe);
 		rec->nonce = arch_load64(&s->nonce);
-		vine_door_read_life(pipe, rec);
+		vine_rec_read_life(pipe, rec);
 		lost++;
 	}
 	return lost;
@@ -387,7 +388,7 @@ vine_heir_enter(struct vine_pipe_s *pipe)
 	drop_idle(pipe);
 	for (uint32_t i = 0; i < l->sessions; i++)
 		if (pipe->recs[i].state == VINE_REC_OPEN)
-			vine_door_tell(pipe, &pipe->recs[i]);
+			vine_rec_tell(pipe, &pipe->recs[i]);
 	for (uint32_t i = 0; i < l->queues; i++) {
 		struct vine_pq *pq = atomic_load(&pipe->queues[i]);
 

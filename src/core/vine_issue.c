@@ -11,6 +11,7 @@
 
 #include "core/vine_accel.h"
 #include "core/vine_data.h"
+#include "core/vine_life.h"
 #include "core/vine_proc.h"
 #include "core/vine_queue.h"
 #include "core/vine_session.h"
@@ -40,7 +41,7 @@ room(struct vine_queue *queue, uint32_t flags, uint64_t *deadline_ns)
 	if (vine_queue_room(queue))
 		return 0;
 	if (flags & VINE_TASK_NOWAIT)
-		return vine_session_glance(queue->session) ? -ECONNRESET :
+		return vine_life_glance(queue->session) ? -ECONNRESET :
 			-EAGAIN;
 	from = utils_clock_ns();
 	vine_queue_knock(queue, queue->session->fence);

@@ -184,14 +184,6 @@ int vine_keep_open(struct vine_keep *keep, const struct vine_seg *seg,
 		   const struct utils_config *config);
 
 /*
- * vine_keep_peek copies what the first page of a keep without a name says, for
- * whoever is to take up its segment; `name` is for the log. Returns 0, or
- * -EPROTO, logged, for what is no keep of this build and boot, is not sealed or
- * was given up.
- */
-int vine_keep_peek(int fd, const char *name, struct vine_keep_header *header);
-
-/*
  * vine_keep_open_memory is vine_keep_open in sealed memory without a name,
  * whose descriptor is keep->fd: one that an earlier appliance left, of which
  * the caller keeps fd, or with fd -1 a new one. Returns 0, or -ENOMEM, or
@@ -216,9 +208,9 @@ pid_t vine_keep_holder(const struct vine_seg *seg,
 
 /*
  * vine_keep_back makes sure that memory is behind some bytes of the keep, so
- * that a store cannot fail; vine_keep_unback gives whole pages of it back, whose
- * content nobody needs any more. May take as long as clearing the pages. Returns
- * 0 or -ENOMEM.
+ * that a store cannot fail; vine_keep_unback gives whole pages of it back,
+ * whose content nobody needs any more. May take as long as clearing the pages.
+ * Returns 0 or -ENOMEM.
  */
 int vine_keep_back(struct vine_keep *keep, const void *at, uint64_t len);
 void vine_keep_unback(struct vine_keep *keep, const void *at, uint64_t len);
@@ -240,8 +232,16 @@ static inline void
 vine_keep_set(uint32_t *word, uint32_t value)
 {
 	/* KEEP-R3: the record's fields before the word that says that they
-	 * count; pairs with KEEP-A3 in vine_keep_open(), in another process. */
+	 * count; pairs with KEEP-A3 in vine_judge_foreign(), in another
+	 * process. */
 	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+/* vine_keep_code_pages returns how many pages code of that size takes. */
+static inline uint32_t
+vine_keep_code_pages(uint64_t size)
+{
+	return size ? (uint32_t)((size + VINE_PAGE - 1) / VINE_PAGE) : 1;
 }
 
 /* vine_keep_refs returns the bitmap of a session's procedures. */

@@ -15,6 +15,8 @@
 #include "core/vine_door.h"
 #include "core/vine_lane.h"
 #include "core/vine_pipe.h"
+#include "core/vine_reaper.h"
+#include "core/vine_tally.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_trace.h"
 
@@ -521,7 +523,7 @@ answer_door(struct vine_lane *lane)
 	else if (lane->door_wait < VINE_DOOR_MAX_US * UINT64_C(1000))
 		lane->door_wait *= 2;
 	if (lane->pipe->reaping)
-		lane->pipe->reaping = vine_door_reap(lane->pipe);
+		lane->pipe->reaping = vine_reaper_go(lane->pipe);
 	lane->knocked |= lane->pipe->reaping;
 	lane->last_door = utils_clock_ns();
 	lane->door_rest = (thread_ns() - from) * VINE_DOOR_SHARE;
@@ -783,7 +785,7 @@ vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
 	 * next is due */
 	if (find_late(lane, UINT32_MAX) || due <= now)
 		return 0;
-	vine_pipe_publish(lane->pipe);
+	vine_tally_publish(lane->pipe);
 	seen->word = lane->ready.ring.word;
 	seen->seen = arch_bell_look(&lane->ready.ring);
 	for (uint32_t i = 0; i < lane->active_count; i++) {

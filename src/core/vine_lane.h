@@ -20,6 +20,7 @@
 #include "arch/spin/arch_bell.h"
 #include "core/vine_journal.h"
 #include "core/vine_park.h"
+#include "core/vine_pq.h"
 #include "core/vine_ready.h"
 #include "core/vine_req.h"
 #include "core/vine_ring.h"
@@ -36,64 +37,6 @@ enum vine_count {
 #include "core/counters.def"
 #undef VINE_COUNTER
 	VINE_COUNT_MAX
-};
-
-/* A task that was cancelled before it was taken. */
-struct vine_cancel {
-	uint32_t cookie;
-	uint32_t pos;		/* of the ring then: it lies within a lap */
-};
-
-/*
- * What the last task of a queue was found to be allowed. The next one mostly
- * asks for the same, and gets it without a look-up as long as nothing was taken
- * back from anybody since.
- */
-struct vine_way {
-	uint64_t word;			/* accelerator and procedure; 0: none */
-	struct vine_accel_s *accel;
-	struct vine_proc_s *proc;
-	uint32_t registry_changes;
-	uint32_t extent_changes;
-	uint64_t extent_len;		/* 0: none */
-	vine_off_t extent_off;
-};
-
-/* A queue, as its lane knows it. */
-struct vine_pq {
-	struct vine_ring sub;
-	struct vine_cring comp;
-	struct vine_queue_shm *shm;
-	struct vine_lane *lane;
-	struct vine_rec *rec;		/* its session */
-	uint32_t serial;		/* of its session */
-	uint32_t index;
-	uint32_t fence;			/* 1: the peer is of another kernel */
-	uint32_t rung;			/* `waiting` value last rung for */
-	uint32_t in_flight;		/* taken, not answered */
-	uint32_t taken;			/* published so far */
-	uint32_t looks;			/* in vain, since the last task */
-	uint32_t skip;			/* looks to leave out, see visit() */
-	uint32_t active;
-	uint32_t at;			/* in lane->active, while it is empty */
-	struct vine_journal journal;	/* of it, for the next appliance */
-	struct vine_share *share;	/* of its session in this lane */
-	struct vine_sched_item item;
-	struct vine_way way;
-	struct utils_link mate;		/* in share->queues */
-	struct vine_req *held;		/* list */
-	uint32_t over;			/* 1: its next task found no place */
-	uint32_t parked;		/* 1: it waits for one */
-	struct utils_link park;		/* in share->parked */
-	uint32_t added;			/* 1: in the lane's list of all */
-	uint32_t control;		/* 1: the session's control queue */
-	struct vine_ctl_job *job;	/* of it, see vine_ctl.c; or NULL */
-	struct vine_post *entering;	/* taken up: its way to the lane */
-	uint32_t cancels;		/* how many of cancel[] are used */
-	struct vine_cancel cancel[VINE_CANCELS_PENDING];
-	uint32_t place;			/* in the lane's list of all */
-	uint64_t completed;
-	uint64_t trace_id;		/* names the queue in traces */
 };
 
 /* A callback on its way to a lane. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/vine_door.h"
+#include "core/vine_header.h"
 #include "core/vine_mend.h"
 #include "core/vine_pipe.h"
 #include "utils/utils_clock.h"
@@ -81,7 +82,7 @@ vine_mend_segment(struct vine_pipe_s *pipe)
 {
 	pthread_mutex_lock(&pipe->lock);
 	mend_object(pipe);
-	if (vine_seg_restore(pipe->seg)) {
+	if (vine_header_restore(pipe->seg)) {
 		vine_lane_count(&pipe->lanes[0], VINE_COUNT_HEADERS, 1);
 		utils_log_limited(&pipe->mend_rate, UTILS_LOG_WARN,
 				  "segment %s had its header overwritten; it "

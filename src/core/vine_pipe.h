@@ -21,53 +21,8 @@
 #include "core/vine_keep.h"
 #include "core/vine_lane.h"
 #include "core/vine_quota.h"
+#include "core/vine_rec.h"
 #include "core/vine_registry.h"
-
-enum vine_rec_state {
-	VINE_REC_NONE = 0,
-	VINE_REC_OPEN,
-	VINE_REC_CLOSING,
-	VINE_REC_CLOSED,	/* answered; the slot is still claimed */
-	VINE_REC_LOST,		/* of an earlier appliance, not taken up */
-};
-
-/* A session, as the appliance knows it: one per slot. */
-struct vine_rec {
-	uint32_t state;		/* enum vine_rec_state; under the lock */
-	uint32_t slot;
-	uint32_t serial;	/* unique; never 0 */
-	uint32_t fence;
-	struct arch_bell bell;	/* at which its threads wait */
-	uint64_t nonce;
-	uint32_t queues;
-	uint32_t vaccels;
-	uint32_t procs;		/* held by it, of applications */
-	uint64_t code;		/* bytes of these */
-	struct vine_places places; /* of its tasks in flight */
-	uint32_t control;	/* index of its control queue */
-	uint32_t weight;	/* as it says: vine_sched makes it one */
-	uint32_t peer;		/* as it says: its number at the socket */
-	uint32_t strikes;	/* how often its claim looked abandoned */
-	uint32_t claim;		/* which claim that was */
-	uint32_t mute;		/* 1: it cannot ring */
-	uint32_t hears;		/* 1: its peer's bell is to be rung */
-	uint32_t port;		/* 1: its serial port's is */
-	uint32_t beats;		/* 1: it lives while its heartbeat grows */
-	uint64_t beat;		/* what that was */
-	uint64_t beat_at;	/* ns, when it was new */
-	int dead;		/* its process is gone */
-	int fenced;		/* ended by the operator */
-	vine_off_t mailbox;	/* page for texts of control tasks */
-	uint8_t *proc_refs;	/* bitmap by procedure index, in the keep */
-	_Atomic uint32_t lanes_open; /* lanes that still have queues of it */
-	/* its share in each lane that has queues of it; only that lane's */
-	struct vine_share *shares[VINE_BELLS_MAX];
-	/* its tasks that are handled on each worker; only that worker's */
-	uint32_t handled[VINE_BELLS_MAX];
-};
-
-/* Extents of rings belong to this serial, which no descriptor can name. */
-#define VINE_SERIAL_RING(serial) ((serial) | 0x80000000u)
 
 struct vine_pipe_s {
 	struct vine_seg *seg;
@@ -147,6 +102,11 @@ int vine_pipe_start(const struct utils_config *config, uint32_t lanes,
 int vine_pipe_resume(const struct utils_config *config, int segment, int keep,
 		     uint32_t lanes, uint32_t most, vine_pipe_s **pipe);
 
+/* vine_pipe_wrap opens a pipe with one lane on memory of the caller's, which is
+ * formed where it is new. Returns 0 or as vine_seg_wrap, or -EBUSY, -ENOMEM. */
+int vine_pipe_wrap(void *mem, uint64_t size, uint32_t queue_slots,
+		   vine_pipe_s **pipe);
+
 /* vine_pipe_add_accel_of: vine_pipe_add_accel for an owner of its own. */
 int vine_pipe_add_accel_of(vine_pipe_s *pipe, vine_accel_type_e type,
 			   const char *name, uint32_t units,
@@ -203,9 +163,6 @@ vine_pipe_rest(vine_pipe_s *pipe)
  */
 void vine_pipe_sweep(vine_pipe_s *pipe, uint32_t most);
 
-/* vine_pipe_count adds to a counter for a thread that has no lane. */
-void vine_pipe_count(vine_pipe_s *pipe, enum vine_count what, uint64_t n);
-
 /* vine_pipe_ring wakes every lane's thread: a peer rang a bell that they do
  * not hear themselves. Any thread. */
 void vine_pipe_ring(vine_pipe_s *pipe);
@@ -219,9 +176,6 @@ void vine_pipe_ring_by(vine_pipe_s *pipe,
  * by their slots. */
 void vine_pipe_ring_ports_by(vine_pipe_s *pipe,
 			     void (*ring)(void *arg, uint32_t slot), void *arg);
-
-/* vine_pipe_publish writes the counters, unless another lane is at it. */
-void vine_pipe_publish(vine_pipe_s *pipe);
 
 /* vine_pipe_tick does what is done now and then; lane 0's thread. */
 void vine_pipe_tick(vine_pipe_s *pipe, uint64_t now_ns);

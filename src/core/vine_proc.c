@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/vine_data.h"
+#include "core/vine_errand.h"
 #include "core/vine_proc.h"
 #include "core/vine_session.h"
 #include "utils/utils_trace.h"
@@ -50,7 +51,7 @@ obtain(struct vine_session *s, enum vine_ctl op, vine_accel_type_e type,
 	/* the lock keeps a release in another thread from dropping the
 	 * reference between the answer and our count */
 	pthread_mutex_lock(&s->lock);
-	rc = vine_session_control(s, op, type, off, size, name, &handle);
+	rc = vine_errand_run(s, op, type, off, size, name, &handle);
 	if (rc == 0)
 		rc = proc_use(s, (uint32_t)handle, type, name, out);
 	pthread_mutex_unlock(&s->lock);
@@ -101,8 +102,8 @@ vine_proc_release_raw(struct vine_proc_s *proc)
 			;
 		if (*at)
 			*at = proc->next;
-		vine_session_control(s, VINE_CTL_PROC_PUT, proc->handle, 0, 0,
-				     NULL, NULL);
+		vine_errand_run(s, VINE_CTL_PROC_PUT, proc->handle, 0, 0,
+				NULL, NULL);
 		free(proc);
 	}
 	pthread_mutex_unlock(&s->lock);

@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The program's thread is the worker of lane 0: it polls in vine_pipe_take,
- * climbs the ladder, sleeps as vined's workers do.
+ * climbs the ladder, sleeps as vined's workers do. The pipe that vine_pipe_get
+ * gives out is the process's, under a lock of its own.
  */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
 
 #include "arch/spin/arch_bell.h"
 #include "core/vine_pipe.h"
 #include "core/vine_program.h"
 #include "utils/utils_clock.h"
+#include "utils/utils_config.h"
+#include "utils/utils_log.h"
 #include "utils/utils_trace.h"
+
+/* What vine_pipe_get gives out. */
+static pthread_mutex_t own_lock = PTHREAD_MUTEX_INITIALIZER;
+static vine_pipe_s *own_pipe;
 
 static void
 program_submit(void *state, struct vine_req *req)
@@ -29,6 +39,124 @@ vine_program_init(struct vine_pipe_s *pipe)
 	pipe->program.submit = program_submit;
 	pipe->taken_last = &pipe->taken_first;
 	arch_ladder_init(&pipe->ladder, pipe->spin);
+}
+
+int
+vine_pipe_open(const struct vine_pipe_opts *opts, vine_pipe_s **pipe)
+{
+	struct utils_config *config;
+	int rc;
+
+	if (opts && opts->size != sizeof(*opts))
+		return -EINVAL;
+	if (opts && opts->config)
+		rc = utils_config_parse(opts->config, "options", &config);
+	else
+		rc = utils_config_read(opts ? opts->config_file : NULL,
+				       &config);
+	if (rc)
+		return rc;
+	if (utils_config_is_set(config, UTILS_KEY_socket)) {
+		log_error("%s: socket is set, but only vined serves one; "
+			  "expected shm_file", utils_config_name(config));
+		rc = -EINVAL;
+	} else {
+		rc = vine_pipe_start(config, 1, 1, pipe);
+	}
+	utils_config_free(config);
+	if (rc)
+		return rc;
+	vine_program_init(*pipe);
+	return 0;
+}
+
+vine_pipe_s *
+vine_pipe_init(void *mem, size_t size, size_t queue_size)
+{
+	struct vine_pipe_s *pipe = NULL;
+	uint32_t slots = queue_size ? (uint32_t)queue_size : 128;
+	int rc = queue_size > VINE_SLOTS_MAX ? -EINVAL :
+		vine_pipe_wrap(mem, size, slots, &pipe);
+
+	if (rc) {
+		errno = -rc;
+		return NULL;
+	}
+	vine_program_init(pipe);
+	return pipe;
+}
+
+vine_pipe_s *
+vine_pipe_get(void)
+{
+	vine_pipe_s *pipe;
+	int rc = 0;
+
+	pthread_mutex_lock(&own_lock);
+	if (own_pipe == NULL)
+		rc = vine_pipe_open(NULL, &own_pipe);
+	pipe = own_pipe;
+	pthread_mutex_unlock(&own_lock);
+	if (rc)
+		errno = -rc;
+	return pipe;
+}
+
+int
+vine_pipe_exit(vine_pipe_s *pipe)
+{
+	int last = 0;
+
+	if (pipe == NULL)
+		return 0;
+	pthread_mutex_lock(&own_lock);
+	if (own_pipe == pipe)
+		own_pipe = NULL;
+	pthread_mutex_unlock(&own_lock);
+	vine_pipe_end(pipe, &last);
+	return last;
+}
+
+vine_accel_s *
+vine_pipe_find_accel(vine_pipe_s *pipe, const char *name,
+		     vine_accel_type_e type)
+{
+	struct vine_accel_s *a = pipe->registry.phys;
+
+	while (a && (a->dropped || (type != ANY && a->type != type) ||
+		     (name && strcmp(a->name, name) != 0)))
+		a = a->next;
+	if (a == NULL)
+		errno = ENOENT;
+	return a;
+}
+
+vine_proc_s *
+vine_pipe_find_proc(vine_pipe_s *pipe, const char *name,
+		    vine_accel_type_e type)
+{
+	struct vine_proc_s *proc = NULL;
+
+	pthread_mutex_lock(&pipe->lock);
+	if (name)
+		proc = vine_registry_find_proc(&pipe->registry, type, name);
+	pthread_mutex_unlock(&pipe->lock);
+	if (proc == NULL)
+		errno = ENOENT;
+	return proc;
+}
+
+int
+vine_pipe_delete_accel(vine_pipe_s *pipe, vine_accel_s *accel)
+{
+	int rc;
+
+	pthread_mutex_lock(&pipe->lock);
+	rc = vine_registry_drop_accel(&pipe->registry, accel);
+	pthread_mutex_unlock(&pipe->lock);
+	if (rc)
+		errno = -rc;
+	return rc == 0;
 }
 
 int
@@ -116,6 +244,38 @@ vine_pipe_take(vine_pipe_s *pipe, int64_t timeout, struct vine_req **req)
 			arch_ladder_slept(&pipe->ladder);
 		}
 	}
+}
+
+static void
+abandon_held(struct vine_pipe_s *pipe, struct vine_pq *pq)
+{
+	struct vine_req *req = pq->held, *next;
+
+	for (; req; req = next) {
+		next = req->held_next;
+		if (req->accel->owner == &pipe->program)
+			vine_req_answer(req, VINE_STATUS_APPLIANCE_LOST,
+					ESHUTDOWN, 0);
+	}
+}
+
+/* Requests of the program's own accelerators will not be answered any more. */
+uint32_t
+vine_program_abandon(struct vine_pipe_s *pipe)
+{
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < pipe->lane_count; i++) {
+		struct vine_lane *lane = &pipe->lanes[i];
+
+		vine_lane_poll(lane);
+		for (uint32_t q = 0; q < lane->all_count; q++)
+			abandon_held(pipe, lane->all[q]);
+		while (atomic_load(&lane->completers))
+			sched_yield();
+		left += lane->held_count;
+	}
+	return left;
 }
 
 const char *

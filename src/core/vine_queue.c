@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "arch/spin/arch_bell.h"
+#include "core/vine_errand.h"
 #include "core/vine_queue.h"
 #include "core/vine_session.h"
 #include "core/vine_task.h"
@@ -98,8 +99,8 @@ obtain(struct vine_session *s, struct vine_queue **out)
 		*out = q;
 		return 0;
 	}
-	rc = vine_session_control(s, VINE_CTL_QUEUE_OPEN, 0, 0, 0, NULL,
-				  &index);
+	rc = vine_errand_run(s, VINE_CTL_QUEUE_OPEN, 0, 0, 0, NULL,
+			     &index);
 	if (rc == 0)
 		rc = vine_queue_bind(s, (uint32_t)index, &q);
 	if (rc)

@@ -116,21 +116,6 @@ int vine_seg_has_appliance(const struct vine_seg *seg);
 int vine_seg_close(struct vine_seg *seg);
 
 /*
- * vine_seg_check judges a header: ours, of a version and of features we know,
- * and of the layout we would have planned. Returns 0, or -EPROTO after saying
- * what was found and what was expected; name is for that message.
- */
-int vine_seg_check(const void *base, uint64_t bytes, const char *name,
-		   struct vine_layout *layout);
-
-/*
- * vine_seg_restore writes the forming's part of the header again where it is
- * not what it was. For the appliance, which does not read it. Never blocks.
- * Returns 1 if it was changed, else 0.
- */
-int vine_seg_restore(const struct vine_seg *seg);
-
-/*
  * vine_seg_mend gives the object of a segment back the size that somebody has
  * taken from it. For the appliance, in a process with arch_shm_guard.h, which
  * has survived that; one thread at a time, others may use the segment. What was
@@ -207,14 +192,6 @@ vine_seg_bell(const struct vine_seg *seg, uint32_t i)
 {
 	return (struct vine_bell_shm *)(seg->base + seg->layout.bell_off) + i;
 }
-
-/*
- * vine_seg_form writes the header of a new segment, whose base and layout are
- * known, and releases it. vine_seg_formed remembers that of one that is formed,
- * for vine_seg_restore.
- */
-void vine_seg_form(struct vine_seg *seg);
-void vine_seg_formed(struct vine_seg *seg);
 
 /* vine_seg_claim returns what a session of that nonce claims its slot by. */
 static inline uint32_t

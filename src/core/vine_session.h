@@ -49,7 +49,7 @@ struct vine_session {
 	_Atomic uint32_t lost;	/* enum vine_status once the session is lost */
 	_Atomic uint64_t away;	/* ns: since when it is; 0: it is there */
 	_Atomic uint64_t back;	/* ns: since when it is there again */
-	_Atomic uint64_t glanced; /* ns: when vine_session_glance last looked */
+	_Atomic uint64_t glanced; /* ns: when vine_life_glance last looked */
 	_Atomic uint64_t found_late;	/* completions, without a bell */
 	char label[32];
 
@@ -83,31 +83,6 @@ struct vine_session {
 	struct vine_session *next;	/* of all sessions of the process */
 };
 
-/*
- * vine_session_control carries out a control task and waits for its answer,
- * also over a restart of the appliance. text (NULL: none) goes into the
- * mailbox. Any thread. Returns 0 and the value, or the task's -errno,
- * -ETIMEDOUT, -ECONNRESET.
- */
-int vine_session_control(struct vine_session *session, enum vine_ctl op,
-			 uint64_t a, uint64_t b, uint64_t c, const char *text,
-			 uint64_t *value);
-
-/*
- * vine_session_check looks whether the appliance still has the session. If not
- * the session is lost from then on, and its control tasks end; who waits on a
- * queue ends the tasks of that. An appliance that was killed may be away for
- * restart_wait before that. Any locks may be held. Returns 0 or -ECONNRESET.
- */
-int vine_session_check(struct vine_session *session);
-
-/*
- * vine_session_glance is vine_session_check for those who come often and never
- * wait. It looks at the segment each time, but at the appliance's lock, which
- * is a system call, once in VINE_REAP_MS.
- */
-int vine_session_glance(struct vine_session *session);
-
 /* vine_session_usable returns 0, -ECHILD after fork, or -ECONNRESET. */
 static inline int
 vine_session_usable(const struct vine_session *session)
@@ -126,10 +101,6 @@ uint64_t vine_session_memory(const struct vine_session *session);
 /* vine_session_scarce returns a number that changes, now and then, while some
  * session finds no memory. */
 uint32_t vine_session_scarce(const struct vine_session *session);
-
-/* vine_session_is_gone only looks whether the appliance still has the session.
- * If not, the next glance sees it too. */
-int vine_session_is_gone(struct vine_session *session);
 
 /*
  * vine_session_lock_all tells whether the session with this id is open, and

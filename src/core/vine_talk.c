@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * VineTalk's functions on top of the native ones: one default session, errno
- * in place of -errno. Only this file and vine_pipe.c know VineTalk's
+ * in place of -errno. Only this file and vine_program.c know VineTalk's
  * conventions.
  */
 #include <errno.h>

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/vine_data.h"
+#include "core/vine_errand.h"
 #include "core/vine_queue.h"
 #include "core/vine_session.h"
 #include "core/vine_task.h"
@@ -282,9 +283,9 @@ vine_task_cancel(vine_task *task)
 	int rc = -EALREADY;
 
 	if (!vine_task_is_done(task))
-		rc = vine_session_control(task->queue->session,
-					  VINE_CTL_CANCEL, task->queue->index,
-					  task->cookie, 0, NULL, NULL);
+		rc = vine_errand_run(task->queue->session,
+				     VINE_CTL_CANCEL, task->queue->index,
+				     task->cookie, 0, NULL, NULL);
 	UTILS_TRACE_END(t, vine_task_cancel, rc, task);
 	return rc;
 }

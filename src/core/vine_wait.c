@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "arch/spin/arch_bell.h"
+#include "core/vine_life.h"
 #include "core/vine_queue.h"
 #include "core/vine_session.h"
 #include "core/vine_wait.h"
@@ -157,7 +158,7 @@ static void
 check_sessions(struct vine_queue *const *queues, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (vine_session_check(queues[i]->session) != 0)
+		if (vine_life_check(queues[i]->session) != 0)
 			vine_queue_fail(queues[i], queues[i]->session->lost);
 }
 
@@ -166,7 +167,7 @@ static void
 glance_at_sessions(struct vine_queue *const *queues, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (vine_session_glance(queues[i]->session) != 0)
+		if (vine_life_glance(queues[i]->session) != 0)
 			vine_queue_fail(queues[i], queues[i]->session->lost);
 }
 

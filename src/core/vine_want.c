@@ -8,6 +8,7 @@
 
 #include <vine/session.h>
 
+#include "core/vine_life.h"
 #include "core/vine_session.h"
 #include "core/vine_want.h"
 #include "utils/utils_clock.h"
@@ -100,7 +101,7 @@ wait_for(struct vine_heap *heap, struct vine_want *want, uint64_t end)
 		sleep_until(heap, want, end - now < nap ? end : now + nap);
 		if (want->item)
 			return 0;
-		if (vine_session_check(heap->session) != 0)
+		if (vine_life_check(heap->session) != 0)
 			return -ECONNRESET;
 		if (nap < VINE_WANT_ASK_MAX_MS * MS)
 			nap *= 2;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "arch/spin/arch_bell.h"
+#include "core/vine_life.h"
 #include "core/vine_queue.h"
 #include "core/vine_session.h"
 #include "core/vine_wait.h"
@@ -91,7 +92,7 @@ run(void *arg)
 		else
 			arch_bell_wait(&w->session->bell, seen, ~0u, SLEEP_NS);
 		if (stopped(w) || (!any_there(w->session) &&
-				   !vine_session_is_gone(w->session)))
+				   !vine_life_is_gone(w->session)))
 			continue;
 		signal_fd(w);
 		pthread_mutex_lock(&w->lock);

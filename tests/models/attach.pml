@@ -2,10 +2,11 @@
 /*
  * The handshake at the door, for one session slot that two applications want.
  *
- * Follows src/core/vine_session.c (claim, introduce, knock, await_answer,
- * unclaim, attach, detach), vine_door.c (look_at, rec_open, admit, rec_close,
- * vine_door_finish, end_lost, free_claim, reap_claim, vine_door_reap,
- * vine_door_say), vine_heir.c (find_lost) and the byte locks of
+ * Follows src/core/vine_claim.c (claim, introduce, knock, await_answer,
+ * unclaim, vine_claim_make, vine_claim_end), vine_door.c (look_at, admit,
+ * vine_door_say), vine_rec.c (vine_rec_open, vine_rec_close, finish,
+ * vine_rec_end_lost, vine_rec_free_claim), vine_reaper.c (reap_claim,
+ * vine_reaper_go), vine_heir.c (find_lost) and the byte locks of
  * arch/shm/arch_shm.c. Each application attaches and detaches TRIES times, with
  * a fresh nonce.
  * Application 0 may give up waiting at any time and may die at any step. With
@@ -364,7 +365,7 @@ end:	   if
 	   goto again;
 bury:	   reap();
 	   goto again;
-finish:	   /* vine_door_finish(), when every lane has let go */
+finish:	   /* finish() of vine_rec.c, when every lane has let go */
 	   r = rec_nonce;
 	   answer(r, CLOSED);
 	   rec = (dead -> NONE : CLOSED);

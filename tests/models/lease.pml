@@ -2,8 +2,9 @@
 /*
  * What a session holds, and how it is taken back: once, when nobody uses it.
  *
- * Follows src/core/vine_door.c (look_at, vine_door_reap, rec_close, leave_here,
- * vine_door_finish, queue_index), vine_lane.c (take_in, vine_lane_arm,
+ * Follows src/core/vine_door.c (look_at), vine_reaper.c (vine_reaper_go),
+ * vine_rec.c (vine_rec_close, leave_here, finish), vine_pq.c (queue_index),
+ * vine_lane.c (take_in, vine_lane_arm,
  * vine_lane_remove), vine_req.c (vine_req_hold, unhold), vine_extent.c
  * (vine_extents_find, rest, vine_extents_sweep) and vine_pipe.c
  * (vine_pipe_sweep). A session with one queue in lane 1, one task and one
@@ -103,7 +104,7 @@ poll:	/* QUIET-R1 */
 		leave = 0;
 		queues = 0;
 		queue_lanes = 0;
-		/* vine_door_finish() */
+		/* finish() of vine_rec.c */
 		returns++;
 		assert(returns == 1);
 		if
@@ -169,7 +170,7 @@ end:	do
 #else
 	:: rec == OPEN && dead ->
 #endif
-		/* vine_door_reap() */
+		/* vine_reaper_go() */
 		rec = CLOSING; closings++; leave = 1;
 		assert(dead)
 #ifdef TWICE
@@ -199,7 +200,7 @@ end:	do
 			(rested < quiet || asleep) && holds == 0
 		fi;
 		low = 0
-	/* queue_index(), vine_door_queue() */
+	/* queue_index(), vine_pq_open() */
 #ifdef INDEX_EARLY
 	:: queues == 0 ->
 #else

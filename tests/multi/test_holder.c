@@ -8,6 +8,7 @@
  * ctest: timeout=300
  */
 #include "core/vine_keep.h"
+#include "core/vine_life.h"
 #include "core/vine_session.h"
 #include "raw_peer.h"
 #include "work.h"
@@ -559,7 +560,7 @@ START_TEST(where_something_is_missing_or_wrong_vined_begins_anew)
 	raw_ended(raw.sock);
 	ck_assert(find("listen") >= 0 && find("segment") >= 0 &&
 		  find("keep") >= 0 && find("bell") >= 0);
-	AWAIT(vine_session_check(s) != 0);
+	AWAIT(vine_life_check(s) != 0);
 	vine_session_close(s);
 	next = attach();
 	ck_assert(works(next));

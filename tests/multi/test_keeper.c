@@ -7,6 +7,7 @@
  *
  * ctest: timeout=300 soak=600
  */
+#include "core/vine_life.h"
 #include "core/vine_session.h"
 #include "raw_peer.h"
 #include "tool.h"
@@ -442,7 +443,7 @@ START_TEST(an_orderly_end_is_the_end_of_sessions_and_connections)
 	ck_assert_int_eq(try(s), VINE_STATUS_OK);
 	stop();
 	ck_assert(ended(raw.sock));
-	ck_assert_int_ne(vine_session_check(s), 0);
+	ck_assert_int_ne(vine_life_check(s), 0);
 	vine_session_close(s);
 }
 END_TEST
@@ -602,7 +603,7 @@ START_TEST(without_its_keeper_vined_goes_on_and_says_so)
 	ck_assert_int_eq(tool_run("vinectl -S %s handover", control), 1);
 	ck_assert_int_eq(kill(pid, SIGTERM), 0);
 	AWAIT(access(path, F_OK) != 0);
-	ck_assert_int_ne(vine_session_check(s), 0);
+	ck_assert_int_ne(vine_life_check(s), 0);
 	vine_session_close(s);
 	AWAIT(kill(pid, 0) != 0);
 }

@@ -16,6 +16,7 @@
 #include <vine/vine.h>
 
 #include "core/vine_lane.h"
+#include "core/vine_life.h"
 #include "core/vine_session.h"
 #include "liar_lies.h"
 #include "segment_view.h"
@@ -616,7 +617,7 @@ START_TEST(a_segment_that_is_cut_short_is_served_again)
 		await_size(fd, &v);
 		await_count(&v, VINE_COUNT_TORN, (uint64_t)i + 1);
 		ck_assert(!work_once(&w, SMALL, &wrong));
-		ck_assert_int_eq(vine_session_check(w.s), -ECONNRESET);
+		ck_assert_int_eq(vine_life_check(w.s), -ECONNRESET);
 		ck_assert_int_eq(w.s->lost, VINE_STATUS_SESSION_LOST);
 		vine_session_close(w.s);
 		ck_assert(work_once(&neighbour, BIG, &wrong));

@@ -14,6 +14,7 @@
 #include <vine/vine.h>
 
 #include "core/vine_accel.h"
+#include "core/vine_errand.h"
 #include "core/vine_queue.h"
 #include "core/vine_session.h"
 #include "core/vine_thread.h"
@@ -379,8 +380,8 @@ START_TEST(thousands_of_queues_are_looked_at_in_one_round)
 	o = noop_of(s);
 	work(&o, 3);
 	for (int i = 0; i < QUEUES; i++) {
-		ck_assert_int_eq(vine_session_control(s, VINE_CTL_QUEUE_OPEN,
-						      0, 0, 0, NULL, &index),
+		ck_assert_int_eq(vine_errand_run(s, VINE_CTL_QUEUE_OPEN,
+						 0, 0, 0, NULL, &index),
 				 0);
 		ck_assert_int_eq(vine_queue_bind(s, (uint32_t)index,
 						 &queues[i]), 0);

@@ -7,6 +7,7 @@
 #include "arch/spin/arch_ladder.h"
 #include "core/vine_pipe.h"
 #include "core/vine_session.h"
+#include "core/vine_tally.h"
 #include "core/vine_thread.h"
 #include "core/vine_watch.h"
 #include "proof_run.h"
@@ -138,6 +139,6 @@ enum utils_clock_kind utils_clock_kind_now = UTILS_CLOCK_MONOTONIC;
 uint64_t vine_session_forked;
 
 void
-vine_pipe_publish(struct vine_pipe_s *)
+vine_tally_publish(struct vine_pipe_s *)
 {
 }

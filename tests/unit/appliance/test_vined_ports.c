@@ -10,6 +10,7 @@
 
 #include "../core/rig.h"
 #include "appliance/vined_ports.h"
+#include "core/vine_life.h"
 #include "core/vine_pipe.h"
 #include "core/vine_session.h"
 #include "rt/rt_wait.h"
@@ -246,7 +247,7 @@ START_TEST(a_session_is_woken_by_its_port_and_ends_with_it)
 	m.stop = 1;
 	pthread_join(m.thread, NULL);
 	close(m.sock);
-	rig_await(vine_session_is_gone(s));
+	rig_await(vine_life_is_gone(s));
 	vine_session_close(s);
 	host_close(&h);
 	serial_end(m.end);

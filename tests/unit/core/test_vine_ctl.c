@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "rig.h"
+#include "core/vine_errand.h"
 #include "core/vine_pipe.h"
 #include "core/vine_queue.h"
 #include "core/vine_session.h"
@@ -64,10 +65,10 @@ START_TEST(an_operation_that_does_not_exist_is_enosys)
 
 	rig_open(&rig, 4 * RIG_MIB, NULL);
 	s = rig_attach(&rig);
-	ck_assert_int_eq(vine_session_control(s, (enum vine_ctl)0, 1, 2, 3,
-					      NULL, &value), -ENOSYS);
-	ck_assert_int_eq(vine_session_control(s, (enum vine_ctl)10, 1, 2, 3,
-					      NULL, &value), -ENOSYS);
+	ck_assert_int_eq(vine_errand_run(s, (enum vine_ctl)0, 1, 2, 3,
+					 NULL, &value), -ENOSYS);
+	ck_assert_int_eq(vine_errand_run(s, (enum vine_ctl)10, 1, 2, 3,
+					 NULL, &value), -ENOSYS);
 	ck_assert_uint_eq(value, 7);
 	vine_session_close(s);
 	rig_close(&rig);
@@ -90,16 +91,16 @@ START_TEST(operands_at_the_edges_are_errors)
 	for (int op = VINE_CTL_RETURN; op <= VINE_CTL_CANCEL; op++)
 		for (int i = 0; i < N * N; i++)
 			ck_assert_int_lt(
-				vine_session_control(s, (enum vine_ctl)op,
-						     edges[i % N], edges[i / N],
-						     edges[i % N], "x", NULL),
+				vine_errand_run(s, (enum vine_ctl)op,
+						edges[i % N], edges[i / N],
+						edges[i % N], "x", NULL),
 				op == VINE_CTL_CANCEL ||
 				op == VINE_CTL_PROC_ADD);
 	for (int i = 4; i < N; i++)
-		ck_assert_int_eq(vine_session_control(s, VINE_CTL_GRANT,
-						      edges[i] < 4 * RIG_MIB ?
-						      0 : edges[i], 0, 0, NULL,
-						      NULL),
+		ck_assert_int_eq(vine_errand_run(s, VINE_CTL_GRANT,
+						 edges[i] < 4 * RIG_MIB ?
+						 0 : edges[i], 0, 0, NULL,
+						 NULL),
 				 edges[i] < 4 * RIG_MIB ? -EINVAL : -ENOMEM);
 	ck_assert_int_eq(rig_run(&o, NULL), VINE_STATUS_OK);
 	vine_session_close(s);

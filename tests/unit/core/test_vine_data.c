@@ -2,6 +2,7 @@
 /* Tests of vine_data: sizes, alignment, slices, lost sessions, freeing twice. */
 #include "rig.h"
 #include "core/vine_data.h"
+#include "core/vine_life.h"
 #include "core/vine_session.h"
 
 static struct rig rig;
@@ -166,7 +167,7 @@ START_TEST(a_lost_session_gives_nothing_out_of_its_cache)
 	vine_pipe_exit(rig.pipe);
 	rig.pipe = NULL;
 	rig_listen();
-	ck_assert_int_eq(vine_session_check(s), -ECONNRESET);
+	ck_assert_int_eq(vine_life_check(s), -ECONNRESET);
 	for (size_t size = 64; size <= 4096; size *= 4)
 		ck_assert_int_eq(vine_data_alloc_in(s, size, 0, &e),
 				 -ECONNRESET);

@@ -1,91 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of vine_door: whom the appliance lets in, and how it names them. */
+/* Tests of vine_door: whom the appliance lets in, and when. */
 #include "rig.h"
 #include "step.h"
 #include "arch/shm/arch_shm.h"
 #include "core/vine_door.h"
 #include "core/vine_pipe.h"
+#include "core/vine_reaper.h"
 #include "core/vine_session.h"
 
 static struct rig rig;
-
-/* Give the next session the serial after this one. */
-static void
-set_serial(uint32_t serial)
-{
-	pthread_mutex_lock(&rig.pipe->lock);
-	rig.pipe->next_serial = serial;
-	pthread_mutex_unlock(&rig.pipe->lock);
-}
-
-/* Is each open session's serial one that no other has, and none of rings? */
-static void
-check_serials(uint32_t sessions)
-{
-	uint32_t seen[64], n = 0;
-
-	pthread_mutex_lock(&rig.pipe->lock);
-	for (uint32_t i = 0; i < rig.pipe->seg->layout.sessions; i++) {
-		const struct vine_rec *rec = &rig.pipe->recs[i];
-
-		if (rec->state != VINE_REC_OPEN)
-			continue;
-		ck_assert_uint_lt(n, 64);
-		ck_assert_uint_ne(rec->serial, 0);
-		ck_assert_msg((rec->serial & 0x80000000u) == 0,
-			      "serial %#x is one of rings", rec->serial);
-		for (uint32_t j = 0; j < n; j++)
-			ck_assert_msg(seen[j] != rec->serial,
-				      "two sessions have serial %#x",
-				      rec->serial);
-		seen[n++] = rec->serial;
-	}
-	pthread_mutex_unlock(&rig.pipe->lock);
-	ck_assert_uint_eq(n, sessions);
-}
-
-/* An attach a microsecond brings 2^31 of them within the hour. */
-START_TEST(serials_stay_unique_when_they_begin_anew)
-{
-	struct vine_session *s[7];
-
-	rig_open(&rig, 16 * RIG_MIB, NULL);
-	s[0] = rig_attach(&rig);
-	s[1] = rig_attach(&rig);
-	set_serial(0x7ffffffe);
-	for (int i = 2; i < 5; i++)
-		s[i] = rig_attach(&rig);
-	set_serial(0xfffffffe);
-	for (int i = 5; i < 7; i++)
-		s[i] = rig_attach(&rig);
-	check_serials(7);
-	for (int i = 0; i < 7; i++)
-		vine_session_close(s[i]);
-	rig_close(&rig);
-}
-END_TEST
-
-/* A queue leaves pipe->queues before its lane has let go of the index. */
-START_TEST(an_index_is_not_given_out_before_its_lane_has_let_go)
-{
-	struct vine_session *s;
-	struct vine_task_opts o;
-	uint32_t next;
-
-	rig_open(&rig, 4 * RIG_MIB, NULL);
-	pthread_mutex_lock(&rig.pipe->lock);
-	next = rig.pipe->next_queue ? rig.pipe->next_queue : 1;
-	atomic_store(&rig.pipe->queue_lanes[next], 1);
-	pthread_mutex_unlock(&rig.pipe->lock);
-	s = rig_attach(&rig);
-	ck_assert_uint_ne(arch_load32(&s->shm->queue), next);
-	atomic_store(&rig.pipe->queue_lanes[next], 0);
-	o = rig_opts(s, "nop");
-	ck_assert_int_eq(rig_run(&o, NULL), VINE_STATUS_OK);
-	vine_session_close(s);
-	rig_close(&rig);
-}
-END_TEST
 
 /* Ask for a slot as an attach does, but for the lock of the slot. */
 static void
@@ -339,7 +262,7 @@ START_TEST(a_look_lets_in_a_batch_and_the_next_look_goes_on)
 	do {
 		uint32_t before = in_state(VINE_REC_CLOSING);
 
-		more = vine_door_reap(rig.pipe);
+		more = vine_reaper_go(rig.pipe);
 		ck_assert_uint_le(in_state(VINE_REC_CLOSING) - before,
 				  VINE_DOOR_BATCH);
 		calls++;
@@ -381,7 +304,7 @@ START_TEST(the_end_of_a_dead_session_leaves_the_next_ones_claim_alone)
 	struct vine_rec *rec = still_door();
 
 	admit_one(1000);
-	while (vine_door_reap(rig.pipe))
+	while (vine_reaper_go(rig.pipe))
 		;
 	ck_assert_int_eq(rec->state, VINE_REC_CLOSING);
 	ck_assert_int_eq(rec->dead, 1);
@@ -394,7 +317,7 @@ START_TEST(the_end_of_a_dead_session_leaves_the_next_ones_claim_alone)
 	ask(guest, SLOT, 2000);
 	arch_shm_unlock(guest->seg->fd, byte);
 	vine_door_answer(rig.pipe);
-	while (vine_door_reap(rig.pipe))
+	while (vine_reaper_go(rig.pipe))
 		;
 	vine_lane_run_posts(&rig.pipe->lanes[0]);
 	ck_assert_int_eq(rec->state, VINE_REC_NONE);
@@ -568,7 +491,7 @@ START_TEST(who_takes_the_slot_of_a_lost_session_keeps_it)
 	has_slot = 0;
 	arch_store32(&slot_shm(SLOT)->claim, 0);
 	step_begin(watched(), take_slot, NULL);
-	while (vine_door_reap(rig.pipe))
+	while (vine_reaper_go(rig.pipe))
 		;
 	step_end();
 	ck_assert_int_ge(step_last_store(OFF(claim)), 0);
@@ -716,8 +639,6 @@ static const struct rig_case cases[] = {
 	RIG_CASE(a_session_that_ends_with_nobody_behind_it_does_not_knock),
 	RIG_CASE(the_slot_of_a_lost_session_that_left_admits_the_next_at_once),
 	RIG_CASE(a_lost_session_keeps_its_slot_until_it_leaves),
-	RIG_CASE(serials_stay_unique_when_they_begin_anew),
-	RIG_CASE(an_index_is_not_given_out_before_its_lane_has_let_go),
 	RIG_CASE(refusals_are_logged_at_most_once_a_second),
 	RIG_CASE(a_fenced_sessions_tasks_end_while_anothers_go_on),
 	RIG_CASE(memory_of_a_fenced_session_is_nobody_elses_until_it_leaves),

@@ -6,6 +6,7 @@
  */
 #include <signal.h>
 
+#include "core/vine_life.h"
 #include "core/vine_pipe.h"
 #include "core/vine_session.h"
 #include "rig.h"
@@ -287,7 +288,7 @@ START_TEST(an_appliance_that_is_heard_again_has_its_sessions)
 	o = rig_opts(s, "nop");
 	ck_assert_int_eq(rig_run(&o, &value), VINE_STATUS_OK);
 	rig_await(!atomic_load(&s->seg->silent));
-	ck_assert_int_eq(vine_session_is_gone(s), 0);
+	ck_assert_int_eq(vine_life_is_gone(s), 0);
 	ck_assert_ptr_nonnull(strstr(rig_log, "heartbeat stands still"));
 	vine_session_close(s);
 	hide(&rig);

@@ -158,7 +158,7 @@ answer_to(struct guest *g)
 	return -(int64_t)vine_comp_error(c.how);
 }
 
-/* Ask, and again as vine_session_control does. */
+/* Ask, and again as vine_errand_run does. */
 static int64_t
 again(struct guest *g, int64_t rc)
 {

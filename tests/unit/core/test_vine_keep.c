@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "rig.h"
+#include "core/vine_judge.h"
 #include "core/vine_keep.h"
 #include "core/vine_pipe.h"
 #include "utils/utils_config.h"
@@ -378,7 +379,7 @@ START_TEST(one_without_a_name_goes_on_by_its_descriptor)
 	keep.sessions[3].nonce = 99;
 	keep.sessions[3].peer = 77;
 	vine_keep_close(&keep);
-	ck_assert_int_eq(vine_keep_peek(left, "x", &h), 0);
+	ck_assert_int_eq(vine_judge_peek(left, "x", &h), 0);
 	ck_assert_uint_eq(h.segment_size, seg.layout.size);
 	ck_assert_uint_eq(h.incarnation, seg.incarnation);
 	ck_assert_int_eq(vine_keep_open_memory(&keep, &seg, left), 0);
@@ -391,7 +392,7 @@ START_TEST(one_without_a_name_goes_on_by_its_descriptor)
 	vine_keep_unback(&keep, keep.descs, VINE_PAGE);
 	vine_keep_void(&keep);
 	vine_keep_close(&keep);
-	ck_assert_int_eq(vine_keep_peek(left, "x", &h), -EPROTO);
+	ck_assert_int_eq(vine_judge_peek(left, "x", &h), -EPROTO);
 	close(left);
 	ck_assert_int_eq(vine_keep_open_memory(&keep, &seg, -1), 0);
 	teardown();
@@ -423,7 +424,7 @@ START_TEST(what_was_left_without_a_name_is_believed_whole_or_not_at_all)
 	IS_REFUSED(keep.queues[1].state = 2, keep.queues[1].state = 0);
 	IS_REFUSED(seg.incarnation ^= 1, seg.incarnation ^= 1);
 	fd = memfd_create("x", MFD_CLOEXEC);
-	ck_assert_int_eq(vine_keep_peek(fd, "x", &h), -EPROTO);
+	ck_assert_int_eq(vine_judge_peek(fd, "x", &h), -EPROTO);
 	ck_assert_int_eq(vine_keep_open_memory(&other, &seg, fd), -EPROTO);
 	close(fd);
 	close(left);

@@ -9,6 +9,7 @@
 #include "rig.h"
 #include "core/vine_door.h"
 #include "core/vine_pipe.h"
+#include "core/vine_reaper.h"
 
 #define QUEUES (RIG_SANITIZED ? 256 : 4096)
 #define FILL 100	/* tasks of a queue with 128 slots */
@@ -300,7 +301,7 @@ START_TEST(a_queue_that_is_taken_away_with_tasks_leaves_the_lane_whole)
 	poll_until(1);
 	ck_assert_uint_lt(total, FILL);
 	ck_assert_uint_ne(lane()->sched.filled, 0);
-	while (vine_door_reap(rig.pipe))
+	while (vine_reaper_go(rig.pipe))
 		;
 	vine_lane_poll(lane());
 	ck_assert_uint_eq(lane()->sched.filled, 0);

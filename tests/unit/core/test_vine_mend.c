@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "arch/shm/arch_shm_guard.h"
+#include "core/vine_life.h"
 #include "core/vine_mend.h"
 #include "core/vine_pipe.h"
 #include "core/vine_session.h"
@@ -168,7 +169,7 @@ START_TEST(an_object_that_was_cut_short_is_mended_and_its_sessions_end)
 			"offset 0: it has its 2097152 bytes again" :
 			"was cut short at offset 1048576"));
 		rig_start(&rig);
-		rig_await(vine_session_check(s) == -ECONNRESET);
+		rig_await(vine_life_check(s) == -ECONNRESET);
 		ck_assert_int_eq(s->lost, VINE_STATUS_SESSION_LOST);
 		vine_session_close(s);
 		rig_nap(1100000000);	/* so that it may log again */

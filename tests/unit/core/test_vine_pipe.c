@@ -5,6 +5,7 @@
  */
 #include "rig.h"
 #include "core/vine_accel.h"
+#include "core/vine_errand.h"
 #include "core/vine_pipe.h"
 #include "core/vine_proc.h"
 #include "core/vine_ready.h"
@@ -138,8 +139,8 @@ open_queue(void)
 	struct vine_queue_shm *shm;
 	uint64_t index;
 
-	ck_assert_int_eq(vine_session_control(s, VINE_CTL_QUEUE_OPEN, 0, 0, 0,
-					      NULL, &index), 0);
+	ck_assert_int_eq(vine_errand_run(s, VINE_CTL_QUEUE_OPEN, 0, 0, 0,
+					 NULL, &index), 0);
 	queue = (uint32_t)index;
 	shm = vine_seg_queue(s->seg, queue);
 	memset(&sub, 0, sizeof(sub));
@@ -343,27 +344,27 @@ START_TEST(what_is_taken_back_is_refused_although_it_was_used_last)
 
 	begin();
 	for (int i = 0; i < 3; i++) {
-		ck_assert_int_eq(vine_session_control(s, VINE_CTL_GRANT, 65536,
-						      0, 0, NULL, &off), 0);
+		ck_assert_int_eq(vine_errand_run(s, VINE_CTL_GRANT, 65536,
+						 0, 0, NULL, &off), 0);
 		ck_assert_int_eq(with_ref(off, 4096), VINE_STATUS_OK);
 		ck_assert_int_eq(with_ref(off + 61440, 4096), VINE_STATUS_OK);
 		ck_assert_int_eq(with_ref(off + 61440, 4097),
 				 VINE_STATUS_BAD_DATA);
 		ck_assert_int_eq(with_ref(off - 1, 2), VINE_STATUS_BAD_DATA);
-		ck_assert_int_eq(vine_session_control(s, VINE_CTL_RETURN, off,
-						      0, 0, NULL, NULL), 0);
+		ck_assert_int_eq(vine_errand_run(s, VINE_CTL_RETURN, off,
+						 0, 0, NULL, NULL), 0);
 		ck_assert_int_eq(with_ref(off, 4096), VINE_STATUS_BAD_DATA);
 
 		f = well_made(0, 0, 0, 0);
-		ck_assert_int_eq(vine_session_control(s, VINE_CTL_ACCEL_OPEN,
-						      (uint32_t)f.w[1], 0, 0,
-						      NULL, &vaccel), 0);
+		ck_assert_int_eq(vine_errand_run(s, VINE_CTL_ACCEL_OPEN,
+						 (uint32_t)f.w[1], 0, 0,
+						 NULL, &vaccel), 0);
 		f.w[1] = vaccel | f.w[1] >> 32 << 32;
 		ck_assert_int_eq(issue_forged(&f), VINE_STATUS_OK);
 		ck_assert_int_eq(issue_forged(&f), VINE_STATUS_OK);
-		ck_assert_int_eq(vine_session_control(s, VINE_CTL_ACCEL_CLOSE,
-						      vaccel, 0, 0, NULL,
-						      NULL), 0);
+		ck_assert_int_eq(vine_errand_run(s, VINE_CTL_ACCEL_CLOSE,
+						 vaccel, 0, 0, NULL,
+						 NULL), 0);
 		ck_assert_int_eq(issue_forged(&f), VINE_STATUS_BAD_ACCEL);
 	}
 	end();
@@ -466,10 +467,10 @@ START_TEST(random_control_tasks_are_answered_one_for_one)
 		uint32_t op = (uint32_t)rig_random(&seed) % 12;
 		uint64_t a = rig_random(&seed) >> (i % 64), v;
 
-		vine_session_control(s, (enum vine_ctl)op, a,
-				     rig_random(&seed) >> (i * 3 % 64),
-				     rig_random(&seed) >> (i * 5 % 64), "junk",
-				     &v);
+		vine_errand_run(s, (enum vine_ctl)op, a,
+				rig_random(&seed) >> (i * 3 % 64),
+				rig_random(&seed) >> (i * 5 % 64), "junk",
+				&v);
 	}
 	end();
 }

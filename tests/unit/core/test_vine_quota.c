@@ -4,6 +4,7 @@
  * once; what waiting does about it; and what a session is told.
  */
 #include "rig.h"
+#include "core/vine_errand.h"
 #include "core/vine_pipe.h"
 #include "core/vine_session.h"
 #include "utils/utils_config.h"
@@ -153,16 +154,16 @@ START_TEST(what_was_given_back_counts_while_a_task_works_on_it)
 	o.in_count = 1;
 	ck_assert_int_eq(vine_task_issue_opts(&o, &task), 0);
 	rig_await(rig.kept_count == 1);
-	ck_assert_int_eq(vine_session_control(s, VINE_CTL_RETURN,
+	ck_assert_int_eq(vine_errand_run(s, VINE_CTL_RETURN,
 			 slice.data->off, 0, 0, NULL, NULL), 0);
-	ck_assert_int_lt(vine_session_control(s, VINE_CTL_GRANT, RIG_MIB, 0, 0,
-					      NULL, &off), 0);
+	ck_assert_int_lt(vine_errand_run(s, VINE_CTL_GRANT, RIG_MIB, 0, 0,
+					 NULL, &off), 0);
 	ck_assert_uint_eq(locked(rig.pipe->extents.use[s->slot].held),
 			  8 * RIG_MIB);
 	rig_release(&rig, 0, 0);
 	ck_assert_int_eq(vine_task_wait_for(task, 60 * SECOND), 0);
-	ck_assert_int_eq(vine_session_control(s, VINE_CTL_GRANT, 8 * RIG_MIB,
-					      0, 0, NULL, &off), 0);
+	ck_assert_int_eq(vine_errand_run(s, VINE_CTL_GRANT, 8 * RIG_MIB,
+					 0, 0, NULL, &off), 0);
 	ck_assert_uint_eq(locked(rig.pipe->extents.use[s->slot].held),
 			  8 * RIG_MIB);
 	vine_task_free(task);
