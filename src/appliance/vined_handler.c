@@ -21,6 +21,7 @@
 #include "appliance/vined_host.h"
 #include "core/vine_lane.h"
 #include "core/vine_req.h"
+#include "core/vine_tally.h"
 #include "rt/rt_mail.h"
 #include "rt/rt_sched.h"
 #include "services/svc.h"
@@ -106,7 +107,7 @@ has_place(const struct handler *h)
 
 	if (all < VINE_HANDLERS_MAX && mine < VINE_HANDLERS_MAX - all)
 		return 1;
-	vine_pipe_count(pipe, VINE_COUNT_HANDLED, 1);
+	vine_tally_add(pipe, VINE_COUNT_HANDLED, 1);
 	utils_log_limited(&rate, UTILS_LOG_WARN, "segment %s session %u has %u "
 			  "tasks that worker %u handles, of %u, expected less "
 			  "than are left of %u", pipe->seg->name, rec->slot,
