@@ -353,7 +353,10 @@ static int
 do_workers(struct vined *v)
 {
 	return vined_workers_start(v->pipes, (uint32_t)v->count,
-				   v->worker_count, engine_of(v), &v->workers);
+				   v->worker_count, engine_of(v),
+				   utils_config_bool(v->configs[0],
+						     UTILS_KEY_record),
+				   &v->workers);
 }
 
 static void

@@ -24,6 +24,7 @@
 #include "arch/spin/arch_ladder.h"
 #include "core/vine_cancel.h"
 #include "rt/rt_sched.h"
+#include "rt/rt_trace.h"
 #include "rt/rt_watcher.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
@@ -60,6 +61,7 @@ struct vined_workers {
 	uint32_t pipe_count;
 	uint32_t count;
 	enum rt_wait_engine engine;
+	int record;
 	_Atomic int stop;
 	struct worker workers[];
 };
@@ -178,6 +180,22 @@ serve(struct worker *w)
 			arch_ladder_slept(&ladder);
 		}
 	}
+	/* WEND-A1: all that the main thread did with our scheduler, mail that
+	 * it posted there, is done before that is freed; pairs with WEND-R1 in
+	 * vined_workers_stop(). */
+	(void)atomic_load(&w->all->stop);
+}
+
+static int
+enter(struct worker *w)
+{
+	int rc = rt_sched_enter(w->sched);
+
+	if (rc == 0 && w->all->record)
+		rc = rt_trace_record(w->sched, 1);
+	if (rc)
+		rt_sched_leave(w->sched);
+	return rc;
 }
 
 static void *
@@ -186,7 +204,7 @@ run(void *arg)
 	struct worker *w = arg;
 	char name[16];
 
-	w->rc = rt_sched_enter(w->sched);
+	w->rc = enter(w);
 	snprintf(name, sizeof(name), "worker %u", w->index);
 	rt_watcher_name(w->sched, name, &w->rounds);
 	sem_post(&w->entered);
@@ -268,7 +286,7 @@ start_one(struct worker *w)
 
 int
 vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,
-		    uint32_t count, enum rt_wait_engine engine,
+		    uint32_t count, enum rt_wait_engine engine, int record,
 		    struct vined_workers **out)
 {
 	size_t size = sizeof(struct vined_workers) +
@@ -282,6 +300,7 @@ vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,
 	all->pipes = pipes;
 	all->pipe_count = pipe_count;
 	all->engine = engine;
+	all->record = record;
 	for (uint32_t i = 0; i < count; i++) {
 		struct worker *w = &all->workers[i];
 
@@ -351,6 +370,7 @@ vined_workers_drain(struct vined_workers *all, uint64_t timeout_ns)
 void
 vined_workers_stop(struct vined_workers *all)
 {
+	/* WEND-R1: pairs with WEND-A1 in serve(). */
 	atomic_store(&all->stop, 1);
 	/* not by the bells: what an application wrote there may mute them */
 	for (uint32_t i = 0; i < all->count; i++)

@@ -16,11 +16,12 @@ struct vined_workers;
 
 /*
  * vined_workers_start starts `count` workers on the pipes, none of which has
- * more lanes, and which wait by `engine`. The caller keeps the array until
+ * more lanes, and which wait by `engine`; with `record` each
+ * keeps the steps of its tasks (rt_trace.h). The caller keeps the array until
  * they are stopped. Returns 0 or a negative errno, logged.
  */
 int vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,
-			uint32_t count, enum rt_wait_engine engine,
+			uint32_t count, enum rt_wait_engine engine, int record,
 			struct vined_workers **workers);
 
 /*

@@ -234,6 +234,7 @@ begin_stall(struct watched *w, uint64_t now)
 	char share[48] = "";
 
 	locate(w);
+	RT_PROBE(stall, w->sched, ns);
 	w->stall = w->since;
 	w->stalls.count++;
 	if (looked > MS)

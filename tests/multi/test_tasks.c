@@ -125,6 +125,28 @@ START_TEST(sigusr1_writes_the_tasks_to_the_log_and_vined_goes_on)
 }
 END_TEST
 
+START_TEST(times_and_events_say_how_long_and_what_the_tasks_did)
+{
+	vine_task *task;
+
+	begin("events", "record 1\n");
+	task = start_accept();
+	tool_await("net_accept", "vinectl -S %s tasks", sock);
+	ck_assert_int_eq(tool_run("vinectl -S %s tasks --times", sock), 0);
+	ck_assert_msg(tool_says("running") && tool_says("ready") &&
+		      tool_says("blocked") && tool_says("net_listen"), "%s",
+		      tool_out);
+	ck_assert_int_eq(tool_run("vinectl -S %s tasks --events net_accept",
+				  sock), 0);
+	ck_assert_msg(tool_says("task_create") && tool_says("task_begin") &&
+		      tool_says("op_submit") && tool_says("task_block"), "%s",
+		      tool_out);
+	vine_task_cancel(task);
+	value_of(task);
+	end();
+}
+END_TEST
+
 /* --- a worker that is held up ---------------------------------------------- */
 
 /*
@@ -200,6 +222,8 @@ main(void)
 		       tasks_shows_where_an_accept_waits_in_file_and_line);
 	tcase_add_test(tcase,
 		       sigusr1_writes_the_tasks_to_the_log_and_vined_goes_on);
+	tcase_add_test(tcase,
+		       times_and_events_say_how_long_and_what_the_tasks_did);
 	tcase_add_test(tcase,
 		a_worker_that_is_held_up_is_named_with_the_place_and_vined_goes_on);
 	return appliance_main("tasks", tcase);
