@@ -108,7 +108,8 @@ vined_tasks_begin(struct vined_call *call)
 
 	if (!read_options(call, &o))
 		return vined_command_refuse(call, "usage: tasks [--all] "
-			"[--trace] [--times] [--events] [NAME], a NAME may have * and ?");
+			"[--trace] [--times] [--events] [NAME], a NAME may "
+			"have * and ?");
 	call->state = ask(call->admin->workers);
 	if (call->state == NULL)
 		return vined_command_refuse(call, "out of memory");
@@ -137,13 +138,21 @@ where(const struct rt_dump_task *t)
 	return vined_command_text(rt_place_text(&place, text, sizeof(text)));
 }
 
+static void
+add_caller(const struct rt_place *place, void *list)
+{
+	char text[256];
+
+	json_array_append_new(list, vined_command_text(
+		rt_place_text(place, text, sizeof(text))));
+}
+
 static json_t *
 callers(const struct rt_dump_task *t)
 {
 	json_t *list = json_array();
 
-	for (uint32_t i = 0; i < t->count; i++)
-		json_array_append_new(list, place_of(t->frames[i], i > 0));
+	(void)rt_place_show(t->frames, t->count, add_caller, list);
 	return list;
 }
 

@@ -409,11 +409,18 @@ say(struct report *r, const char *format, ...)
 }
 
 static void
+say_place(const struct rt_place *place, void *user)
+{
+	char where[200];
+
+	say(user, "    %s", rt_place_text(place, where, sizeof(where)));
+}
+
+static void
 say_group(struct report *r, const struct rt_dump_task *t, uint32_t count)
 {
 	char how_many[32] = "", left[40] = "";
 	struct rt_place place;
-	char where[200];
 
 	if (count > 1)
 		snprintf(how_many, sizeof(how_many), "%u tasks ", count);
@@ -425,17 +432,10 @@ say_group(struct report *r, const struct rt_dump_task *t, uint32_t count)
 	    t->object[0] ? " " : "", t->object, t->age_ns / 1000000, left,
 	    t->cancelled ? ", cancelled" : "",
 	    t->held ? ", holds cancels off" : "");
-	for (uint32_t i = rt_place_waits(t->frames, t->count, &place);
-	     i < t->count; i++) {
-		(void)rt_place_of(t->frames[i], i > 0, &place);
-		if (i + 1 == t->count && rt_place_inside(&place))
-			break;		/* what calls every task */
-		say(r, "    %s", rt_place_text(&place, where, sizeof(where)));
-	}
+	(void)rt_place_show(t->frames, t->count, say_place, r);
 	if (t->count == 0) {
 		(void)rt_place_of((uintptr_t)t->fn, 0, &place);
-		say(r, "    of %s", rt_place_text(&place, where,
-						  sizeof(where)));
+		say_place(&place, r);
 	}
 }
 

@@ -86,7 +86,7 @@ struct rt_sched {
 	struct rt_dump *dumps;	/* that are being taken down */
 	struct rt_times *times;
 	struct rt_recorder *recorder;	/* NULL: nothing is kept */
-	_Atomic uint64_t running;	/* ticks: its tasks run since; 0: none */
+	_Atomic uint64_t running;	/* ticks: tasks run since; 0: none */
 
 	_Atomic(struct rt_mail *) mail __attribute__((aligned(64)));
 	_Atomic int asleep;

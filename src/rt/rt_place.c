@@ -360,6 +360,23 @@ rt_place_waits(const uintptr_t *frames, uint32_t count, struct rt_place *place)
 }
 
 uint32_t
+rt_place_show(const uintptr_t *frames, uint32_t count,
+	      void (*fn)(const struct rt_place *place, void *user), void *user)
+{
+	struct rt_place place;
+	uint32_t i = rt_place_waits(frames, count, &place), shown = 0;
+
+	for (; i < count; i++) {
+		(void)rt_place_of(frames[i], i > 0, &place);
+		if (i + 1 == count && rt_place_inside(&place))
+			break;
+		fn(&place, user);
+		shown++;
+	}
+	return shown;
+}
+
+uint32_t
 rt_place_unwind(const struct rt_registers *registers,
 		const struct rt_view *view, uintptr_t *frames, uint32_t most)
 {

@@ -295,8 +295,11 @@ undo_join(struct rt_block *b, int why)
 int
 rt_task_join(struct rt_task *task, int *rc, uint64_t deadline)
 {
-	struct join join = { { .what = "join", .object = task,
-			       .kind = RT_OBJECT_TASK, .undo = undo_join }, task };
+	struct join join = {
+		.block = { .what = "join", .object = task,
+			   .kind = RT_OBJECT_TASK, .undo = undo_join },
+		.task = task,
+	};
 	int err;
 
 	if (task->state < RT_TASK_ENDED) {

@@ -2,9 +2,9 @@
 /*
  * Trace: what the runtime does, step by step, for whoever looks.
  *
- * Each step of rt_trace.def is a probe of user space, vine_rt:name, for bpftrace,
- * perf and the like: one instruction that does nothing while nobody looks. And
- * a scheduler can keep its last VINE_RT_RECORDER steps, its *recorder*: then
+ * Each step of rt_trace.def is a probe of user space, vine_rt:name, for
+ * bpftrace, perf and the like: one instruction that does nothing while nobody
+ * looks. And a scheduler can keep its last VINE_RT_RECORDER steps, its *recorder*: then
  * each switch asks the scheduler and reads the clock, so it is off unless it is
  * turned on.
  */
@@ -38,7 +38,7 @@ struct rt_event {
 	uint64_t ns;		/* before it was read */
 	uint64_t object;
 	int64_t number;
-	char task[VINE_RT_NAME];	/* the object, or the current one; or "" */
+	char task[VINE_RT_NAME];	/* the object, or current; or "" */
 	uint8_t what;		/* enum rt_trace */
 };
 

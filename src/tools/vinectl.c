@@ -20,6 +20,7 @@
 /* Exit codes; they stand in vinectl(1). */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
+#define OPTIONS_OF_TASKS " --all --trace --times --events"
 #define TIMEOUT_MS 15000u	/* a drain alone may take 10 s */
 
 struct options {
@@ -164,7 +165,7 @@ make_line(struct options *o, char *const *words)
 		if (len == 0 || (*words)[strcspn(*words, " \t\r\n")] != '\0')
 			return usage("an operand is empty or has white "
 				     "space: ", *words);
-		if (len + 2 > sizeof(o->line) - n - sizeof(" --all --trace --times --events"))
+		if (len + 2 > sizeof(o->line) - n - sizeof(OPTIONS_OF_TASKS))
 			return usage("the command is too long", "");
 		n += (size_t)sprintf(o->line + n, "%s%s", n ? " " : "",
 				     *words);

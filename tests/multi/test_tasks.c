@@ -147,7 +147,7 @@ START_TEST(times_and_events_say_how_long_and_what_the_tasks_did)
 }
 END_TEST
 
-/* --- a worker that is held up ---------------------------------------------- */
+/* --- a worker that is held up -------------------------------------------- */
 
 /*
  * A library that is loaded before libc, in which the first listen of a task
@@ -185,7 +185,7 @@ preload_blocking_listen(void)
 	setenv("LD_PRELOAD", object, 1);
 }
 
-START_TEST(a_worker_that_is_held_up_is_named_with_the_place_and_vined_goes_on)
+START_TEST(a_worker_that_is_held_up_is_named_with_its_place_and_goes_on)
 {
 	vine_task *task;
 
@@ -225,6 +225,6 @@ main(void)
 	tcase_add_test(tcase,
 		       times_and_events_say_how_long_and_what_the_tasks_did);
 	tcase_add_test(tcase,
-		a_worker_that_is_held_up_is_named_with_the_place_and_vined_goes_on);
+		a_worker_that_is_held_up_is_named_with_its_place_and_goes_on);
 	return appliance_main("tasks", tcase);
 }
