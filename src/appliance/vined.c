@@ -363,16 +363,19 @@ workers_engine(const struct vined *v)
 static int
 do_workers(struct vined *v)
 {
-	enum rt_wait_engine engine = workers_engine(v);
+	const struct vined_workers_opts opts = {
+		.engine = workers_engine(v),
+		.may = rings_may(v),
+		.record = utils_config_bool(v->configs[0], UTILS_KEY_record),
+	};
 	int rc = vined_workers_start(v->pipes, (uint32_t)v->count,
-				     v->worker_count, engine, rings_may(v),
-				     &v->workers);
+				     v->worker_count, &opts, &v->workers);
 
-	if (rc == -ENOSYS && engine == RT_WAIT_URING)
+	if (rc == -ENOSYS && opts.engine == RT_WAIT_URING)
 		log_error("io_engine uring: this kernel has no io_uring with "
 			  "futexes, or none that can be confined: expected "
 			  "Linux 6.8 or later, 6.7 with seccomp off");
-	else if (rc == 0 && engine == RT_WAIT_AUTO &&
+	else if (rc == 0 && opts.engine == RT_WAIT_AUTO &&
 		 vined_workers_rings(v->workers) < v->worker_count)
 		log_info("io_engine auto: the workers wait by epoll, this "
 			 "kernel has no io_uring for them");

@@ -73,7 +73,8 @@ is_over(const struct question *q)
 struct options {
 	int all;		/* a row each, and not one for those alike */
 	int trace;		/* with their callers */
-	int times;		/* and how long they run and wait */
+	int times;		/* how long they run and wait, instead */
+	int events;		/* what they did last, instead */
 	const char *pattern;	/* of names; NULL: all */
 };
 
@@ -90,6 +91,8 @@ read_options(const struct vined_call *call, struct options *o)
 			o->trace = 1;
 		else if (strcmp(word, "--times") == 0)
 			o->times = 1;
+		else if (strcmp(word, "--events") == 0)
+			o->events = 1;
 		else if (word[0] == '-' || o->pattern)
 			return 0;
 		else
@@ -105,7 +108,8 @@ vined_tasks_begin(struct vined_call *call)
 
 	if (!read_options(call, &o))
 		return vined_command_refuse(call, "usage: tasks [--all] "
-			"[--trace] [--times] [NAME], a NAME may have * and ?");
+			"[--trace] [--times] [--events] [NAME], a NAME may "
+			"have * and ?");
 	call->state = ask(call->admin->workers);
 	if (call->state == NULL)
 		return vined_command_refuse(call, "out of memory");
@@ -134,13 +138,21 @@ where(const struct rt_dump_task *t)
 	return vined_command_text(rt_place_text(&place, text, sizeof(text)));
 }
 
+static void
+add_caller(const struct rt_place *place, void *list)
+{
+	char text[256];
+
+	json_array_append_new(list, vined_command_text(
+		rt_place_text(place, text, sizeof(text))));
+}
+
 static json_t *
 callers(const struct rt_dump_task *t)
 {
 	json_t *list = json_array();
 
-	for (uint32_t i = 0; i < t->count; i++)
-		json_array_append_new(list, place_of(t->frames[i], i > 0));
+	(void)rt_place_show(t->frames, t->count, add_caller, list);
 	return list;
 }
 
@@ -289,6 +301,44 @@ answer_times(struct vined_call *call, const struct options *o)
 						    "by_name", names));
 }
 
+static json_t *
+event_row(uint32_t worker, const struct rt_event *e)
+{
+	json_t *object = e->object > UINT32_MAX ?
+		json_sprintf("0x%llx", (unsigned long long)e->object) :
+		json_sprintf("%lld", (long long)e->object);
+
+	return json_pack("{s:I, s:I, s:s, s:o, s:o, s:I}",
+		"worker", vined_command_int(worker),
+		"ago_ns", vined_command_int(e->ns),
+		"event", rt_trace_name(e->what),
+		"task", text_or_null(e->task),
+		"object", object,
+		"number", (json_int_t)e->number);
+}
+
+static uint32_t
+answer_events(struct vined_call *call, const struct options *o)
+{
+	const struct question *q = call->state;
+	json_t *events = json_array();
+
+	for (uint32_t i = 0; i < q->count; i++) {
+		const struct rt_event *e = NULL;
+		uint32_t n = 0;
+
+		if (rt_dump_done(q->dumps[i]))
+			e = rt_dump_events(q->dumps[i], &n);
+		for (uint32_t k = 0; k < n; k++)
+			if (o->pattern == NULL ||
+			    fnmatch(o->pattern, e[k].task, 0) == 0)
+				vined_command_row(call, events,
+						  event_row(i, &e[k]));
+	}
+	return vined_command_answer(call, json_pack("{s:o}", "events",
+						    events));
+}
+
 static uint32_t
 write_all(struct vined_call *call)
 {
@@ -299,6 +349,8 @@ write_all(struct vined_call *call)
 	(void)read_options(call, &o);
 	if (o.times)
 		return answer_times(call, &o);
+	if (o.events)
+		return answer_events(call, &o);
 	workers = json_array();
 	rows = json_array();
 	for (uint32_t i = 0; i < q->count; i++) {

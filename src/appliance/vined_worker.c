@@ -24,6 +24,7 @@
 #include "arch/spin/arch_ladder.h"
 #include "core/vine_cancel.h"
 #include "rt/rt_sched.h"
+#include "rt/rt_trace.h"
 #include "rt/rt_watcher.h"
 #include "utils/utils_clock.h"
 #include "utils/utils_log.h"
@@ -59,8 +60,7 @@ struct vined_workers {
 	vine_pipe_s *const *pipes;
 	uint32_t pipe_count;
 	uint32_t count;
-	enum rt_wait_engine engine;
-	uint32_t may;		/* of rt_wait_confine; 0: anything */
+	struct vined_workers_opts opts;
 	_Atomic int stop;
 	struct worker workers[];
 };
@@ -179,6 +179,25 @@ serve(struct worker *w)
 			arch_ladder_slept(&ladder);
 		}
 	}
+	/* WEND-A1: all that the main thread did with our scheduler, mail that
+	 * it posted there, is done before that is freed; pairs with WEND-R1 in
+	 * vined_workers_stop(). */
+	(void)atomic_load(&w->all->stop);
+}
+
+static int
+enter(struct worker *w)
+{
+	const struct vined_workers_opts *opts = &w->all->opts;
+	int rc = rt_sched_enter(w->sched);
+
+	if (rc == 0 && opts->may)
+		rc = rt_wait_confine(w->wait, opts->may);
+	if (rc == 0 && opts->record)
+		rc = rt_trace_record(w->sched, 1);
+	if (rc)
+		rt_sched_leave(w->sched);
+	return rc;
 }
 
 static void *
@@ -188,9 +207,7 @@ run(void *arg)
 	char name[16];
 
 	vined_handlers_here(w->index);
-	w->rc = rt_sched_enter(w->sched);
-	if (w->rc == 0 && w->all->may)
-		w->rc = rt_wait_confine(w->wait, w->all->may);
+	w->rc = enter(w);
 	snprintf(name, sizeof(name), "worker %u", w->index);
 	rt_watcher_name(w->sched, name, &w->rounds);
 	sem_post(&w->entered);
@@ -253,7 +270,7 @@ start_one(struct worker *w)
 	int rc;
 
 	sem_init(&w->entered, 0, 0);
-	rc = rt_wait_new(w->all->engine, &w->wait);
+	rc = rt_wait_new(w->all->opts.engine, &w->wait);
 	if (rc == 0)
 		rc = rt_sched_new(&(struct rt_sched_opts){ .wait = w->wait },
 				  &w->sched);
@@ -272,7 +289,7 @@ start_one(struct worker *w)
 
 int
 vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,
-		    uint32_t count, enum rt_wait_engine engine, uint32_t may,
+		    uint32_t count, const struct vined_workers_opts *opts,
 		    struct vined_workers **out)
 {
 	size_t size = sizeof(struct vined_workers) +
@@ -285,10 +302,9 @@ vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,
 	memset(all, 0, size);
 	all->pipes = pipes;
 	all->pipe_count = pipe_count;
-	all->engine = engine;
+	all->opts = *opts;
 	/* now: it has threads stay on a CPU, which the filter forbids */
 	arch_ladder_wake_ns();
-	all->may = may;
 	for (uint32_t i = 0; i < count; i++) {
 		struct worker *w = &all->workers[i];
 
@@ -369,6 +385,7 @@ vined_workers_drain(struct vined_workers *all, uint64_t timeout_ns)
 void
 vined_workers_stop(struct vined_workers *all)
 {
+	/* WEND-R1: pairs with WEND-A1 in serve(). */
 	atomic_store(&all->stop, 1);
 	/* not by the bells: what an application wrote there may mute them */
 	for (uint32_t i = 0; i < all->count; i++)

@@ -14,15 +14,20 @@
 struct rt_sched;
 struct vined_workers;
 
+struct vined_workers_opts {
+	enum rt_wait_engine engine;	/* by which they wait */
+	uint32_t may;	/* not 0: confined to that, see rt_wait_confine */
+	int record;	/* keep the steps of tasks, see rt_trace.h */
+};
+
 /*
  * vined_workers_start starts `count` workers on the pipes, none of which has
- * more lanes, and which wait by `engine`; where `may` is not 0 each is confined
- * to that (rt_wait_confine). The caller keeps the array until they are stopped.
- * Returns 0 or a negative errno, logged.
+ * more lanes. The caller keeps the array until they are stopped. Returns 0 or a
+ * negative errno, logged.
  */
 int vined_workers_start(vine_pipe_s *const *pipes, uint32_t pipe_count,
-			uint32_t count, enum rt_wait_engine engine,
-			uint32_t may, struct vined_workers **workers);
+			uint32_t count, const struct vined_workers_opts *opts,
+			struct vined_workers **workers);
 
 /* vined_workers_rings returns how many workers wait by io_uring. */
 uint32_t vined_workers_rings(const struct vined_workers *workers);

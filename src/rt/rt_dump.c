@@ -32,6 +32,8 @@ struct rt_dump {
 	uint32_t count;
 	uint32_t left_out;
 	struct rt_times_report times;
+	uint32_t event_count;
+	struct rt_event events[VINE_RT_RECORDER];
 	_Atomic int done;
 	_Atomic int refs;
 	struct rt_dump_task tasks[];
@@ -146,6 +148,13 @@ finish(struct rt_dump *d)
 }
 
 static void
+note_sched(struct rt_dump *d)
+{
+	rt_times_read(d->sched, &d->times);
+	d->event_count = rt_trace_read(d->sched, d->events, VINE_RT_RECORDER);
+}
+
+static void
 slice(struct rt_mail *mail)
 {
 	struct rt_dump *d = mail->user;
@@ -168,7 +177,7 @@ begin(struct rt_mail *mail)
 	d->next = s->dumps;
 	s->dumps = d;
 	d->at = utils_list_first(&s->all);
-	rt_times_read(s, &d->times);
+	note_sched(d);
 	mail->call = slice;
 	slice(mail);
 }
@@ -218,7 +227,7 @@ rt_dump_here(struct rt_sched *sched, uint32_t most, struct rt_dump **dump)
 	if (d == NULL)
 		return -ENOMEM;
 	d->at = utils_list_first(&sched->all);
-	rt_times_read(sched, &d->times);
+	note_sched(d);
 	(void)go_on(d, UINT32_MAX);
 	finish(d);
 	*dump = d;
@@ -275,6 +284,13 @@ const struct rt_times_report *
 rt_dump_times(const struct rt_dump *dump)
 {
 	return &dump->times;
+}
+
+const struct rt_event *
+rt_dump_events(const struct rt_dump *dump, uint32_t *count)
+{
+	*count = dump->event_count;
+	return dump->events;
 }
 
 /* --- as text ------------------------------------------------------------ */
@@ -393,11 +409,18 @@ say(struct report *r, const char *format, ...)
 }
 
 static void
+say_place(const struct rt_place *place, void *user)
+{
+	char where[200];
+
+	say(user, "    %s", rt_place_text(place, where, sizeof(where)));
+}
+
+static void
 say_group(struct report *r, const struct rt_dump_task *t, uint32_t count)
 {
 	char how_many[32] = "", left[40] = "";
 	struct rt_place place;
-	char where[200];
 
 	if (count > 1)
 		snprintf(how_many, sizeof(how_many), "%u tasks ", count);
@@ -409,18 +432,19 @@ say_group(struct report *r, const struct rt_dump_task *t, uint32_t count)
 	    t->object[0] ? " " : "", t->object, t->age_ns / 1000000, left,
 	    t->cancelled ? ", cancelled" : "",
 	    t->held ? ", holds cancels off" : "");
-	for (uint32_t i = rt_place_waits(t->frames, t->count, &place);
-	     i < t->count; i++) {
-		(void)rt_place_of(t->frames[i], i > 0, &place);
-		if (i + 1 == t->count && rt_place_inside(&place))
-			break;		/* what calls every task */
-		say(r, "    %s", rt_place_text(&place, where, sizeof(where)));
-	}
+	(void)rt_place_show(t->frames, t->count, say_place, r);
 	if (t->count == 0) {
 		(void)rt_place_of((uintptr_t)t->fn, 0, &place);
-		say(r, "    of %s", rt_place_text(&place, where,
-						  sizeof(where)));
+		say_place(&place, r);
 	}
+}
+
+static void
+say_event(struct report *r, const struct rt_event *e)
+{
+	say(r, "%" PRIu64 " us ago: %s%s%s 0x%" PRIx64 " %" PRId64,
+	    e->ns / 1000, rt_trace_name(e->what), e->task[0] ? " " : "",
+	    e->task, e->object, e->number);
 }
 
 uint32_t
@@ -445,6 +469,8 @@ rt_dump_print(const struct rt_dump *dump,
 				break;
 		say_group(&r, t, end - i);
 	}
+	for (uint32_t i = 0; i < dump->event_count; i++)
+		say_event(&r, &dump->events[i]);
 	if (dump->left_out)
 		say(&r, "%u tasks more", dump->left_out);
 	free(order);

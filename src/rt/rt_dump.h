@@ -18,6 +18,7 @@
 #include "core/vine_limits.h"
 #include "rt/rt_task.h"
 #include "rt/rt_times.h"
+#include "rt/rt_trace.h"
 
 struct rt_dump;
 
@@ -70,6 +71,10 @@ const struct rt_dump_task *rt_dump_task(const struct rt_dump *dump, uint32_t i);
 
 /* rt_dump_times returns how long they run, wait for a turn, and are blocked. */
 const struct rt_times_report *rt_dump_times(const struct rt_dump *dump);
+
+/* rt_dump_events returns the steps that the recorder kept, and how many. */
+const struct rt_event *rt_dump_events(const struct rt_dump *dump,
+				      uint32_t *count);
 
 /*
  * rt_dump_alike tells whether two tasks are of one name, in one state, and wait

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside: what a scheduler and its tasks know of each other. For rt_sched.c,
- * rt_task.c, rt_mail.c, rt_overflow.c, rt_sigpipe.c, and rt_sim.c, which takes
- * their place.
+ * Inside: what a scheduler and its tasks know of each other. For the runtime's
+ * own sources.
  */
 #ifndef RT_INSIDE_H
 #define RT_INSIDE_H
@@ -15,6 +14,7 @@
 #include "rt/rt_sched.h"
 #include "rt/rt_stack.h"
 #include "rt/rt_task.h"
+#include "rt/rt_trace.h"
 #include "utils/utils_list.h"
 
 struct rt_mail;
@@ -93,7 +93,8 @@ struct rt_sched {
 	struct rt_subscriber *subscribers;
 	struct rt_dump *dumps;	/* that are being taken down */
 	struct rt_times *times;
-	_Atomic uint64_t running;	/* ticks: its tasks run since; 0: none */
+	struct rt_recorder *recorder;	/* NULL: nothing is kept */
+	_Atomic uint64_t running;	/* ticks: tasks run since; 0: none */
 
 	_Atomic(struct rt_mail *) mail __attribute__((aligned(64)));
 	_Atomic int asleep;
@@ -102,6 +103,16 @@ struct rt_sched {
 
 /* The scheduler that this thread has entered. */
 extern _Thread_local struct rt_sched *rt_self;
+
+/* A step of rt_trace.def, of the current scheduler; `task` may be NULL. */
+#define RT_TRACE_AT(s, name, task, object, number) \
+	do { \
+		RT_PROBE(name, object, number); \
+		if (__builtin_expect((s)->recorder != NULL, 0)) \
+			rt_trace_note(s, RT_TRACE_##name, task, \
+				      (uint64_t)(uintptr_t)(object), \
+				      (int64_t)(number)); \
+	} while (0)
 
 #define RT_AHEAD 8u	/* turns for which stacks are fetched early */
 
@@ -152,6 +163,7 @@ rt_sched_away(struct rt_sched *s, struct rt_task *t)
 	if ((--s->turn != 0 || !rt_sched_due(s)) && rt_ready_any(s)) {
 		n = rt_ready_take(s);
 		n->state = RT_TASK_RUNNING;
+		RT_PROBE(task_run, n, 0);	/* kept by rt_sched_due */
 		if (n == t)
 			return;
 		to = &n->fiber;

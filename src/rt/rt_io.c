@@ -27,6 +27,7 @@ on_done(struct rt_op *op, int64_t result)
 {
 	struct call *c = op->user;
 
+	RT_TRACE_AT(rt_self, op_done, c->block.task, (intptr_t)op->fd, result);
 	op->result = result;
 	rt_task_wake(&c->block, 0);
 }
@@ -54,6 +55,8 @@ sleep_on(struct call *c, uint64_t deadline)
 	c->block.kind = c->op.kind == RT_OP_CALL ? RT_OBJECT_ANY :
 		RT_OBJECT_FD;
 	c->block.undo = leave;
+	RT_TRACE_AT(rt_self, op_submit, rt_self->current,
+		    (intptr_t)c->op.fd, c->op.kind);
 	rc = rt_wait_submit(c->wait, &c->op);
 	if (rc)
 		return rc;

@@ -61,6 +61,13 @@ take(struct rt_sched *s)
 	return turned;
 }
 
+static void
+deliver(struct rt_sched *s, struct rt_mail *m)
+{
+	RT_TRACE_AT(s, mail, NULL, m, 0);
+	m->call(m);
+}
+
 uint32_t
 rt_mail_deliver(struct rt_sched *s)
 {
@@ -72,7 +79,7 @@ rt_mail_deliver(struct rt_sched *s)
 
 		next = m->next;
 		if (atomic_compare_exchange_strong(&m->state, &posted, CALLED))
-			m->call(m);
+			deliver(s, m);
 		else if (m->drop)
 			m->drop(m);
 	}

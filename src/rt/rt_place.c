@@ -6,6 +6,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -74,8 +75,24 @@ no_file(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
 	return -1;
 }
 
+/* libdw's own leaves a descriptor that a program which is run would have. */
+static int
+find_file(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
+	  char **path, Elf **elf)
+{
+	int fd;
+
+	if (name[0] != '/')	/* what the kernel maps for calls to it */
+		return dwfl_linux_proc_find_elf(module, user, name, base, path,
+						elf);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		*path = strdup(name);
+	return fd;
+}
+
 static const Dwfl_Callbacks callbacks = {
-	.find_elf = dwfl_linux_proc_find_elf,
+	.find_elf = find_file,
 	.find_debuginfo = no_file,
 };
 
@@ -357,6 +374,23 @@ rt_place_waits(const uintptr_t *frames, uint32_t count, struct rt_place *place)
 	}
 	memset(place, 0, sizeof(*place));
 	return count;
+}
+
+uint32_t
+rt_place_show(const uintptr_t *frames, uint32_t count,
+	      void (*fn)(const struct rt_place *place, void *user), void *user)
+{
+	struct rt_place place;
+	uint32_t i = rt_place_waits(frames, count, &place), shown = 0;
+
+	for (; i < count; i++) {
+		(void)rt_place_of(frames[i], i > 0, &place);
+		if (i + 1 == count && rt_place_inside(&place))
+			break;
+		fn(&place, user);
+		shown++;
+	}
+	return shown;
 }
 
 uint32_t

@@ -26,8 +26,9 @@ struct rt_place {
 /*
  * rt_place_open reads which modules the process has now and maps their files,
  * which may be replaced on the disk later, or out of reach. Nothing is opened
- * after that, and no system call made but for memory. Any thread; reads files. Returns 0, or -EALREADY where it is
- * open, -ENOMEM, or -ENOSYS without libdw: then places are modules alone.
+ * after that, and no system call made but for memory. Any thread; reads files.
+ * Returns 0, or -EALREADY where it is open, -ENOMEM, or -ENOSYS without libdw:
+ * then places are modules alone.
  */
 int rt_place_open(void);
 
@@ -62,6 +63,15 @@ char *rt_place_text(const struct rt_place *place, char *text, size_t size);
  */
 uint32_t rt_place_waits(const uintptr_t *frames, uint32_t count,
 			struct rt_place *place);
+
+/*
+ * rt_place_show calls fn for each frame of a backtrace that a reader looks for,
+ * innermost first: from rt_place_waits on, and without what calls each task.
+ * Returns how many.
+ */
+uint32_t rt_place_show(const uintptr_t *frames, uint32_t count,
+		       void (*fn)(const struct rt_place *place, void *user),
+		       void *user);
 
 /* The registers of a thread that was interrupted, by their DWARF numbers. */
 struct rt_registers {

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rt/rt_inside.h"
 #include "rt/rt_rpc_inside.h"
 #include "rt/rt_waiter.h"
 #include "utils/utils_crc32c.h"
@@ -307,6 +308,7 @@ rt_rpc_call(struct rt_rpc *rpc, struct rt_rpc_call *call, uint64_t deadline)
 		rc = -EINVAL;
 	if (rc)
 		return rc;
+	RT_TRACE_AT(rt_self, rpc_call, rt_self->current, rpc, call->type);
 	rt_rpc_hold(rpc);
 	rc = ask(rpc, call, deadline);
 	rt_rpc_drop(rpc);

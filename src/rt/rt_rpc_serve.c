@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rt/rt_inside.h"
 #include "rt/rt_rpc_inside.h"
 #include "utils/utils_crc32c.h"
 
@@ -359,6 +360,7 @@ rt_rpc_request_in(struct rt_rpc *rpc, const struct rt_rpc_head *head)
 		answer_sent(rpc, &s->frame);	/* there will be none */
 		return rc;
 	}
+	RT_TRACE_AT(rt_self, rpc_serve, NULL, rpc, head->type);
 	rpc->stats.handled++;
 	if (status)
 		answer(rpc, s, status);

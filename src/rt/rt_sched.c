@@ -127,7 +127,7 @@ set_turn(struct rt_sched *s, uint32_t from)
 		n = VINE_RT_SWITCHES - s->since;
 	if (n > s->budget)
 		n = s->budget;
-	n = rt_times_soon(s, from, n);
+	n = s->recorder && n ? 1 : rt_times_soon(s, from, n);
 	s->turn = s->grain = n ? n : 1;
 }
 
@@ -142,6 +142,12 @@ is_due(struct rt_sched *s)
 	return s->now - s->looked >= s->look_ticks;
 }
 
+static void
+note_run(struct rt_sched *s, const struct rt_task *t)
+{
+	rt_trace_note(s, RT_TRACE_task_run, t, (uintptr_t)t, 0);
+}
+
 int
 rt_sched_due(struct rt_sched *s)
 {
@@ -150,8 +156,11 @@ rt_sched_due(struct rt_sched *s)
 	spend(s, s->grain);
 	due = s->order ? s->order(s) || s->budget == 0 : is_due(s);
 	rt_times_out(s, s->current);
-	if (!due && rt_ready_any(s))
+	if (!due && rt_ready_any(s)) {
 		rt_times_in(s);
+		if (s->recorder)
+			note_run(s, s->ready[s->head & s->mask].task);
+	}
 	/* the switch under way takes the one at `head` */
 	set_turn(s, s->head + 1);
 	return due;
@@ -171,6 +180,7 @@ run_ready(struct rt_sched *s)
 	set_turn(s, s->head);
 	t->state = RT_TASK_RUNNING;
 	s->current = t;
+	RT_TRACE_AT(s, task_run, t, t, 0);
 	atomic_store_explicit(&s->running, s->now, memory_order_relaxed);
 	rt_fiber_switch(&s->fiber, &t->fiber);
 	atomic_store_explicit(&s->running, 0, memory_order_relaxed);
@@ -393,9 +403,11 @@ rt_sched_free(struct rt_sched *s)
 		rt_task_free(utils_list_of(link, struct rt_task, link));
 	if (rt_self == s)
 		rt_sched_leave(s);
+	rt_watcher_leave(s);	/* its thread may have ended without */
 	rt_stacks_fini(&s->stacks);
 	free(s->ready);
 	rt_times_free(s->times);
+	free(s->recorder);
 	if (s->own_wait)
 		rt_wait_free(s->wait);
 	free(s);

@@ -33,8 +33,8 @@ int rt_snapshot_start(void);
 /*
  * rt_snapshot_take asks the thread of a scheduler and waits for it, for at most
  * VINE_RT_SNAPSHOT_MS. The thread does not end meanwhile. [low, high) is its
- * own stack. One at a time, and not by that thread. Returns 0, or -ETIMEDOUT: it
- * blocks the signal, or has no turn; or -errno of pthread_kill.
+ * own stack. One at a time, and not by that thread. Returns 0, or -ETIMEDOUT:
+ * it blocks the signal, or has no turn; or -errno of pthread_kill.
  */
 int rt_snapshot_take(struct rt_sched *sched, pthread_t thread, uintptr_t low,
 		     uintptr_t high, struct rt_snapshot **snapshot);

@@ -35,6 +35,9 @@ leave(struct rt_block *b, int why)
 {
 	if (b->woken || b->undone)
 		return;
+	if (why == -ETIMEDOUT)
+		RT_TRACE_AT(b->task->sched, task_deadline, b->task, b->task,
+			    b->timer.at);
 	b->undone = 1;
 	if (b->undo == NULL || b->undo(b, why) == 0)
 		rt_task_wake(b, why);
@@ -63,6 +66,7 @@ rt_task_wake(struct rt_block *b, int rc)
 	t->block = NULL;
 	if (t->state != RT_TASK_BLOCKED)
 		return;
+	RT_TRACE_AT(t->sched, task_wake, t, t, rc);
 	since = t->since;
 	rt_ready_push(t->sched, t, t->fiber.context.sp);
 	if (t->stamped)
@@ -96,6 +100,7 @@ rt_task_block(struct rt_block *b, uint64_t deadline)
 	if (!b->woken) {
 		t->state = RT_TASK_BLOCKED;
 		t->since = s->now;
+		RT_TRACE_AT(s, task_block, t, t, (uintptr_t)b->object);
 		rt_sched_away(s, t);
 	}
 	return b->rc;
@@ -142,6 +147,7 @@ rt_task_delay(uint64_t deadline)
 void
 rt_task_cancel(struct rt_task *task)
 {
+	RT_TRACE_AT(task->sched, task_cancel, task, task, 0);
 	task->cancelled = 1;
 	if (task->block && is_cancelled(task))
 		leave(task->block, -ECANCELED);
@@ -180,6 +186,7 @@ begin(void *arg)
 	struct rt_task *t = arg;
 
 	rt_fiber_first();
+	RT_TRACE_AT(t->sched, task_begin, t, t, (uintptr_t)t->fn);
 	rt_task_exit(t->fn(t->arg));
 }
 
@@ -215,6 +222,7 @@ rt_task_create(struct rt_sched *s, rt_task_fn fn, void *arg,
 	s->tasks++;
 	s->systems += t->flags & RT_TASK_SYSTEM;
 	rt_ready_push(s, t, t);
+	RT_TRACE_AT(s, task_create, t, t, (uintptr_t)fn);
 	if (task)
 		*task = t;
 	return 0;
@@ -226,6 +234,7 @@ rt_task_exit(int rc)
 	struct rt_task *t = current();
 	struct rt_sched *s = rt_self;
 
+	RT_TRACE_AT(s, task_end, t, t, rc);
 	t->rc = rc;
 	t->state = RT_TASK_ENDED;
 	s->dead = t;
@@ -255,6 +264,7 @@ rt_task_reap(struct rt_task *t)
 	s->tasks--;
 	s->systems -= t->flags & RT_TASK_SYSTEM;
 	if (t->state == RT_TASK_OVERFLOWED) {
+		RT_TRACE_AT(s, task_overflow, t, t, s->stacks.size);
 		log_error("task %s ran over the end of its stack of %u bytes",
 			  t->name, s->stacks.size);
 		if (t->overflowed)
@@ -285,8 +295,11 @@ undo_join(struct rt_block *b, int why)
 int
 rt_task_join(struct rt_task *task, int *rc, uint64_t deadline)
 {
-	struct join join = { { .what = "join", .object = task,
-			       .kind = RT_OBJECT_TASK, .undo = undo_join }, task };
+	struct join join = {
+		.block = { .what = "join", .object = task,
+			   .kind = RT_OBJECT_TASK, .undo = undo_join },
+		.task = task,
+	};
 	int err;
 
 	if (task->state < RT_TASK_ENDED) {

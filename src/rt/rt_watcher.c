@@ -57,7 +57,8 @@ static struct {
 	int running;
 	_Atomic int stop;
 	_Atomic int dump;
-	struct utils_log_rate rate;
+	struct utils_log_rate begins;
+	struct utils_log_rate ends;
 } watcher;
 
 /* --- who is watched ------------------------------------------------------ */
@@ -234,13 +235,14 @@ begin_stall(struct watched *w, uint64_t now)
 	char share[48] = "";
 
 	locate(w);
+	RT_PROBE(stall, w->sched, ns);
 	w->stall = w->since;
 	w->stalls.count++;
 	if (looked > MS)
 		snprintf(share, sizeof(share), ", on a processor for %" PRIu64
 			 " %% of it", used >= looked ? 100 :
 			 used * 100 / looked);
-	utils_log_limited(&watcher.rate, UTILS_LOG_WARN,
+	utils_log_limited(&watcher.begins, UTILS_LOG_WARN,
 			  "%s stalls for %" PRIu64 " ms%s: %s", w->name,
 			  ns / MS, share, w->stalls.where);
 }
@@ -254,7 +256,7 @@ end_stall(struct watched *w, uint64_t now)
 	w->stall = 0;
 	if (ns > w->stalls.longest_ns)
 		w->stalls.longest_ns = ns;
-	utils_log_limited(&watcher.rate, UTILS_LOG_WARN,
+	utils_log_limited(&watcher.ends, UTILS_LOG_WARN,
 			  "%s goes on after about %" PRIu64 " ms: %s", w->name,
 			  ns / MS, w->stalls.where);
 }
@@ -323,7 +325,7 @@ write_line(const char *text, void *user)
 	dprintf(watcher.opts.fd, "%s\n", text);
 }
 
-/* The list is not kept meanwhile: a scheduler may leave it, and answers then. */
+/* The lock is not kept meanwhile: who leaves the list answers all the same. */
 static void
 dump_one(uint32_t i)
 {
@@ -429,7 +431,8 @@ rt_watcher_start(const struct rt_watcher_opts *opts)
 
 	if (watcher.running)
 		return -EALREADY;
-	memset(&watcher.rate, 0, sizeof(watcher.rate));
+	memset(&watcher.begins, 0, sizeof(watcher.begins));
+	memset(&watcher.ends, 0, sizeof(watcher.ends));
 	watcher.opts = *opts;
 	if (watcher.opts.stall_ns && watcher.opts.stall_ns < MS)
 		watcher.opts.stall_ns = MS;

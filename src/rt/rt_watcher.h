@@ -44,7 +44,8 @@ void rt_watcher_stop(void);
  * rt_watcher_name gives a scheduler a name in the log, copied, at most 15
  * bytes. With `rounds`, not NULL, what its thread does between its steps is
  * watched, too: the thread has it grow each time round, and sleeps nowhere but
- * at rt_sched_sleep; NULL ends that. Any thread, while the scheduler is entered.
+ * at rt_sched_sleep; NULL ends that. Any thread, while the scheduler is
+ * entered.
  */
 void rt_watcher_name(struct rt_sched *sched, const char *name,
 		     const _Atomic uint64_t *rounds);

@@ -6,6 +6,7 @@ _vinectl()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local options="--config --socket --json --timeout --exit --all --trace --times
+		--events
 		--help --version"
 
 	case $before in

@@ -20,6 +20,7 @@
 /* Exit codes; they stand in vinectl(1). */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
+#define OPTIONS_OF_TASKS " --all --trace --times --events"
 #define TIMEOUT_MS 15000u	/* a drain alone may take 10 s */
 
 struct options {
@@ -33,6 +34,7 @@ struct options {
 	int all;			/* --all */
 	int trace;			/* --trace */
 	int times;			/* --times */
+	int events;			/* --events */
 };
 
 static const char usage_text[] =
@@ -42,14 +44,14 @@ static const char usage_text[] =
 	"  status                what it serves, and how fast\n"
 	"  list [SEGMENT]        sessions, accelerators, procedures\n"
 	"  dump                  what each worker does, and what it holds\n"
-	"  tasks [--all] [--trace] [--times] [NAME]\n"
+	"  tasks [--all] [--trace] [--times] [--events] [NAME]\n"
 	"                        what the tasks of the workers wait for, and "
 	"where; those\n"
 	"                        alike in one row, or each; with their "
 	"callers; or\n"
-	"                        how long they run and wait; those with a "
-	"NAME, which\n"
-	"                        may have * and ?\n"
+	"                        how long they run and wait; or what they did "
+	"last; those\n"
+	"                        with a NAME, which may have * and ?\n"
 	"  drain [--exit]        admit no more sessions, wait for tasks in "
 	"flight; then\n"
 	"                        stay, or end\n"
@@ -163,19 +165,20 @@ make_line(struct options *o, char *const *words)
 		if (len == 0 || (*words)[strcspn(*words, " \t\r\n")] != '\0')
 			return usage("an operand is empty or has white "
 				     "space: ", *words);
-		if (len + 2 > sizeof(o->line) - n - sizeof(" --all --trace --times"))
+		if (len + 2 > sizeof(o->line) - n - sizeof(OPTIONS_OF_TASKS))
 			return usage("the command is too long", "");
 		n += (size_t)sprintf(o->line + n, "%s%s", n ? " " : "",
 				     *words);
 	}
 	if (o->leave && strcmp(o->line, "drain") != 0)
 		return usage("--exit is for drain alone", "");
-	if ((o->all || o->trace || o->times) && strcmp(first, "tasks") != 0)
-		return usage("--all, --trace and --times are for tasks "
-			     "alone", "");
-	sprintf(o->line + n, "%s%s%s%s\n", o->leave ? " exit" : "",
+	if ((o->all || o->trace || o->times || o->events) &&
+	    strcmp(first, "tasks") != 0)
+		return usage("--all, --trace, --times and --events are for "
+			     "tasks alone", "");
+	sprintf(o->line + n, "%s%s%s%s%s\n", o->leave ? " exit" : "",
 		o->all ? " --all" : "", o->trace ? " --trace" : "",
-		o->times ? " --times" : "");
+		o->times ? " --times" : "", o->events ? " --events" : "");
 	return EXIT_DONE;
 }
 
@@ -225,6 +228,7 @@ read_options(int argc, char **argv, struct options *o, int *status)
 		{ "all", no_argument, NULL, 'A' },
 		{ "trace", no_argument, NULL, 'T' },
 		{ "times", no_argument, NULL, 'M' },
+		{ "events", no_argument, NULL, 'E' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -258,6 +262,9 @@ read_options(int argc, char **argv, struct options *o, int *status)
 			break;
 		case 'M':
 			o->times = 1;
+			break;
+		case 'E':
+			o->events = 1;
 			break;
 		case 'h':
 			fputs(usage_text, stdout);

@@ -125,7 +125,29 @@ START_TEST(sigusr1_writes_the_tasks_to_the_log_and_vined_goes_on)
 }
 END_TEST
 
-/* --- a worker that is held up ---------------------------------------------- */
+START_TEST(times_and_events_say_how_long_and_what_the_tasks_did)
+{
+	vine_task *task;
+
+	begin("events", "record 1\n");
+	task = start_accept();
+	tool_await("net_accept", "vinectl -S %s tasks", sock);
+	ck_assert_int_eq(tool_run("vinectl -S %s tasks --times", sock), 0);
+	ck_assert_msg(tool_says("running") && tool_says("ready") &&
+		      tool_says("blocked") && tool_says("net_listen"), "%s",
+		      tool_out);
+	ck_assert_int_eq(tool_run("vinectl -S %s tasks --events net_accept",
+				  sock), 0);
+	ck_assert_msg(tool_says("task_create") && tool_says("task_begin") &&
+		      tool_says("op_submit") && tool_says("task_block"), "%s",
+		      tool_out);
+	vine_task_cancel(task);
+	value_of(task);
+	end();
+}
+END_TEST
+
+/* --- a worker that is held up -------------------------------------------- */
 
 /*
  * A library that is loaded before libc, in which the first listen of a task
@@ -163,7 +185,7 @@ preload_blocking_listen(void)
 	setenv("LD_PRELOAD", object, 1);
 }
 
-START_TEST(a_worker_that_is_held_up_is_named_with_the_place_and_vined_goes_on)
+START_TEST(a_worker_that_is_held_up_is_named_with_its_place_and_goes_on)
 {
 	vine_task *task;
 
@@ -201,6 +223,8 @@ main(void)
 	tcase_add_test(tcase,
 		       sigusr1_writes_the_tasks_to_the_log_and_vined_goes_on);
 	tcase_add_test(tcase,
-		a_worker_that_is_held_up_is_named_with_the_place_and_vined_goes_on);
+		       times_and_events_say_how_long_and_what_the_tasks_did);
+	tcase_add_test(tcase,
+		a_worker_that_is_held_up_is_named_with_its_place_and_goes_on);
 	return appliance_main("tasks", tcase);
 }
