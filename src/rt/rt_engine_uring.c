@@ -13,6 +13,7 @@
  * So it is submitted again only after it completed, or for other words.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <liburing.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -21,6 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/vine_limits.h"
 #include "rt/rt_engine.h"
 
 /* In linux/io_uring.h since 6.7; liburing 2.3 is older. */
@@ -45,6 +47,13 @@
 #define TAG_IGNORE (RT_ENGINE_TAG | UINT32_MAX)
 #define TAG_OP (RT_ENGINE_TAG << 1)
 
+#define AREA_MAX ((size_t)1 << 30)	/* of one; the kernel's own bound */
+
+struct area {
+	char *base;
+	size_t length;		/* 0: none here */
+};
+
 struct uring {
 	struct io_uring ring;
 	struct futex_waitv words[RT_WAIT_BELLS_MAX + 1];
@@ -54,6 +63,8 @@ struct uring {
 	struct utils_list backlog;
 	uint32_t groups;	/* of buffers, so far */
 	int confined;
+	int has_areas;		/* the kernel has a table for them */
+	struct area areas[VINE_RT_AREAS];
 };
 
 /* Set-up of a ring for so many completions. */
@@ -75,6 +86,7 @@ static const struct {
 #define DATA RT_WAIT_DATA
 #define SOCKETS RT_WAIT_SOCKETS
 #define DISKS RT_WAIT_DISKS
+#define AREAS 0x80	/* no RT_WAIT_ of a caller's */
 #define URING_OP(code, list) { (code), (list) },
 #include "rt/rt_engine_uring.def"
 #undef URING_OP
@@ -82,6 +94,7 @@ static const struct {
 #undef DATA
 #undef SOCKETS
 #undef DISKS
+#undef AREAS
 };
 
 #define CODES (sizeof(codes) / sizeof(codes[0]))
@@ -190,7 +203,7 @@ restrict_to(struct io_uring *ring, uint32_t may)
 
 	memset(list, 0, sizeof(list));
 	for (size_t i = 0; i < CODES; i++) {
-		if (codes[i].list && !(codes[i].list & may))
+		if (codes[i].list && !(codes[i].list & may & 0x7f))
 			continue;
 		list[n].opcode = IORING_RESTRICTION_SQE_OP;
 		list[n++].sqe_op = codes[i].code;
@@ -276,6 +289,97 @@ uring_restock(void *state, struct rt_stock *stock, uint32_t index)
 	io_uring_buf_ring_advance(stock->ring, 1);
 }
 
+/* --- areas ------------------------------------------------------------- */
+
+static int
+set_area(struct uring *u, uint32_t i, void *base, size_t length)
+{
+	struct iovec piece = { base, length };
+	struct io_uring_rsrc_update2 update = {
+		.offset = i, .data = (uintptr_t)&piece, .nr = 1,
+	};
+	long rc = syscall(SYS_io_uring_register, u->ring.ring_fd,
+			  IORING_REGISTER_BUFFERS_UPDATE, &update,
+			  sizeof(update));
+
+	if (rc < 0)
+		return -errno;
+	u->areas[i] = (struct area){ base, length };
+	return 0;
+}
+
+static void
+uring_drop(void *state, const void *base, size_t length)
+{
+	struct uring *u = state;
+	const char *from = base;
+
+	for (uint32_t i = 0; i < VINE_RT_AREAS; i++)
+		if (u->areas[i].length && u->areas[i].base >= from &&
+		    u->areas[i].base < from + length)
+			set_area(u, i, NULL, 0);
+}
+
+static int
+make_table(struct uring *u)
+{
+	struct io_uring_rsrc_register table = {
+		.nr = VINE_RT_AREAS, .flags = IORING_RSRC_REGISTER_SPARSE,
+	};
+	int rc = 0;
+
+	if (!u->has_areas)
+		rc = call_register(&u->ring, IORING_REGISTER_BUFFERS2, &table,
+				   sizeof(table));
+	u->has_areas |= rc == 0;
+	return rc;
+}
+
+/* In pieces, each in a free place. */
+static int
+uring_area(void *state, void *base, size_t length)
+{
+	struct uring *u = state;
+	size_t done = 0;
+	int rc = u->confined ? -EACCES : make_table(u);
+
+	for (uint32_t i = 0; rc == 0 && done < length; i++) {
+		size_t n = length - done < AREA_MAX ? length - done : AREA_MAX;
+
+		if (i == VINE_RT_AREAS) {
+			rc = -ENOSPC;
+		} else if (u->areas[i].length == 0) {
+			rc = set_area(u, i, (char *)base + done, n);
+			done += n;
+		}
+	}
+	if (rc)
+		uring_drop(u, base, length);
+	return rc;
+}
+
+/*
+ * The area that a file's data lie in, or -1. To look costs a part of what it
+ * saves, which is the pinning of pages: where there are many, past the page
+ * cache.
+ */
+static int
+area_of(const struct uring *u, const struct rt_op *op)
+{
+	if (!u->has_areas || op->length < VINE_RT_AREA_MIN ||
+	    op->offset == RT_OP_HERE)
+		return -1;
+	for (int i = 0; i < (int)VINE_RT_AREAS; i++) {
+		const struct area *a = &u->areas[i];
+		size_t at = (size_t)((char *)op->data - a->base);
+
+		if (a->length && (char *)op->data >= a->base &&
+		    at < a->length && op->length <= a->length - at)
+			return fcntl(op->fd, F_GETFL) & O_DIRECT ? i : -1;
+	}
+	return -1;
+}
+
 /* A place for a submission, if need be by submitting the others. */
 static struct io_uring_sqe *
 submission(struct uring *u)
@@ -347,6 +451,18 @@ prepare_data(struct io_uring_sqe *sqe, const struct rt_op *op, int code)
 	sqe->rw_flags = (__kernel_rwf_t)op->flags;
 }
 
+/* READ or WRITE, and how it is called where the memory is registered. */
+static void
+prepare_buffer(const struct uring *u, struct io_uring_sqe *sqe,
+	       const struct rt_op *op, int code, int fixed)
+{
+	int area = area_of(u, op);
+
+	prepare_data(sqe, op, area < 0 ? code : fixed);
+	if (area >= 0)
+		sqe->buf_index = (uint16_t)area;
+}
+
 static void
 prepare_socket(struct io_uring_sqe *sqe, struct rt_op *op)
 {
@@ -400,14 +516,16 @@ prepare_feed(struct io_uring_sqe *sqe, const struct rt_op *op)
 }
 
 static void
-prepare(struct io_uring_sqe *sqe, struct rt_op *op)
+prepare(const struct uring *u, struct io_uring_sqe *sqe, struct rt_op *op)
 {
 	switch (op->kind) {
 	case RT_OP_READ:
-		prepare_data(sqe, op, IORING_OP_READ);
+		prepare_buffer(u, sqe, op, IORING_OP_READ,
+			       IORING_OP_READ_FIXED);
 		break;
 	case RT_OP_WRITE:
-		prepare_data(sqe, op, IORING_OP_WRITE);
+		prepare_buffer(u, sqe, op, IORING_OP_WRITE,
+			       IORING_OP_WRITE_FIXED);
 		break;
 	case RT_OP_READV:
 		prepare_data(sqe, op, IORING_OP_READV);
@@ -453,7 +571,7 @@ put(struct uring *u, struct rt_op *op)
 
 	if (sqe == NULL)
 		return 0;
-	prepare(sqe, op);
+	prepare(u, sqe, op);
 	op->begun = 1;
 	return 1;
 }
@@ -742,5 +860,7 @@ const struct rt_engine_ops rt_engine_uring = {
 	.stock = uring_stock,
 	.unstock = uring_unstock,
 	.restock = uring_restock,
+	.area = uring_area,
+	.drop = uring_drop,
 	.sleep = uring_sleep,
 };
