@@ -70,6 +70,10 @@ struct rt_engine_ops {
 	void (*unstock)(void *state, struct rt_stock *stock);
 	void (*restock)(void *state, struct rt_stock *stock, uint32_t index);
 
+	/* area and drop are rt_wait_register and its end. NULL: no use for. */
+	int (*area)(void *state, void *base, size_t length);
+	void (*drop)(void *state, const void *base, size_t length);
+
 	/*
 	 * wake_fd returns an eventfd that ends a sleep, for rt_wait_wake, or -1
 	 * where a sleep ends by the wait's own bell. Then that one is not among

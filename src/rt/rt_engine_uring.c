@@ -15,32 +15,18 @@
  * So it is submitted again only after it completed, or for other words.
  */
 #include <errno.h>
-#include <liburing.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "rt/rt_engine.h"
+#include "rt/rt_ring.h"
 
-/* In linux/io_uring.h since 6.7; liburing 2.3 is older. */
-#define OP_FUTEX_WAITV 53
-#define OP_FIXED_FD_INSTALL 54	/* since 6.8 */
-
-#define ENTRIES 256	/* submissions kept until the next enter */
-#define COMPLETIONS 4096	/* kept in the ring; more cost the kernel memory */
 #define EVENTS 256	/* completions taken at a time */
 #define ROUNDS 64	/* of them in one sleep */
 
 #define LENGTH_MAX 0x7ffff000u	/* of one call; the kernel's own bound */
-
-/* Only for its own thread, which runs completions when it enters, and can see
- * without entering whether there are any. */
-#define SETUP (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | \
-	       IORING_SETUP_CLAMP | IORING_SETUP_TASKRUN_FLAG | \
-	       IORING_SETUP_CQSIZE)
 
 /* Tags of the engine: a wait on bells carries its number. An op's is where it
  * stands; no address of a program has the highest bit. */
@@ -48,103 +34,49 @@
 #define TAG_OP (RT_ENGINE_TAG << 1)
 
 struct uring {
-	struct io_uring ring;
+	struct rt_ring ring;
 	struct futex_waitv words[RT_WAIT_BELLS_MAX + 1];
 	uint32_t count;		/* of the wait on bells that is under way */
 	uint32_t number;	/* of it; even */
 	int waiting;		/* it is */
 	struct utils_list backlog;
-	uint32_t groups;	/* of buffers, so far */
-	int confined;
 };
-
-/* Set-up of a ring for so many completions. */
-static struct io_uring_params
-params(uint32_t completions)
-{
-	return (struct io_uring_params){
-		.flags = SETUP,
-		.cq_entries = completions,
-	};
-}
-
-/* What it submits, and the list of rt_engine_uring.def. */
-static const struct {
-	uint8_t code;
-	uint8_t list;
-} codes[] = {
-#define ALWAYS 0
-#define DATA RT_WAIT_DATA
-#define SOCKETS RT_WAIT_SOCKETS
-#define DISKS RT_WAIT_DISKS
-#define URING_OP(code, list) { (code), (list) },
-#include "rt/rt_engine_uring.def"
-#undef URING_OP
-#undef ALWAYS
-#undef DATA
-#undef SOCKETS
-#undef DISKS
-};
-
-#define CODES (sizeof(codes) / sizeof(codes[0]))
-
-static int
-has_all(struct io_uring *ring)
-{
-	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
-	int can = (ring->features & IORING_FEAT_EXT_ARG) &&
-		(ring->features & IORING_FEAT_NODROP);
-
-	if (probe == NULL)
-		return 0;
-	for (size_t i = 0; i < CODES; i++)
-		can = can && io_uring_opcode_supported(probe, codes[i].code);
-	io_uring_free_probe(probe);
-	return can;
-}
 
 static int
 uring_probe(void)
 {
-	struct io_uring_params p = params(4);
-	struct io_uring ring;
-	int can;
-
-	if (io_uring_queue_init_params(2, &ring, &p) != 0)
-		return -ENOSYS;
-	can = has_all(&ring);
-	io_uring_queue_exit(&ring);
-	return can ? 0 : -ENOSYS;
+	return rt_ring_probe();
 }
 
+/* With a ring that is opened, or confined to what one may. */
 static int
-make(struct uring **out, unsigned int more_flags)
+make(void **state, int (*confine)(struct rt_ring *ring, uint32_t may),
+     uint32_t may)
 {
-	struct io_uring_params p = params(COMPLETIONS);
 	struct uring *u = calloc(1, sizeof(*u));
 	int rc;
 
 	if (u == NULL)
 		return -ENOMEM;
-	p.flags |= more_flags;
 	utils_list_init(&u->backlog);
-	rc = io_uring_queue_init_params(ENTRIES, &u->ring, &p);
+	rc = confine ? confine(&u->ring, may) : rt_ring_open(&u->ring);
 	if (rc)
 		free(u);
 	else
-		*out = u;
+		*state = u;
 	return rc;
 }
 
 static int
 uring_open(void **state)
 {
-	struct uring *u;
-	int rc = make(&u, 0);
+	return make(state, NULL, 0);
+}
 
-	if (rc == 0)
-		*state = u;
-	return rc;
+static int
+uring_confine(void **state, uint32_t may)
+{
+	return make(state, rt_ring_confine, may);
 }
 
 static void
@@ -152,113 +84,18 @@ uring_close(void *state)
 {
 	struct uring *u = state;
 
-	io_uring_queue_exit(&u->ring);
+	rt_ring_close(&u->ring);
 	free(u);
 }
 
-/*
- * A kernel that lets a ring be sent to another process would let one in that
- * nobody has confined. That one has not got OP_FIXED_FD_INSTALL yet.
- */
-static int
-may_be_sent(struct io_uring *ring)
-{
-	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
-	int may = probe == NULL ||
-		!io_uring_opcode_supported(probe, OP_FIXED_FD_INSTALL);
+/* --- memory that the ring knows ---------------------------------------- */
 
-	io_uring_free_probe(probe);
-	return may;
-}
-
-/* Not all of liburing 2.3 exports what its header has of these. */
-static int
-call_register(struct io_uring *ring, unsigned int what, void *arg,
-	      unsigned int count)
-{
-	long rc = syscall(SYS_io_uring_register, ring->ring_fd, what, arg,
-			  count);
-
-	return rc < 0 ? -errno : 0;
-}
-
-/* No call of io_uring_register and no flag of a submission is on the list. */
-static int
-restrict_to(struct io_uring *ring, uint32_t may)
-{
-	struct io_uring_restriction list[CODES];
-	unsigned int n = 0;
-	int rc;
-
-	memset(list, 0, sizeof(list));
-	for (size_t i = 0; i < CODES; i++) {
-		if (codes[i].list && !(codes[i].list & may))
-			continue;
-		list[n].opcode = IORING_RESTRICTION_SQE_OP;
-		list[n++].sqe_op = codes[i].code;
-	}
-	rc = call_register(ring, IORING_REGISTER_RESTRICTIONS, list, n);
-	/* the ring's one thread is the one that enables it */
-	if (rc == 0)
-		rc = call_register(ring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
-	return rc == 0 || rc == -ENOMEM ? rc : -ENOSYS;
-}
-
-static int
-uring_confine(void **state, uint32_t may)
-{
-	struct uring *u;
-	int rc = make(&u, IORING_SETUP_R_DISABLED);
-
-	if (rc)
-		return rc;
-	u->confined = 1;
-	rc = may_be_sent(&u->ring) ? -ENOSYS : restrict_to(&u->ring, may);
-	if (rc)
-		uring_close(u);
-	else
-		*state = u;
-	return rc;
-}
-
-/* --- stocks ------------------------------------------------------------ */
-
-static void
-put_buffer(struct rt_stock *stock, uint32_t index, uint32_t place)
-{
-	io_uring_buf_ring_add(stock->ring, rt_stock_at(stock, index),
-			      stock->size, (unsigned short)index,
-			      io_uring_buf_ring_mask(stock->count), (int)place);
-}
-
-/* A confined ring cannot be told of any. */
 static int
 uring_stock(void *state, struct rt_stock *stock)
 {
-	const size_t size = stock->count * sizeof(struct io_uring_buf);
-	struct io_uring_buf_reg reg = { .ring_entries = stock->count };
 	struct uring *u = state;
-	int rc;
 
-	if (u->confined)
-		return 0;
-	stock->ring = aligned_alloc(4096, (size + 4095) / 4096 * 4096);
-	if (stock->ring == NULL)
-		return -ENOMEM;
-	stock->group = u->groups++ & UINT16_MAX;
-	reg.ring_addr = (uintptr_t)stock->ring;
-	reg.bgid = (uint16_t)stock->group;
-	io_uring_buf_ring_init(stock->ring);
-	rc = io_uring_register_buf_ring(&u->ring, &reg, 0);
-	if (rc) {
-		free(stock->ring);
-		stock->ring = NULL;
-		return rc;
-	}
-	for (uint32_t i = 0; i < stock->count; i++)
-		put_buffer(stock, i, i);
-	io_uring_buf_ring_advance(stock->ring, (int)stock->count);
-	return 0;
+	return rt_ring_stock(&u->ring, stock);
 }
 
 static void
@@ -266,26 +103,40 @@ uring_unstock(void *state, struct rt_stock *stock)
 {
 	struct uring *u = state;
 
-	io_uring_unregister_buf_ring(&u->ring, (int)stock->group);
-	free(stock->ring);
+	rt_ring_unstock(&u->ring, stock);
 }
 
 static void
 uring_restock(void *state, struct rt_stock *stock, uint32_t index)
 {
 	(void)state;
-	put_buffer(stock, index, 0);
-	io_uring_buf_ring_advance(stock->ring, 1);
+	rt_ring_restock(stock, index);
+}
+
+static int
+uring_area(void *state, void *base, size_t length)
+{
+	struct uring *u = state;
+
+	return rt_ring_area(&u->ring, base, length);
+}
+
+static void
+uring_drop(void *state, const void *base, size_t length)
+{
+	struct uring *u = state;
+
+	rt_ring_drop(&u->ring, base, length);
 }
 
 /* A place for a submission, if need be by submitting the others. */
 static struct io_uring_sqe *
 submission(struct uring *u)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring.io);
 
-	if (sqe == NULL && io_uring_submit(&u->ring) >= 0)
-		sqe = io_uring_get_sqe(&u->ring);
+	if (sqe == NULL && io_uring_submit(&u->ring.io) >= 0)
+		sqe = io_uring_get_sqe(&u->ring.io);
 	return sqe;
 }
 
@@ -323,7 +174,7 @@ uring_disarm(void *state, int fd, uint64_t tag)
 	(void)fd;
 	cancel(u, tag);
 	/* now, and to its end: the poll holds the file open */
-	io_uring_submit_and_get_events(&u->ring);
+	io_uring_submit_and_get_events(&u->ring.io);
 }
 
 /* --- ops --------------------------------------------------------------- */
@@ -347,6 +198,18 @@ prepare_data(struct io_uring_sqe *sqe, const struct rt_op *op, int code)
 	io_uring_prep_rw(code, sqe, op->fd, op->data, clamp(op->length),
 			 (uint64_t)op->offset);
 	sqe->rw_flags = (__kernel_rwf_t)op->flags;
+}
+
+/* READ or WRITE, and how it is called where the memory is registered. */
+static void
+prepare_buffer(const struct uring *u, struct io_uring_sqe *sqe,
+	       const struct rt_op *op, int code, int fixed)
+{
+	int area = rt_ring_area_of(&u->ring, op);
+
+	prepare_data(sqe, op, area < 0 ? code : fixed);
+	if (area >= 0)
+		sqe->buf_index = (uint16_t)area;
 }
 
 static void
@@ -402,14 +265,16 @@ prepare_feed(struct io_uring_sqe *sqe, const struct rt_op *op)
 }
 
 static void
-prepare(struct io_uring_sqe *sqe, struct rt_op *op)
+prepare(const struct uring *u, struct io_uring_sqe *sqe, struct rt_op *op)
 {
 	switch (op->kind) {
 	case RT_OP_READ:
-		prepare_data(sqe, op, IORING_OP_READ);
+		prepare_buffer(u, sqe, op, IORING_OP_READ,
+			       IORING_OP_READ_FIXED);
 		break;
 	case RT_OP_WRITE:
-		prepare_data(sqe, op, IORING_OP_WRITE);
+		prepare_buffer(u, sqe, op, IORING_OP_WRITE,
+			       IORING_OP_WRITE_FIXED);
 		break;
 	case RT_OP_READV:
 		prepare_data(sqe, op, IORING_OP_READV);
@@ -455,7 +320,7 @@ put(struct uring *u, struct rt_op *op)
 
 	if (sqe == NULL)
 		return 0;
-	prepare(sqe, op);
+	prepare(u, sqe, op);
 	op->begun = 1;
 	return 1;
 }
@@ -653,7 +518,7 @@ take(struct uring *u, struct rt_wait *wait, int *more)
 {
 	struct io_uring_cqe *cqes[EVENTS];
 	struct { uint64_t tag; int res; uint32_t flags; } got[EVENTS];
-	unsigned int n = io_uring_peek_batch_cqe(&u->ring, cqes, EVENTS);
+	unsigned int n = io_uring_peek_batch_cqe(&u->ring.io, cqes, EVENTS);
 	int rc = 0;
 
 	*more = n == EVENTS;
@@ -663,7 +528,7 @@ take(struct uring *u, struct rt_wait *wait, int *more)
 		got[i].flags = cqes[i]->flags;
 	}
 	/* before the calls, which submit and may complete more */
-	io_uring_cq_advance(&u->ring, n);
+	io_uring_cq_advance(&u->ring.io, n);
 	for (unsigned int i = 0; i < n; i++) {
 		if (got[i].tag & TAG_OP) {
 			completed(u, wait, op_of(got[i].tag), got[i].res,
@@ -684,8 +549,8 @@ take(struct uring *u, struct rt_wait *wait, int *more)
 static int
 has_news(struct uring *u)
 {
-	return io_uring_sq_ready(&u->ring) || io_uring_cq_ready(&u->ring) ||
-		IO_URING_READ_ONCE(*u->ring.sq.kflags) &
+	return io_uring_sq_ready(&u->ring.io) || io_uring_cq_ready(&u->ring.io) ||
+		IO_URING_READ_ONCE(*u->ring.io.sq.kflags) &
 		(IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
@@ -700,12 +565,12 @@ enter(struct uring *u, uint64_t limit_ns)
 	int rc = 0;
 
 	if (limit_ns >= RT_ENGINE_LONG)
-		rc = io_uring_submit_and_wait(&u->ring, 1);
+		rc = io_uring_submit_and_wait(&u->ring.io, 1);
 	else if (limit_ns)
-		rc = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &most,
+		rc = io_uring_submit_and_wait_timeout(&u->ring.io, &cqe, 1, &most,
 						      NULL);
 	else if (has_news(u))
-		rc = io_uring_submit_and_get_events(&u->ring);
+		rc = io_uring_submit_and_get_events(&u->ring.io);
 	/* what it did not take now it takes when something has completed */
 	return rc == -ETIME || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY ?
 		0 : rc;
@@ -746,5 +611,7 @@ const struct rt_engine_ops rt_engine_uring = {
 	.stock = uring_stock,
 	.unstock = uring_unstock,
 	.restock = uring_restock,
+	.area = uring_area,
+	.drop = uring_drop,
 	.sleep = uring_sleep,
 };

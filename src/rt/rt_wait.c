@@ -244,7 +244,7 @@ rt_wait_fired(struct rt_wait *wait, uint64_t tag, uint32_t events)
 	watch->ready(watch, events);
 }
 
-/* --- stocks ------------------------------------------------------------ */
+/* --- stocks, areas ------------------------------------------------------------ */
 
 int
 rt_wait_stock(struct rt_wait *wait, struct rt_stock *stock)
@@ -267,6 +267,23 @@ void
 rt_wait_restock(struct rt_wait *wait, struct rt_stock *stock, uint32_t index)
 {
 	wait->ops->restock(wait->state, stock, index);
+}
+
+int
+rt_wait_register(struct rt_wait *wait, void *base, size_t length)
+{
+	int rc = open_engine(wait);
+
+	if (rc == 0 && wait->ops->area)
+		rc = wait->ops->area(wait->state, base, length);
+	return rc;
+}
+
+void
+rt_wait_unregister(struct rt_wait *wait, const void *base, size_t length)
+{
+	if (wait->state && wait->ops->drop)
+		wait->ops->drop(wait->state, base, length);
 }
 
 /* --- ops --------------------------------------------------------------- */

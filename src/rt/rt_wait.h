@@ -13,6 +13,7 @@
 #ifndef RT_WAIT_H
 #define RT_WAIT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "arch/spin/arch_bell.h"
@@ -61,6 +62,21 @@ int rt_wait_new(enum rt_wait_engine engine, struct rt_wait **wait);
  * 6.8, where a ring could come from another process, or an error of making one.
  */
 int rt_wait_confine(struct rt_wait *wait, uint32_t may);
+
+/*
+ * rt_wait_register tells the engine of memory that files will be read into and
+ * written from, such as a segment's, so that it need not be pinned for each
+ * operation: for reads and writes by O_DIRECT, of VINE_RT_AREA_MIN bytes or
+ * more, that lie in it. They work alike without. All of the memory is pinned: it
+ * is allocated, and counts towards RLIMIT_MEMLOCK. It stays mapped until
+ * rt_wait_unregister, with the same range. The wait's thread. Returns 0, too
+ * where the engine has no use for it; or -ENOMEM, -EFAULT for memory that
+ * cannot be pinned, -ENOSPC for more than VINE_RT_AREAS areas, of 1 GiB or a
+ * part of one each, -EACCES where the wait is confined, or an error of making
+ * what descriptors need.
+ */
+int rt_wait_register(struct rt_wait *wait, void *base, size_t length);
+void rt_wait_unregister(struct rt_wait *wait, const void *base, size_t length);
 
 /* rt_wait_free ends a wait; no call of its thread is under way. */
 void rt_wait_free(struct rt_wait *wait);

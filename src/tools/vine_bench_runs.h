@@ -48,6 +48,8 @@ VINE_BENCH_RUN(read_task);
 VINE_BENCH_RUN(tcp);		/* vine_bench_echo.c */
 VINE_BENCH_RUN(io_echo);	/* a: engine */
 VINE_BENCH_RUN(read_bare);	/* vine_bench_disk.c; a: depth */
+VINE_BENCH_RUN(io_recv);		/* a: engine, b: 1 where ahead */
+VINE_BENCH_RUN(io_accept);	/* the same */
 VINE_BENCH_RUN(io_read);	/* a: depth, b: engine */
 VINE_BENCH_RUN(read_fio);	/* a: depth */
 VINE_BENCH_RUN(rpc_bare);	/* vine_bench_rpc.c */

@@ -11,6 +11,8 @@
 #define FAULTS_URING 1
 #define FAULTS_IO 1
 #include "tests/lib/faults.h"
+#include "rt/rt_feed.h"
+#include "rt/rt_intake.h"
 #include "rt/rt_io.h"
 #include "rt/rt_move.h"
 #include "rt/rt_net.h"
@@ -166,6 +168,102 @@ live(void)
 	return rc ? rc : ended ? ended : s.rc;
 }
 
+/* --- ahead of who asks ---------------------------------------------------- */
+
+static int
+hear(int fd, struct rt_stock *stock)
+{
+	struct rt_feed feed;
+	int heard = 0, rc;
+	void *bytes;
+
+	rc = rt_feed_open(&feed, stock, fd);
+	if (rc)
+		return rc;
+	while (heard < 5 && rc >= 0) {
+		rc = (int)rt_feed_next(&feed, &bytes, RT_NEVER);
+		if (rc > 0)
+			rt_stock_put(stock, bytes);
+		heard += rc;
+	}
+	rt_feed_close(&feed);
+	return rc < 0 ? rc : 0;
+}
+
+/* One connection, and what it says. */
+static int
+take_in(struct scene *s, struct rt_intake *intake)
+{
+	struct rt_net_address a;
+	struct rt_stock stock;
+	char text[RT_NET_TEXT];
+	int rc = rt_net_local(s->listener, &a);
+
+	if (rc)
+		return rc;
+	rt_net_print(&a, text);
+	rc = rt_net_dial(text, RT_NEVER, &s->client);
+	if (rc)
+		return rc;
+	rc = (int)rt_io_send(s->client, "hello", 5, 0, RT_NEVER);
+	if (rc < 0)
+		return rc;
+	s->served = rt_intake_next(intake, RT_NEVER);
+	if (s->served < 0)
+		return s->served;
+	rc = rt_stock_init(&stock, rt_sched_wait(rt_sched_self()), 2, 4);
+	if (rc)
+		return rc;
+	rc = hear(s->served, &stock);
+	rt_stock_fini(&stock);
+	return rc;
+}
+
+static int
+play_ahead(void *arg)
+{
+	struct rt_intake intake;
+	struct scene *s = arg;
+
+	s->rc = rt_net_announce("tcp:127.0.0.1:0", NULL, &s->listener);
+	if (s->rc == 0)
+		s->rc = rt_intake_open(&intake,
+				       rt_sched_wait(rt_sched_self()),
+				       s->listener);
+	if (s->rc)
+		return close_them(s);
+	s->rc = take_in(s, &intake);
+	rt_intake_close(&intake);
+	return close_them(s);
+}
+
+static int
+live_ahead(void)
+{
+	struct rt_sched_opts opts = { .engine = engine };
+	struct scene s = { -1, -1, -1, -1, 0 };
+	struct rt_sched *sched;
+	int ended, rc = rt_sched_new(&opts, &sched);
+
+	if (rc)
+		return rc;
+	rc = rt_task_create(sched, play_ahead, &s, NULL, NULL);
+	if (rc == 0)
+		rc = rt_sched_run(sched);
+	ended = rt_sched_free(sched);
+	if (ended == -ENOMEM)	/* its thread had no stack for signals */
+		ended = rt_sched_free(sched);
+	return rc ? rc : ended ? ended : s.rc;
+}
+
+START_TEST(feeds_and_intakes_bear_each_fault)
+{
+	engine = _i ? RT_WAIT_EPOLL : RT_WAIT_AUTO;
+	ck_assert_uint_ge(faults_sweep(_i ? "epoll" : "whatever there is",
+				       live_ahead), 15);
+}
+END_TEST
+
 START_TEST(tasks_io_bears_each_fault)
 {
 	engine = _i ? RT_WAIT_EPOLL : RT_WAIT_AUTO;
@@ -185,6 +283,7 @@ main(void)
 	for (size_t i = 0; i < SIZE; i++)
 		data[i] = (char)(i * 7);
 	tcase_add_loop_test(tc, tasks_io_bears_each_fault, 0, 2);
+	tcase_add_loop_test(tc, feeds_and_intakes_bear_each_fault, 0, 2);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

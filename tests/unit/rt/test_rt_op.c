@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -1336,8 +1337,6 @@ START_TEST(ops_begun_cancelled_and_closed_at_random)
 }
 END_TEST
 
-/* --- confined ----------------------------------------------------------- */
-
 /* A confined wait of engine _i; returns 0 where there is none. */
 static int
 begin_confined(int i, uint32_t may)
@@ -1355,6 +1354,88 @@ begin_confined(int i, uint32_t may)
 	rt_wait_free(w);
 	return 0;
 }
+
+/* --- registered --------------------------------------------------------- */
+
+enum { AREA = 4 << 20, PIECE = 256 << 10 };
+
+/* Write a piece of an area and read it into another place of the same size. */
+static void
+there_and_back(int fd, char *from, char *to)
+{
+	struct job out = job_of(RT_OP_WRITE, fd, from, PIECE);
+	struct job in = job_of(RT_OP_READ, fd, to, PIECE);
+
+	for (int i = 0; i < PIECE; i++)
+		from[i] = (char)(i * 7 + i / 4096);
+	out.op.offset = in.op.offset = PIECE;
+	ck_assert_int_eq(run(out), PIECE);
+	ck_assert_int_eq(run(in), PIECE);
+	ck_assert_int_eq(memcmp(from, to, PIECE), 0);
+	memset(to, 0, PIECE);
+}
+
+START_TEST(registered_memory_is_read_and_written_as_any_other)
+{
+	char *area = mmap(NULL, 2 * AREA, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int fd, rc;
+
+	if (!begin(_i))
+		return;
+	ck_assert_ptr_ne(area, MAP_FAILED);
+	for (int direct = 0; direct < 2; direct++) {
+		fd = file(0, direct ? O_DIRECT : 0);
+		if (fd < 0)
+			continue;	/* no such disk */
+		rc = rt_wait_register(w, area, AREA);
+		if (rc == -ENOMEM) {
+			printf("skipped: RLIMIT_MEMLOCK\n");
+			close(fd);
+			break;
+		}
+		ck_assert_int_eq(rc, 0);
+		there_and_back(fd, area, area + PIECE);
+		/* in it and beside it, and across its end */
+		there_and_back(fd, area + AREA - PIECE, area + AREA);
+		there_and_back(fd, area + AREA - 4096, area + AREA + PIECE);
+		rt_wait_unregister(w, area, AREA);
+		there_and_back(fd, area, area + AREA - PIECE);
+		/* and again, a part */
+		ck_assert_int_eq(rt_wait_register(w, area + PIECE, PIECE), 0);
+		there_and_back(fd, area + PIECE, area);
+		rt_wait_unregister(w, area + PIECE, PIECE);
+		close(fd);
+	}
+	munmap(area, 2 * AREA);
+	end();
+}
+END_TEST
+
+START_TEST(what_cannot_be_registered_is_refused_and_changes_nothing)
+{
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int i;
+
+	if (!begin(0))
+		return;
+	ck_assert_int_eq(rt_wait_register(w, (void *)4096, 4096), -EFAULT);
+	for (i = 0; i < VINE_RT_AREAS; i++)
+		ck_assert_int_eq(rt_wait_register(w, page, 4096), 0);
+	ck_assert_int_eq(rt_wait_register(w, page, 4096), -ENOSPC);
+	rt_wait_unregister(w, page, 4096);
+	ck_assert_int_eq(rt_wait_register(w, page, 4096), 0);
+	end();
+	if (!begin_confined(0, RT_WAIT_DATA))
+		return;
+	ck_assert_int_eq(rt_wait_register(w, page, 4096), -EACCES);
+	munmap(page, 4096);
+	end();
+}
+END_TEST
+
+/* --- confined ----------------------------------------------------------- */
 
 START_TEST(a_confined_wait_does_what_it_may_and_no_more)
 {
@@ -1521,6 +1602,8 @@ static const struct rig_case cases[] = {
 	RIG_EACH(done_may_submit_its_op_again, 2),
 	RIG_EACH(a_sleep_on_ops_can_be_ended_by_others, 2),
 	RIG_EACH(ops_begun_cancelled_and_closed_at_random, 2),
+	RIG_EACH(registered_memory_is_read_and_written_as_any_other, 2),
+	RIG_CASE(what_cannot_be_registered_is_refused_and_changes_nothing),
 	RIG_EACH(a_confined_wait_does_what_it_may_and_no_more, 2),
 	RIG_CASE(each_list_of_a_confined_wait_is_by_itself),
 	RIG_CASE(a_confined_ring_takes_nothing_in_and_goes_nowhere),
