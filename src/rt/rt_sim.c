@@ -259,11 +259,13 @@ take_turn(struct rt_sim_node *node)
 	struct rt_sched *s = node->sched;
 
 	s->fiber = sim->base->fiber;
+	s->alt = sim->base->alt;
 	s->entered = 1;
 	rt_self = s;
 	rt_sched_step(s, 1 + (uint32_t)rt_sim_below(sim, TURN));
 	rt_sched_sleep(s, NULL, 0, 0);
 	rt_self = NULL;
+	s->alt = NULL;
 	s->entered = 0;
 	sim->now += rt_sim_below(sim, TURN_NS);
 }

@@ -710,19 +710,19 @@ main(void)
 	TCase *tc = tcase_create("io");
 
 	signal(SIGPIPE, SIG_IGN);
-	io_add(tc, tasks_read_and_write_as_if_they_had_threads);
+	io_add_all(tc, tasks_read_and_write_as_if_they_had_threads);
 	io_add(tc, all_is_read_and_written_however_small_the_parts);
-	io_add(tc, lists_of_any_length_go_to_streams_and_files);
+	io_add_all(tc, lists_of_any_length_go_to_streams_and_files);
 	io_add(tc, every_call_that_waits_has_a_deadline);
 	io_add(tc, every_call_that_waits_can_be_cancelled);
 	io_add(tc, a_call_ends_when_another_task_closes_what_it_waits_for);
 	io_add(tc, a_second_reader_or_writer_is_told_at_once);
 	io_add(tc, what_is_there_is_taken_though_the_deadline_has_passed);
-	io_add(tc, a_task_that_never_has_to_wait_lets_others_run);
+	io_add_all(tc, a_task_that_never_has_to_wait_lets_others_run);
 	io_add(tc, connections_that_wait_are_taken_in_before_others_run);
 	io_add(tc, a_send_that_is_writable_and_waits_has_a_deadline);
-	io_add(tc, a_call_that_blocks_does_not_hold_the_others_up);
-	io_add(tc, many_tasks_talk_at_a_time);
+	io_add_all(tc, a_call_that_blocks_does_not_hold_the_others_up);
+	io_add_all(tc, many_tasks_talk_at_a_time);
 	io_add(tc, tasks_of_two_threads_talk);
 	io_add(tc, a_scheduler_ends_the_io_of_its_tasks);
 	tcase_add_test(tc, outside_of_a_task_there_is_no_io);
