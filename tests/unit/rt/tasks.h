@@ -50,7 +50,7 @@ tasks_run(struct rt_sched **s, rt_task_fn fn)
 	ck_assert_int_eq(rt_sched_free(*s), 0);
 }
 
-#define TASKS_SEEDS 10
+#define TASKS_SEEDS (TASKS_SANITIZED ? 3 : 10)
 
 /* What a simulated node begins with. */
 static TASKS_UNUSED int
