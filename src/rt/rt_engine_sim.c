@@ -5,8 +5,8 @@
  *
  * What a disk does takes a time out of the seed and is done at its end, so that
  * operations pass each other. What a stream does is tried, at once or a little
- * later, and again when its socket has news. A write to a disk that is under way
- * when power is cut may have come to it.
+ * later, and again when its socket has news. A write to a disk that is under
+ * way when power is cut may have come to it.
  *
  * All that an operation ends with goes through `end`, and so into the digest.
  */

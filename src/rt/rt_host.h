@@ -53,7 +53,7 @@ struct rt_host {
 /* The kernel. */
 extern struct rt_host rt_host_kernel;
 
-/* rt_host_self returns the host of the scheduler that the thread has entered. */
+/* rt_host_self returns that of the scheduler which the thread has entered. */
 struct rt_host *rt_host_self(void);
 
 #endif

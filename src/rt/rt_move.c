@@ -3,8 +3,8 @@
  * A pipe of its own takes pages from one side and gives them to the other. It
  * is emptied before it is filled again, so that whoever waits waits for a
  * descriptor and never for the pipe. Files on the same disk need no pipe: there
- * a helper has the kernel copy. A host that is not the kernel has neither: there
- * bytes pass through the program.
+ * a helper has the kernel copy. A host that is not the kernel has neither:
+ * there bytes pass through the program.
  */
 #include <errno.h>
 #include <fcntl.h>

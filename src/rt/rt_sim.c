@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The world goes on by steps: an event that is due, or a turn of a node, which
- * one by the seed; and when there is neither, the clock goes to the next time at
- * which there is. A turn is a few switches of the node's scheduler, whose ready
+ * one by the seed; and when there is neither, the clock goes to the next time
+ * at which there is. A turn is a few switches of the node's scheduler, whose ready
  * tasks are put in another order at each (order()), and takes some ns.
  *
  * A node's tasks run on the thread's own signal stack and count it as theirs;
@@ -23,7 +23,7 @@
 #define TURN 8u			/* switches of a turn, at most */
 #define TURN_NS 2000u		/* what it takes, at most */
 #define LOOK 8u			/* switches to a look at the wait, on average */
-#define END_STEPS 1000000u	/* until all tasks of a world that ends are gone */
+#define END_STEPS 1000000u	/* until all tasks of a world are gone */
 
 /* --- numbers -------------------------------------------------------------- */
 
@@ -259,11 +259,13 @@ take_turn(struct rt_sim_node *node)
 	struct rt_sched *s = node->sched;
 
 	s->fiber = sim->base->fiber;
+	s->alt = sim->base->alt;
 	s->entered = 1;
 	rt_self = s;
 	rt_sched_step(s, 1 + (uint32_t)rt_sim_below(sim, TURN));
 	rt_sched_sleep(s, NULL, 0, 0);
 	rt_self = NULL;
+	s->alt = NULL;
 	s->entered = 0;
 	sim->now += rt_sim_below(sim, TURN_NS);
 }

@@ -181,8 +181,8 @@ void rt_sim_partition(struct rt_sim_node *a, struct rt_sim_node *b, int on);
 
 /*
  * rt_sim_pair makes two sockets of the current node that are connected to each
- * other, as socketpair(2). Returns 0, -EMFILE, -ENOMEM, or -EPERM where there is
- * no current node.
+ * other, as socketpair(2). Returns 0, -EMFILE, -ENOMEM, or -EPERM where there
+ * is no current node.
  */
 int rt_sim_pair(int fds[2]);
 

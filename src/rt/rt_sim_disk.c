@@ -277,7 +277,7 @@ count_kept(struct rt_sim_node *node, const struct change *c)
 	node->stats.torn += c->kept && c->kept < sectors;
 }
 
-/* Some of the changes before `mark` become safe; all of them are off the list. */
+/* Some of the changes before `mark` become safe; all are off the list. */
 static int
 pick_some(struct rt_sim_node *node, struct rt_sim_file *file, uint64_t mark)
 {

@@ -599,7 +599,8 @@ begin_connect(struct rt_sim_socket *s)
 static int
 bind_some(struct rt_sim_socket *s)
 {
-	struct rt_net_address a = { .type = s->type, .length = s->local.length };
+	struct rt_net_address a = { .type = s->type,
+				    .length = s->local.length };
 
 	a.storage.ss_family = s->local.storage.ss_family;
 	if (s->bound || is_unix(&a))

@@ -99,7 +99,7 @@ int rt_wait_watch(struct rt_wait *wait, struct rt_watch *watch);
  */
 void rt_wait_unwatch(struct rt_wait *wait, struct rt_watch *watch);
 
-/* rt_wait_now returns the time of its clock, ns: CLOCK_MONOTONIC, most often. */
+/* rt_wait_now returns the time of its clock, ns; most often CLOCK_MONOTONIC. */
 uint64_t rt_wait_now(const struct rt_wait *wait);
 
 /* rt_wait_host returns whose descriptors they are (rt_host.h). */

@@ -6,7 +6,7 @@
  *
  * runs as the first task of a scheduler of its own, `sched`. When it returns,
  * the other tasks that are not system tasks must end too, and nothing may be
- * left of any.
+ * left of any. tasks_add has it run in simulations too (rt_sim.h), by some seeds.
  */
 #ifndef TASKS_H
 #define TASKS_H
@@ -14,10 +14,13 @@
 #include <check.h>
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "rt/rt_op.h"
 #include "rt/rt_sched.h"
+#include "rt/rt_sim.h"
 #include "rt/rt_task.h"
 #include "utils/utils_log.h"
 
@@ -47,15 +50,51 @@ tasks_run(struct rt_sched **s, rt_task_fn fn)
 	ck_assert_int_eq(rt_sched_free(*s), 0);
 }
 
+#define TASKS_SEEDS (TASKS_SANITIZED ? 3 : 10)
+
+/* What a simulated node begins with. */
+static TASKS_UNUSED int
+tasks_first(void *fn)
+{
+	sched = rt_sched_self();
+	return ((struct { rt_task_fn fn; } *)fn)->fn(NULL);
+}
+
+/* The same on a node of a simulation. A failure is repeated by the same case. */
+static TASKS_UNUSED void
+tasks_simulate(uint64_t seed, rt_task_fn fn)
+{
+	const struct rt_sim_opts opts = { .seed = seed };
+	struct { rt_task_fn fn; } first = { fn };
+	struct rt_sim_node *node;
+	struct rt_sim *sim;
+	int rc;
+
+	ck_assert_int_eq(rt_sim_new(&opts, &sim), 0);
+	ck_assert_int_eq(rt_sim_node(sim, "case", tasks_first, &first, &node),
+			 0);
+	rc = rt_sim_run(sim, RT_NEVER);
+	if (rc)
+		rt_sim_print(sim, stderr);
+	ck_assert_int_eq(rc, 0);
+	ck_assert_uint_eq(rt_wait_ops(rt_sched_wait(rt_sim_sched(node))), 0);
+	ck_assert_int_eq(rt_sim_free(sim), 0);
+}
+
 #define TASK_CASE(name) \
 	static int name##_task(void *arg); \
 	START_TEST(name) \
 	{ \
-		tasks_run(&sched, name##_task); \
+		if (_i) \
+			tasks_simulate((uint64_t)_i, name##_task); \
+		else \
+			tasks_run(&sched, name##_task); \
 	} \
 	END_TEST \
 	static int \
 	name##_task(TASKS_UNUSED void *arg)
+
+#define tasks_add(tc, test) tcase_add_loop_test(tc, test, 0, 1 + TASKS_SEEDS)
 
 /* Start a task that is nobody's. */
 static TASKS_UNUSED void

@@ -297,13 +297,13 @@ main(void)
 	TCase *tc = tcase_create("chan");
 
 	tcase_add_loop_test(tc, items_of_one_sender_keep_their_order, 0, 5);
-	tcase_add_test(tc, without_room_a_send_waits_for_its_receive);
-	tcase_add_test(tc,
+	tasks_add(tc, without_room_a_send_waits_for_its_receive);
+	tasks_add(tc,
 		a_receiver_that_was_given_an_item_has_it_although_cancelled);
-	tcase_add_test(tc, a_close_ends_waits_and_leaves_what_was_sent);
-	tcase_add_test(tc, an_alt_does_one_of_its_cases_and_leaves_the_others);
-	tcase_add_test(tc, two_sends_to_a_waiting_alt_meet_it_once);
-	tcase_add_test(tc,
+	tasks_add(tc, a_close_ends_waits_and_leaves_what_was_sent);
+	tasks_add(tc, an_alt_does_one_of_its_cases_and_leaves_the_others);
+	tasks_add(tc, two_sends_to_a_waiting_alt_meet_it_once);
+	tasks_add(tc,
 		of_several_cases_that_can_be_done_all_have_their_share);
 	tcase_add_test(tc, the_lot_follows_the_seed);
 	return tasks_main("rt_chan", tc);

@@ -673,6 +673,45 @@ IO_CASE(tasks_of_two_threads_talk)
 	return 0;
 }
 
+/* Any engine: helpers carry it out, or the world does. */
+IO_CASE(files_are_made_sized_renamed_and_removed)
+{
+	char a[64], b[64], bytes[8] = { 0 };
+	int fd;
+
+	snprintf(a, sizeof(a), "./vine-test-%d-%d-a", (int)getpid(), io_engine);
+	snprintf(b, sizeof(b), "./vine-test-%d-%d-b", (int)getpid(), io_engine);
+	ck_assert_int_eq(rt_io_open(a, O_RDWR, 0, RT_NEVER), -ENOENT);
+	fd = rt_io_open(a, O_RDWR | O_CREAT | O_EXCL, 0600, RT_NEVER);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(rt_io_open(a, O_CREAT | O_EXCL, 0600, RT_NEVER),
+			 -EEXIST);
+	ck_assert_int_eq(rt_io_size(fd, RT_NEVER), 0);
+	ck_assert_int_eq(rt_io_write_all(fd, "abcdefgh", 8, 0, RT_NEVER), 0);
+	ck_assert_int_eq(rt_io_size(fd, RT_NEVER), 8);
+	ck_assert_int_eq(rt_io_truncate(fd, 3, RT_NEVER), 0);
+	ck_assert_int_eq(rt_io_truncate(fd, -1, RT_NEVER), -EINVAL);
+	ck_assert_int_eq(rt_io_allocate(fd, 0, 0, 8192, RT_NEVER), 0);
+	ck_assert_int_eq(rt_io_allocate(fd, FALLOC_FL_PUNCH_HOLE |
+					FALLOC_FL_KEEP_SIZE, 0, 2, RT_NEVER),
+			 0);
+	ck_assert_int_eq(rt_io_size(fd, RT_NEVER), 8192);
+	ck_assert_int_eq(rt_io_read_all(fd, bytes, 8, 0, RT_NEVER), 0);
+	ck_assert_mem_eq(bytes, "\0\0c\0\0\0\0", 8);
+	ck_assert_int_eq(rt_io_fsync(fd, RT_NEVER), 0);
+	ck_assert_int_eq(rt_io_rename(a, b, RT_NEVER), 0);
+	ck_assert_int_eq(rt_io_rename(a, b, RT_NEVER), -ENOENT);
+	ck_assert_int_eq(rt_io_sync_dir(".", RT_NEVER), 0);
+	ck_assert_int_eq(rt_io_close(fd), 0);
+	ck_assert_int_eq(rt_io_size(fd, RT_NEVER), -EBADF);
+	fd = rt_io_open(b, O_RDONLY, 0, RT_NEVER);
+	ck_assert_int_eq(rt_io_size(fd, RT_NEVER), 8192);
+	ck_assert_int_eq(rt_io_close(fd), 0);
+	ck_assert_int_eq(rt_io_unlink(b, RT_NEVER), 0);
+	ck_assert_int_eq(rt_io_unlink(b, RT_NEVER), -ENOENT);
+	return 0;
+}
+
 START_TEST(outside_of_a_task_there_is_no_io)
 {
 	ck_assert_int_eq(rt_io_read(0, &byte, 1, RT_IO_HERE, 0), -EPERM);
@@ -708,19 +747,20 @@ main(void)
 {
 	TCase *tc = tcase_create("io");
 
-	io_add(tc, tasks_read_and_write_as_if_they_had_threads);
+	io_add_all(tc, tasks_read_and_write_as_if_they_had_threads);
 	io_add(tc, all_is_read_and_written_however_small_the_parts);
-	io_add(tc, lists_of_any_length_go_to_streams_and_files);
+	io_add_all(tc, lists_of_any_length_go_to_streams_and_files);
 	io_add(tc, every_call_that_waits_has_a_deadline);
 	io_add(tc, every_call_that_waits_can_be_cancelled);
 	io_add(tc, a_call_ends_when_another_task_closes_what_it_waits_for);
 	io_add(tc, a_second_reader_or_writer_is_told_at_once);
 	io_add(tc, what_is_there_is_taken_though_the_deadline_has_passed);
-	io_add(tc, a_task_that_never_has_to_wait_lets_others_run);
+	io_add_all(tc, a_task_that_never_has_to_wait_lets_others_run);
 	io_add(tc, connections_that_wait_are_taken_in_before_others_run);
 	io_add(tc, a_send_that_is_writable_and_waits_has_a_deadline);
-	io_add(tc, a_call_that_blocks_does_not_hold_the_others_up);
-	io_add(tc, many_tasks_talk_at_a_time);
+	io_add_all(tc, a_call_that_blocks_does_not_hold_the_others_up);
+	io_add_all(tc, files_are_made_sized_renamed_and_removed);
+	io_add_all(tc, many_tasks_talk_at_a_time);
 	io_add(tc, tasks_of_two_threads_talk);
 	io_add(tc, a_scheduler_ends_the_io_of_its_tasks);
 	tcase_add_test(tc, outside_of_a_task_there_is_no_io);

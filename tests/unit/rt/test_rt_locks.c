@@ -589,8 +589,8 @@ main(void)
 		writers_come_before_readers_and_readers_come_together);
 	tcase_add_test(tc,
 		who_wants_little_of_a_semaphore_waits_behind_who_wants_much);
-	tcase_add_test(tc,
+	tasks_add(tc,
 		a_barrier_lets_all_go_when_the_last_has_come_and_begins_again);
-	tcase_add_test(tc, no_two_tasks_are_inside_a_qlock);
+	tasks_add(tc, no_two_tasks_are_inside_a_qlock);
 	return tasks_main("rt_locks", tc);
 }

@@ -247,11 +247,11 @@ main(void)
 {
 	TCase *tc = tcase_create("move");
 
-	io_add(tc, a_file_is_sent_to_a_stream_that_is_read_slowly);
-	io_add(tc, a_stream_is_received_into_a_file);
-	io_add(tc, a_stream_goes_to_another_until_it_ends);
-	io_add(tc, a_file_is_copied_on_a_disk_and_between_two);
-	io_add(tc, a_move_ends_at_its_deadline_by_cancel_and_by_close);
+	io_add_all(tc, a_file_is_sent_to_a_stream_that_is_read_slowly);
+	io_add_all(tc, a_stream_is_received_into_a_file);
+	io_add_all(tc, a_stream_goes_to_another_until_it_ends);
+	io_add_all(tc, a_file_is_copied_on_a_disk_and_between_two);
+	io_add_all(tc, a_move_ends_at_its_deadline_by_cancel_and_by_close);
 	io_add(tc, what_cannot_be_moved_is_told);
 	tcase_add_test(tc, outside_of_a_task_nothing_is_moved);
 	return tasks_main("rt_move", tc);

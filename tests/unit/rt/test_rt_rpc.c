@@ -632,33 +632,33 @@ main(void)
 {
 	TCase *tc = tcase_create("rpc");
 
-	io_add(tc, what_is_asked_is_answered_inline_and_by_tasks);
-	io_add(tc, bodies_have_a_crc_where_one_end_wishes_it);
-	io_add(tc, arguments_and_the_status_come_back);
-	io_add(tc, a_type_that_nobody_knows_is_an_error_of_the_request_alone);
-	io_add(tc,
+	io_add_all(tc, what_is_asked_is_answered_inline_and_by_tasks);
+	io_add_all(tc, bodies_have_a_crc_where_one_end_wishes_it);
+	io_add_all(tc, arguments_and_the_status_come_back);
+	io_add_all(tc, a_type_that_nobody_knows_is_an_error_of_the_request_alone);
+	io_add_all(tc,
 	       an_answer_that_is_too_much_is_an_error_of_the_request_alone);
-	io_add(tc, a_handler_asks_back_who_asked);
-	io_add(tc, ends_know_each_other_by_their_identities);
+	io_add_all(tc, a_handler_asks_back_who_asked);
+	io_add_all(tc, ends_know_each_other_by_their_identities);
 #if !TASKS_SANITIZED
-	io_add(tc, a_handler_that_overflows_is_an_error_of_the_request_alone);
+	io_add_all(tc, a_handler_that_overflows_is_an_error_of_the_request_alone);
 #endif
-	io_add(tc, options_beyond_the_limits_are_refused);
-	io_add(tc, a_message_beyond_the_limit_is_refused_and_all_goes_on);
-	io_add(tc, an_end_that_answers_nothing_says_so);
-	io_add(tc, no_more_requests_are_let_in_than_the_credit);
-	io_add(tc, a_connection_holds_no_more_memory_than_its_window_allows);
-	io_add(tc, what_is_answered_at_a_time_is_sent_at_a_time);
-	io_add(tc, a_call_ends_at_its_deadline_and_its_late_answer_is_dropped);
-	io_add(tc, a_deadline_that_has_passed_asks_nothing);
-	io_add(tc, a_cancel_ends_the_call_and_the_handler);
-	io_add(tc, a_cancel_before_the_turn_takes_nobodys_place);
-	io_add(tc, a_handler_knows_the_deadline_and_the_id);
-	io_add(tc, a_close_wakes_all_who_wait_at_both_ends);
-	io_add(tc, who_is_asked_may_close_and_the_caller_is_told);
-	io_add(tc, a_connection_may_be_closed_before_it_has_begun);
-	io_add(tc, a_connection_may_be_closed_as_soon_as_it_is_open);
-	io_add(tc, a_close_under_load_ends_every_call_and_leaves_nothing);
+	io_add_all(tc, options_beyond_the_limits_are_refused);
+	io_add_all(tc, a_message_beyond_the_limit_is_refused_and_all_goes_on);
+	io_add_all(tc, an_end_that_answers_nothing_says_so);
+	io_add_all(tc, no_more_requests_are_let_in_than_the_credit);
+	io_add_all(tc, a_connection_holds_no_more_memory_than_its_window_allows);
+	io_add_all(tc, what_is_answered_at_a_time_is_sent_at_a_time);
+	io_add_all(tc, a_call_ends_at_its_deadline_and_its_late_answer_is_dropped);
+	io_add_all(tc, a_deadline_that_has_passed_asks_nothing);
+	io_add_all(tc, a_cancel_ends_the_call_and_the_handler);
+	io_add_all(tc, a_cancel_before_the_turn_takes_nobodys_place);
+	io_add_all(tc, a_handler_knows_the_deadline_and_the_id);
+	io_add_all(tc, a_close_wakes_all_who_wait_at_both_ends);
+	io_add_all(tc, who_is_asked_may_close_and_the_caller_is_told);
+	io_add_all(tc, a_connection_may_be_closed_before_it_has_begun);
+	io_add_all(tc, a_connection_may_be_closed_as_soon_as_it_is_open);
+	io_add_all(tc, a_close_under_load_ends_every_call_and_leaves_nothing);
 	tcase_add_loop_test(tc, a_scheduler_that_is_freed_ends_its_connections,
 			    0, 2);
 	tcase_add_test(tc, outside_of_a_scheduler_there_is_no_connection);
