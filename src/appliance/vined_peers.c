@@ -10,10 +10,6 @@
  * A peer is told of the appliance and of itself, not of the other peers: none
  * has anything to say to another, and telling each of all would keep as many
  * descriptors in flight as there are pairs.
- *
- * The appliance's bell is one open file for all peers of the segment, and each
- * can make it blocking, fill it or empty it. It is only read, so that a read
- * cannot block (arch_bell_clear), and at most every VINE_PEER_RING_MS.
  */
 #include <errno.h>
 #include <poll.h>
@@ -24,6 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "appliance/vined_bell.h"
 #include "appliance/vined_estate.h"
 #include "appliance/vined_gate.h"
 #include "appliance/vined_holder.h"
@@ -67,9 +64,7 @@ struct vined_peers {
 	struct vined_ringer *ringer;	/* of the peers' bells */
 	struct rt_watch listening;
 	struct rt_timer retry;	/* to listen again */
-	struct rt_watch rung;	/* the appliance's bell; fd -1: none */
-	struct rt_timer calm;	/* to hear it again */
-	uint64_t last_ring;
+	struct vined_bell bell;	/* the appliance's; fd -1: none */
 	struct utils_list all;
 	uint32_t count;
 	uint32_t next_id;
@@ -181,7 +176,7 @@ greet(struct peer *peer)
 	if (rc == 0)
 		rc = vine_peer_say(sock, VINE_PEER_SEGMENT, p->segment);
 	if (rc == 0)
-		rc = vine_peer_say(sock, VINE_PEER_APPLIANCE, p->rung.fd);
+		rc = vine_peer_say(sock, VINE_PEER_APPLIANCE, p->bell.rung.fd);
 	if (rc == 0)
 		rc = say_bell(peer);
 	return rc;
@@ -199,31 +194,14 @@ count_of(const struct vined_peers *p, uid_t uid)
 	return n;
 }
 
-/* The groups of a connection's other end, its own one first. */
-static size_t
-groups_of(int sock, const struct ucred *cred, gid_t *groups)
-{
-	socklen_t size = VINE_PEER_GROUPS * sizeof(*groups);
-
-	groups[0] = cred->gid;
-	if (getsockopt(sock, SOL_SOCKET, SO_PEERGROUPS, groups + 1,
-		       &size) != 0)
-		return 1;	/* more than we look at: only the first */
-	return 1 + size / sizeof(*groups);
-}
-
 /* Why a connection is refused; NULL if it is not. */
 static const char *
 objection(const struct vined_peers *p, int sock, struct ucred *cred)
 {
-	gid_t groups[1 + VINE_PEER_GROUPS];
-	socklen_t size = sizeof(*cred);
+	const char *why = vined_gate_objection(&p->gate, sock, cred);
 
-	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, cred, &size) != 0)
-		return "is not known";
-	if (!vined_gate_admits(&p->gate, cred->uid, groups,
-			       groups_of(sock, cred, groups)))
-		return "may not attach";
+	if (why)
+		return why;
 	if (p->count >= p->gate.peers_max)
 		return "is one peer too many";
 	if (count_of(p, cred->uid) >= p->gate.peers_per_uid)
@@ -353,41 +331,6 @@ retry(struct rt_timer *timer)
 	listen_on(timer->user);
 }
 
-/* --- the appliance's bell ----------------------------------------------- */
-
-static void
-hear(struct vined_peers *p)
-{
-	if (rt_wait_watch(p->wait, &p->rung) != 0)
-		rt_timers_set(rt_wait_timers(p->wait), &p->calm,
-			      utils_clock_ns() + VINE_PEER_RETRY_MS * MS);
-}
-
-static void
-hear_again(struct rt_timer *timer)
-{
-	hear(timer->user);
-}
-
-static void
-was_rung(struct rt_watch *watch, uint32_t events)
-{
-	struct arch_bell bell = arch_bell_of_fd(watch->fd);
-	struct vined_peers *p = watch->user;
-	uint64_t now = utils_clock_ns(), next;
-
-	(void)events;
-	vine_tally_add(p->pipe, VINE_COUNT_PEER_RINGS, arch_bell_clear(&bell));
-	vine_pipe_ring(p->pipe);
-	next = p->last_ring + VINE_PEER_RING_MS * MS;
-	p->last_ring = now;
-	if (now >= next)
-		hear(p);
-	else
-		rt_timers_set(rt_wait_timers(p->wait), &p->calm,
-			      now + VINE_PEER_RING_MS * MS);
-}
-
 /* --- what an earlier vined left ------------------------------------------ */
 
 /* They were let in then; who hung up since is seen as soon as they are
@@ -445,7 +388,7 @@ have_socket_held(struct vined_peers *p)
 		vined_estate_drop(&p->estate, VINED_ESTATE_KEEP);
 	} else {
 		have_one_held(p, VINED_ESTATE_SEGMENT, p->segment);
-		have_one_held(p, VINED_ESTATE_BELL, p->rung.fd);
+		have_one_held(p, VINED_ESTATE_BELL, p->bell.rung.fd);
 	}
 	if (keep->fd >= 0)
 		have_one_held(p, VINED_ESTATE_KEEP, keep->fd);
@@ -469,30 +412,15 @@ make_room(const struct vined_peers *p)
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
-static struct vined_socket_opts
-opts_of(const struct utils_config *c)
-{
-	struct vined_socket_opts o = {
-		.mode = (mode_t)utils_config_u64(c, UTILS_KEY_socket_mode),
-		.owner = (uid_t)-1,
-		.group = (gid_t)-1,
-	};
-
-	if (utils_config_is_set(c, UTILS_KEY_socket_owner))
-		o.owner = (uid_t)utils_config_u64(c, UTILS_KEY_socket_owner);
-	if (utils_config_is_set(c, UTILS_KEY_socket_group))
-		o.group = (gid_t)utils_config_u64(c, UTILS_KEY_socket_group);
-	return o;
-}
-
 /* The one that an earlier vined had, or a new one. */
 static int
 open_socket(struct vined_peers *p, const struct utils_config *config)
 {
 	const char *path = utils_config_str(config, UTILS_KEY_socket);
-	struct vined_socket_opts opts = opts_of(config);
+	struct vined_socket_opts opts;
 	int rc = -ENOENT;
 
+	vined_socket_opts_read(config, &opts);
 	if (p->estate.listening >= 0) {
 		rc = vined_socket_adopt(&p->socket, path, p->estate.listening,
 					&opts);
@@ -523,7 +451,7 @@ vined_peers_open(const struct utils_config *config, struct rt_wait *wait,
 	p->holder = holder;
 	utils_list_init(&p->all);
 	p->segment = -1;
-	p->rung.fd = -1;
+	vined_bell_init(&p->bell);
 	p->socket.fd = -1;
 	p->socket.lock = -1;
 	rc = vined_ringer_new(&p->ringer);
@@ -590,16 +518,11 @@ vined_peers_serve(struct vined_peers *p)
 
 	if (p == NULL)
 		return 0;
-	p->rung = (struct rt_watch){ .ready = was_rung, .user = p,
-		.fd = p->estate.bell >= 0 ? p->estate.bell :
-			eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-		.events = POLLIN };
+	rc = vined_bell_open(&p->bell, p->wait, p->pipe, p->estate.bell);
 	p->estate.bell = -1;
-	p->calm = (struct rt_timer){ .fire = hear_again, .user = p };
 	p->retry = (struct rt_timer){ .fire = retry, .user = p };
 	p->listening = (struct rt_watch){ .ready = take_in, .user = p,
 		.fd = p->socket.fd, .events = POLLIN };
-	rc = p->rung.fd < 0 ? -errno : rt_wait_watch(p->wait, &p->rung);
 	if (rc == 0)
 		rc = vined_ringer_start(p->ringer);
 	if (rc == 0)
@@ -630,9 +553,8 @@ vined_peers_stop(struct vined_peers *p)
 	if (p == NULL)
 		return;
 	rt_timers_cancel(rt_wait_timers(p->wait), &p->retry);
-	rt_timers_cancel(rt_wait_timers(p->wait), &p->calm);
 	rt_wait_unwatch(p->wait, &p->listening);
-	rt_wait_unwatch(p->wait, &p->rung);
+	vined_bell_stop(&p->bell);
 	utils_list_each(&p->all, link)
 		rt_wait_unwatch(p->wait,
 				&utils_list_of(link, struct peer, link)->watch);
@@ -662,8 +584,7 @@ vined_peers_close(struct vined_peers *p)
 	utils_list_each_safe(&p->all, link, after)
 		drop(utils_list_of(link, struct peer, link));
 	vined_ringer_free(p->ringer);
-	if (p->rung.fd >= 0)
-		close(p->rung.fd);
+	vined_bell_close(&p->bell);
 	if (p->segment >= 0)
 		close(p->segment);
 	if (p->listening_held)

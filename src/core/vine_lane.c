@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The lane's loop: mailbox, ready bits, active queues.
+ * The lane's loop: mailbox, ready bits, empty queues, and whose turn it is.
+ * What is done at a queue is vine_visit's, how a lane sleeps stands in
+ * vine_sleep.c.
  *
  * Single-writer rule: the lane's thread writes everything here but the two
  * mailboxes (anybody pushes, the lane takes all by exchange) and the list of
@@ -9,21 +11,18 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/vine_ctl.h"
-#include "core/vine_door.h"
 #include "core/vine_lane.h"
 #include "core/vine_pipe.h"
-#include "core/vine_reaper.h"
-#include "core/vine_tally.h"
+#include "core/vine_porter.h"
+#include "core/vine_round.h"
+#include "core/vine_visit.h"
 #include "utils/utils_clock.h"
-#include "utils/utils_trace.h"
 
 _Thread_local char vine_lane_mark;
 
 #define TICK_LOOKS 1024u	/* looks between two looks at the clock */
-#define WATCH_AHEAD 8		/* queues asked for early */
 #define WATCH_QUEUES 256u	/* queues looked at without a bell in one go */
 
 int
@@ -118,154 +117,13 @@ vine_lane_wake_peer_slow(struct vine_pq *pq, uint32_t waiting)
 	vine_lane_count(pq->lane, VINE_COUNT_BELLS, 1);
 }
 
-/* Let the application have the slots that were taken. */
-static void
-publish_taken(struct vine_pq *pq)
-{
-	pq->taken = pq->sub.pos;
-	arch_store64(&pq->shm->completed, pq->completed);
-	/* TAKEN-R1: the slots were copied before they are given back; pairs
-	 * with TAKEN-A1 in has_room(). */
-	arch_store_release32(&pq->shm->taken, pq->taken);
-	vine_lane_wake_peer(pq);
-}
-
-static int
-is_stream(const struct vine_desc *desc)
-{
-	return (vine_desc_flags(desc) & VINE_DESC_STREAM) != 0;
-}
-
-/* The level of a queue's next task, or -1 where there is none. */
-static int
-next_level(const struct vine_lane *lane, const struct vine_pq *pq)
-{
-	uint32_t accel;
-
-	if (!vine_ring_peek_accel(&pq->sub, &accel))
-		return -1;
-	return (int)vine_registry_level(&lane->pipe->registry, accel,
-					pq->serial);
-}
-
-/*
- * Copy up to max slots out; of a filed queue those of its level. Those of a
- * stream together, so that the lines of several are on their way at once; a
- * task on its own is not kept waiting for a look at the next slot. Returns how
- * many, and whether there may be more.
- */
-static uint32_t
-take(struct vine_lane *lane, struct vine_pq *pq, struct vine_desc *batch,
-     uint32_t max, int *more)
-{
-	const int level = pq->item.session ? (int)pq->item.level : -1;
-	uint32_t n = 0;
-
-	*more = 0;
-	while (n < max) {
-		if (level >= 0 && next_level(lane, pq) != level)
-			return n;
-		if (!vine_ring_pop(&pq->sub, &batch[n]))
-			return n;
-		if (!is_stream(&batch[n++]))
-			break;
-	}
-	*more = 1;
-	return n;
-}
-
-/* Is the time of the visit up? */
-static int
-is_over(struct vine_lane *lane)
-{
-	if (lane->turn_end == 0)
-		return 0;
-	lane->answered = vine_lane_tick(lane);
-	return lane->answered >= lane->turn_end;
-}
-
-/* Carry one task out. Returns 0 where that was not possible, or not done. */
-static int
-run_one(struct vine_lane *lane, struct vine_pq *pq,
-	const struct vine_desc *desc)
-{
-	if (__builtin_expect(!pq->control, 1))
-		return vine_req_run(lane, pq, desc) == 0;
-	lane->partial = !vine_ctl_run(lane, pq, desc);
-	return !lane->partial;
-}
-
-/*
- * Run what was taken. After a full batch there are mostly more, whose lines are
- * asked for meanwhile. Returns how many were run; what no memory or no time was
- * left for goes back.
- */
-static uint32_t
-run(struct vine_lane *lane, struct vine_pq *pq, const struct vine_desc *batch,
-    uint32_t count)
-{
-	const uint32_t pos = pq->sub.pos - count;	/* of the first */
-	uint32_t n = 0;
-
-	while (n < count) {
-		if (count == VINE_TAKE_BATCH)
-			vine_ring_expect(&pq->sub, n);
-		/* for the next appliance, a task is taken only here */
-		vine_journal_take(&pq->journal, &batch[n], pos + n + 1);
-		if (__builtin_expect(!run_one(lane, pq, &batch[n]), 0)) {
-			vine_journal_put_back(&pq->journal,
-					      vine_desc_cookie(&batch[n]),
-					      pos + n);
-			break;
-		}
-		n++;
-		if (is_over(lane))
-			break;
-	}
-	pq->sub.pos = pos + n;
-	return n;
-}
-
-/* Take up to lane->room tasks. lane->answered has been set. */
-static uint32_t
-visit(struct vine_lane *lane, struct vine_pq *pq)
-{
-	struct vine_desc batch[VINE_TAKE_BATCH];
-	uint32_t took, ran, room, n = 0;
-	int more, stream = 0;
-
-	lane->work = 0;
-	lane->partial = 0;
-	do {
-		room = lane->room - n;
-		took = take(lane, pq, batch, room < VINE_TAKE_BATCH ? room :
-			    VINE_TAKE_BATCH, &more);
-		ran = run(lane, pq, batch, took);
-		n += ran;
-		if (took)
-			stream = is_stream(&batch[took - 1]);
-		/* a ring may be shorter than a visit */
-		if (pq->sub.pos - pq->taken > pq->sub.mask / 4)
-			publish_taken(pq);
-	} while (more && ran == took && n < lane->room);
-	if (__builtin_expect(pq->over, 0))
-		publish_taken(pq);
-	if (n == 0)
-		return lane->partial;
-	pq->looks = 0;
-	if (stream && !more)
-		pq->skip = VINE_STREAM_SKIP;
-	vine_lane_count(lane, VINE_COUNT_TAKEN, n);
-	return n;
-}
-
 /* A queue was found empty. */
 static void
 found_empty(struct vine_pq *pq)
 {
 	pq->lane->idle |= ++pq->looks >= VINE_IDLE_LOOKS;
 	if (pq->taken != pq->sub.pos)
-		publish_taken(pq);
+		vine_visit_publish(pq);
 }
 
 /* Into the list of those that are looked at, and out of it. */
@@ -311,7 +169,7 @@ look(struct vine_lane *lane)
 			lane->next_look++;
 			continue;
 		}
-		level = next_level(lane, pq);
+		level = vine_visit_level(lane, pq);
 		if (level < 0) {
 			found_empty(pq);
 			lane->next_look++;
@@ -376,7 +234,7 @@ static struct vine_pq *
 settle(struct vine_lane *lane, struct vine_pq *pq, uint32_t tasks)
 {
 	uint32_t cost = cost_of(lane, tasks);
-	int level = pq->over ? -1 : next_level(lane, pq);
+	int level = pq->over ? -1 : vine_visit_level(lane, pq);
 
 	lane->used += cost;
 	vine_sched_charge(&lane->sched, &pq->item, tasks, cost);
@@ -480,58 +338,6 @@ on_ready(void *arg, uint32_t queue)
 		vine_lane_activate(lane, pq);
 }
 
-/* How long until the door may be looked at again. */
-static uint64_t
-door_left(const struct vine_lane *lane, uint64_t now)
-{
-	uint64_t since = now - lane->last_door;
-	uint64_t wait = lane->door_wait > lane->door_rest ? lane->door_wait :
-		lane->door_rest;
-
-	return since < wait ? wait - since : 0;
-}
-
-/* Not the time that we were off the cpu: nobody has that from us. */
-static uint64_t
-thread_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/*
- * Somebody knocked, or it is time to look for the dead. Anybody can knock, and
- * it costs a look at every slot: each time that it was in vain the next look is
- * put off for twice as long. And whatever comes of it, the door has no more
- * than one part in VINE_DOOR_SHARE + 1 of the thread's time.
- */
-static uint32_t
-answer_door(struct vine_lane *lane)
-{
-	const uint64_t least = VINE_DOOR_MIN_US * UINT64_C(1000);
-	uint64_t now = utils_clock_ns(), from;
-
-	if (door_left(lane, now))
-		return 0;
-	from = thread_ns();
-	lane->knocked = 0;
-	if (vine_door_answer(lane->pipe) || lane->door_wait < least ||
-	    now - lane->last_door > VINE_REAP_MS * UINT64_C(1000000))
-		lane->door_wait = least;
-	else if (lane->door_wait < VINE_DOOR_MAX_US * UINT64_C(1000))
-		lane->door_wait *= 2;
-	if (lane->pipe->reaping)
-		lane->pipe->reaping = vine_reaper_go(lane->pipe);
-	lane->knocked |= lane->pipe->reaping;
-	lane->last_door = utils_clock_ns();
-	lane->door_rest = (thread_ns() - from) * VINE_DOOR_SHARE;
-	if (lane->door_rest > VINE_REAP_MS * UINT64_C(1000000))
-		lane->door_rest = VINE_REAP_MS * UINT64_C(1000000);
-	return 1;
-}
-
 static uint32_t
 run_answers(struct vine_lane *lane)
 {
@@ -562,114 +368,13 @@ vine_lane_settle(struct vine_lane *lane)
 	run_answers(lane);
 }
 
-/* A sequence that is neither of this lap nor of the last was forged. */
-static void
-check_sequence(struct vine_lane *lane, const struct vine_pq *pq)
-{
-	const struct vine_desc_shm *s = vine_ring_slot(&pq->sub);
-	uint32_t seq = (uint32_t)arch_load64(&s->w[0]);
-
-	if (seq != pq->sub.pos + 1 && seq != pq->sub.pos - pq->sub.mask &&
-	    seq != 0)
-		vine_lane_count(lane, VINE_COUNT_SEQ_JUMP, 1);
-}
-
-/*
- * Queues that were empty for long leave the active list: armed, barrier, and
- * one more look, so that a task published before the application saw `armed`
- * is found here.
- */
-static void
-retire_idle(struct vine_lane *lane)
-{
-	uint32_t idle = 0;
-
-	lane->idle = 0;
-	for (uint32_t i = 0; i < lane->active_count; i++) {
-		struct vine_pq *pq = lane->active[i];
-
-		if (pq->looks < VINE_IDLE_LOOKS)
-			continue;
-		idle++;
-		arch_store32(&pq->shm->armed, 1);
-		check_sequence(lane, pq);
-	}
-	if (idle == 0)
-		return;
-	/* ARM-R1: `armed` before the look below; pairs with ARM-A1 in
-	 * vine_queue_knock(). The barrier pays for both sides. */
-	arch_bell_barrier();
-	for (uint32_t i = 0; i < lane->active_count;) {
-		struct vine_pq *pq = lane->active[i];
-
-		if (pq->looks < VINE_IDLE_LOOKS) {
-			i++;
-		} else if (vine_ring_peek(&pq->sub)) {
-			arch_store32(&pq->shm->armed, 0);
-			pq->looks = 0;
-			i++;
-		} else {
-			vine_lane_deactivate(lane, pq);
-		}
-	}
-}
-
-/*
- * A round looks at every queue whose bell may never have come: within
- * VINE_SLEEP_BUSY_MS of the one before where something is in flight, else
- * within VINE_SLEEP_IDLE_MS. From the last queue to the first: what
- * vine_lane_remove() moves to a place below has been looked at.
- */
-static uint64_t
-watch_due(struct vine_lane *lane, uint64_t now)
-{
-	uint64_t every = (lane->held_count || lane->deferred ?
-			  VINE_SLEEP_BUSY_MS : VINE_SLEEP_IDLE_MS) *
-		UINT64_C(1000000);
-
-	if (lane->watch_left == 0 && now - lane->last_watch >= every) {
-		lane->last_watch = now;
-		lane->watch_left = lane->all_count;
-	}
-	return lane->last_watch + every;
-}
-
-/* Go on with the round. Returns how many queues had something. */
-static uint32_t
-find_late(struct vine_lane *lane, uint32_t most)
-{
-	uint32_t found = 0;
-
-	if (lane->watch_left > lane->all_count)
-		lane->watch_left = lane->all_count;
-	for (; lane->watch_left && most; most--) {
-		struct vine_pq *pq = lane->all[--lane->watch_left];
-
-		/* none of it is in a cache: have several on their way */
-		if (lane->watch_left >= 2 * WATCH_AHEAD) {
-			struct vine_pq **at = &lane->all[lane->watch_left];
-
-			arch_prefetch(at[-2 * WATCH_AHEAD]);
-			arch_prefetch(vine_ring_slot(&at[-WATCH_AHEAD]->sub));
-		}
-		if (!vine_ring_peek(&pq->sub) || pq->active || pq->parked)
-			continue;
-		/* whose bit is set rang a moment ago */
-		if (!vine_ready_has(&lane->ready, pq->index))
-			vine_lane_count(lane, VINE_COUNT_FOUND_LATE, 1);
-		vine_lane_activate(lane, pq);
-		found++;
-	}
-	return found;
-}
-
-static void
-tick(struct vine_lane *lane)
+void
+vine_lane_tick_over(struct vine_lane *lane)
 {
 	uint64_t now = utils_clock_ns();
 
-	watch_due(lane, now);
-	find_late(lane, WATCH_QUEUES);
+	vine_round_due(lane, now);
+	vine_round_go(lane, WATCH_QUEUES);
 	if (now - lane->last_tick < VINE_TICK_MS * UINT64_C(1000000))
 		return;
 	lane->last_tick = now;
@@ -705,7 +410,7 @@ take_in(struct vine_lane *lane)
 	if (vine_ready_any(&lane->ready))
 		n += vine_ready_collect(&lane->ready, on_ready, lane);
 	if (__builtin_expect(lane->knocked, 0))
-		n += answer_door(lane);
+		n += vine_porter_answer(lane);
 	return n;
 }
 
@@ -720,7 +425,7 @@ vine_lane_poll_share(struct vine_lane *lane, uint32_t share)
 	else
 		pq = choose(lane, share);
 	while (pq) {
-		uint32_t got = visit(lane, pq);
+		uint32_t got = vine_visit_queue(lane, pq);
 
 		n += got;
 		if (pq->item.session) {
@@ -734,102 +439,14 @@ vine_lane_poll_share(struct vine_lane *lane, uint32_t share)
 		pq = NULL;
 	}
 	if (__builtin_expect(lane->idle, 0))
-		retire_idle(lane);
+		vine_lane_retire_idle(lane);
 	/* by looks and not by polls: a poll of many queues is long */
 	lane->looks += 1 + n + lane->active_count;
 	if (lane->looks >= TICK_LOOKS) {
 		lane->looks = 0;
-		tick(lane);
+		vine_lane_tick_over(lane);
 	}
 	return n;
-}
-
-static int
-has_work(struct vine_lane *lane)
-{
-	if ((lane->knocked && door_left(lane, utils_clock_ns()) == 0) ||
-	    lane->sched.filled || atomic_load(&lane->posts) ||
-	    atomic_load(&lane->answers) || atomic_load(&lane->freed) ||
-	    lane->park_left || vine_ready_any(&lane->ready))
-		return 1;
-	for (uint32_t i = 0; i < lane->active_count; i++)
-		if (vine_ring_peek(&lane->active[i]->sub))
-			return 1;
-	return 0;
-}
-
-/*
- * How long a lane may sleep for those who cannot wake it: a nap, twice as long
- * each time that there was nothing.
- */
-static uint64_t
-nap_ns(const struct vine_lane *lane)
-{
-	uint64_t us = (uint64_t)VINE_NAP_MIN_US << (lane->naps < 16 ?
-						    lane->naps : 16);
-
-	if (atomic_load_explicit(&lane->pipe->mutes,
-				 memory_order_relaxed) == 0)
-		return UINT64_MAX;
-	return (us < VINE_NAP_MAX_US ? us : VINE_NAP_MAX_US) * 1000;
-}
-
-int
-vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
-	      uint64_t *limit_ns)
-{
-	struct vine_bell_shm *bell = lane->ready.bell;
-	uint64_t now = utils_clock_ns(), due = watch_due(lane, now), nap;
-
-	/* a round ends before the sleep, so that the sleep may last until the
-	 * next is due */
-	if (find_late(lane, UINT32_MAX) || due <= now)
-		return 0;
-	vine_tally_publish(lane->pipe);
-	seen->word = lane->ready.ring.word;
-	seen->seen = arch_bell_look(&lane->ready.ring);
-	for (uint32_t i = 0; i < lane->active_count; i++) {
-		if (lane->active[i]->taken != lane->active[i]->sub.pos)
-			publish_taken(lane->active[i]);
-		arch_store32(&lane->active[i]->shm->armed, 1);
-	}
-	atomic_store(&lane->asleep, 1);
-	arch_store32(&bell->sleeping, 1);
-	/* SLEEP-A1: `sleeping` and `armed` before the looks below; pairs with
-	 * SLEEP-R1 in vine_ready_ring(). */
-	arch_bell_barrier();
-	if (has_work(lane))
-		return 0;
-	while (lane->active_count > 0) {
-		check_sequence(lane, lane->active[0]);
-		vine_lane_deactivate(lane, lane->active[0]);
-	}
-	*limit_ns = due - now;
-	nap = nap_ns(lane);
-	if (nap < *limit_ns)
-		*limit_ns = nap;
-	if (lane->knocked && door_left(lane, now) < *limit_ns)
-		*limit_ns = door_left(lane, now);
-	vine_lane_count(lane, VINE_COUNT_SLEEPS, 1);
-	return 1;
-}
-
-void
-vine_lane_awake(struct vine_lane *lane, int slept)
-{
-	arch_store32(&lane->ready.bell->sleeping, 0);
-	atomic_store(&lane->asleep, 0);
-	atomic_store(&lane->quiet, atomic_load(&lane->pipe->epoch));
-	for (uint32_t i = 0; i < lane->active_count; i++)
-		arch_store32(&lane->active[i]->shm->armed, 0);
-	if (slept) {
-		lane->last_tick = 0;	/* the sleep may have been long */
-		lane->naps++;
-		if (!has_work(lane))
-			tick(lane);
-		else
-			lane->naps = 0;
-	}
 }
 
 void
@@ -856,15 +473,4 @@ vine_lane_remove(struct vine_lane *lane, struct vine_pq *pq)
 	atomic_store(&lane->pipe->queue_lanes[pq->index], 0);
 	atomic_fetch_sub(&lane->reserved, 1);
 	free(pq);
-}
-
-void
-vine_lane_ring(struct vine_lane *lane)
-{
-	struct vine_bell_shm *bell = lane->ready.bell;
-
-	/* the push before this, then the look: as SLEEP-R1 in vine_ready.c */
-	arch_fence_after_rmw();
-	if (arch_load32(&bell->sleeping) && arch_xchg32(&bell->sleeping, 0))
-		arch_bell_ring(&lane->ready.ring, ~0u);
 }

@@ -158,6 +158,14 @@ int vine_lane_arm(struct vine_lane *lane, struct arch_bell_seen *seen,
 		  uint64_t *limit_ns);
 void vine_lane_awake(struct vine_lane *lane, int slept);
 
+/* vine_lane_retire_idle arms the queues that were empty for long; they are not
+ * looked at any more. For vine_lane_poll. */
+void vine_lane_retire_idle(struct vine_lane *lane);
+
+/* vine_lane_tick_over looks at the clock: goes on with the round, and does what
+ * is done once a tick. For vine_lane_poll, and after a sleep. */
+void vine_lane_tick_over(struct vine_lane *lane);
+
 /*
  * vine_lane_add gives the lane a queue; any thread, under the pipe's lock.
  * vine_lane_prepare makes a post of it, which does that when it is posted and

@@ -59,7 +59,7 @@ struct vine_pq {
 	uint32_t in_flight;		/* taken, not answered */
 	uint32_t taken;			/* published so far */
 	uint32_t looks;			/* in vain, since the last task */
-	uint32_t skip;			/* looks to leave out, see visit() */
+	uint32_t skip;			/* looks to leave out (vine_visit.c) */
 	uint32_t active;
 	uint32_t at;			/* in lane->active, while it is empty */
 	struct vine_journal journal;	/* of it, for the next appliance */

@@ -146,7 +146,7 @@ static int
 has_room(struct vine_queue *q)
 {
 	if (q->sub.pos - q->taken > q->sub.mask) {
-		/* TAKEN-A1: pairs with TAKEN-R1 in publish_taken(). */
+		/* TAKEN-A1: pairs with TAKEN-R1 in vine_visit_publish(). */
 		q->taken = arch_load_acquire32(&q->shm->taken);
 		if (q->sub.pos - q->taken > q->sub.mask)
 			return 0;

@@ -181,7 +181,7 @@ vine_queue_knock(struct vine_queue *queue, int fence)
 	if (__builtin_expect(fence, 0))
 		arch_fence();
 	/* ARM-A1: the slot before this look; pairs with ARM-R1 in
-	 * retire_idle(), whose barrier stands in for a fence here. */
+	 * vine_lane_retire_idle(), whose barrier stands in for a fence here. */
 	arch_compiler_fence();
 	if (__builtin_expect(arch_load32(&queue->shm->armed) != 0, 0)) {
 		UTILS_TRACE_POINT(ring, queue->trace_id, queue->last_cookie,

@@ -127,7 +127,7 @@ vine_task_wait_raw(struct vine_task_s *task, int64_t timeout)
 			vine_queue_reap(queue);
 		if (vine_task_is_done(task))
 			return 0;
-		/* of a stream, let some come: see visit() of vine_lane.c */
+		/* of a stream, let some come: see vine_visit_queue() */
 		if (vine_queue_is_mine(queue, vine_thread_last) &&
 		    vine_queue_streams(queue))
 			for (int j = 0; j < STREAM_PAUSES; j++)

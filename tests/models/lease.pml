@@ -4,8 +4,8 @@
  *
  * Follows src/core/vine_door.c (look_at), vine_reaper.c (vine_reaper_go),
  * vine_rec.c (vine_rec_close, leave_here, finish), vine_pq.c (queue_index),
- * vine_lane.c (take_in, vine_lane_arm,
- * vine_lane_remove), vine_req.c (vine_req_hold, unhold), vine_extent.c
+ * vine_lane.c (take_in, vine_lane_remove), vine_sleep.c (vine_lane_arm),
+ * vine_req.c (vine_req_hold, unhold), vine_extent.c
  * (vine_extents_find, rest, vine_extents_sweep) and vine_pipe.c
  * (vine_pipe_sweep). A session with one queue in lane 1, one task and one
  * extent; the door's thread; a service that works on the task's data. The

@@ -4,8 +4,9 @@
  *
  * Follows src/core/vine_queue.h (vine_queue_knock), vine_ready.c
  * (vine_ready_ring, vine_ready_any, vine_ready_collect), vine_lane.c (take_in,
- * vine_lane_poll_share, visit, retire_idle, has_work, vine_lane_arm,
- * vine_lane_awake) and arch/spin/arch_bell.c. With FLAT there is no summary, as
+ * vine_lane_poll_share), vine_visit.c (vine_visit_queue), vine_sleep.c
+ * (vine_lane_retire_idle, has_work, vine_lane_arm, vine_lane_awake) and
+ * arch/spin/arch_bell.c. With FLAT there is no summary, as
  * in a segment of up to VINE_READY_FLAT_MAX queues. Two
  * applications with a queue each, neighbours in one leaf word, and the worker.
  * They run for ever; an application may stop once its tasks were taken.
@@ -269,7 +270,7 @@ visit:	head[1] = (polled[1] -> tail[1] : head[1]);
 	:: goto arm
 	fi;
 
-	/* retire_idle() */
+	/* vine_lane_retire_idle() */
 retire:	STORE(ARMED + 1, 1);
 	/* ARM-R1 */
 #ifndef NO_ARM_BARRIER

@@ -4,7 +4,8 @@
  *
  * Follows src/core/vine_ring.h (vine_ring_push, vine_ring_pop, vine_cring_push,
  * vine_cring_pop), vine_queue.h and vine_queue.c (vine_queue_put, has_room,
- * take_in, complete) and vine_lane.c (take, run, visit, publish_taken). Three
+ * take_in, complete) and vine_visit.c (take, run, vine_visit_queue,
+ * vine_visit_publish). Three
  * threads: the owner issues, the lane takes and completes in any order, another
  * thread of the application reaps. They run for ever; positions and sequences
  * are counted modulo SEQ, so every state includes their wrap. A place in
@@ -117,7 +118,7 @@ proctype owner()
 	od
 }
 
-/* visit(), take(), run(), publish_taken(), vine_req_answer() */
+/* vine_visit_queue(), take(), run(), vine_visit_publish(), vine_req_answer() */
 proctype lane()
 {
 	byte pos, cpos, taken, w0, copy, i;

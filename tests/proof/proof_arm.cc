@@ -86,10 +86,10 @@ main(void)
 	proof_membarrier = 1;
 	proof_idle_looks = 1;
 	bad += proof_case<arm_case<1, 2, true, false>>("arm", { 3 }, {
-		{ "ARM-R1", "retire_idle", PROOF_BARRIER },
+		{ "ARM-R1", "vine_lane_retire_idle", PROOF_BARRIER },
 	});
 	bad += proof_case<arm_case<1, 2, false, false>>("arm, deep", { 3 }, {
-		{ "ARM-R1", "retire_idle", PROOF_BARRIER },
+		{ "ARM-R1", "vine_lane_retire_idle", PROOF_BARRIER },
 		{ "READY-R1", "vine_ready_ring", PROOF_RMW },
 		{ "READY-A1", "vine_ready_collect", PROOF_RMW },
 	});
@@ -105,17 +105,17 @@ main(void)
 	});
 	proof_idle_looks = 1;
 	bad += proof_case<arm_case<2, 2, true, false>>("two", { 1 }, {
-		{ "ARM-R1", "retire_idle", PROOF_BARRIER },
+		{ "ARM-R1", "vine_lane_retire_idle", PROOF_BARRIER },
 		{ "RING-A1", "vine_ring_peek_accel", PROOF_ACQUIRE },
 	});
 	bad += proof_case<arm_case<2, 1, false, false>>("two, deep", { 1 }, {
-		{ "ARM-R1", "retire_idle", PROOF_BARRIER },
+		{ "ARM-R1", "vine_lane_retire_idle", PROOF_BARRIER },
 	});
 	proof_membarrier = 0;
 	bad += proof_case<arm_case<1, 2, true, true>>("fences", { 3 }, {
 		{ "ARM-A1", "vine_queue_knock", PROOF_FENCE },
 		{ "SLEEP-R1", "vine_ready_ring", PROOF_RMW_FENCE },
-		{ "ARM-R1", "retire_idle", PROOF_BARRIER },
+		{ "ARM-R1", "vine_lane_retire_idle", PROOF_BARRIER },
 		{ "SLEEP-A1", "vine_lane_arm", PROOF_BARRIER },
 	});
 	bad += proof_case<post_case>("post, fences", { 0 }, {

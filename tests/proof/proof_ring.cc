@@ -188,12 +188,12 @@ main(void)
 	bad += proof_case<sub_case<false>>("submission ring", { 3 }, {
 		{ "RING-R1", "vine_ring_push", PROOF_RELEASE },
 		{ "RING-A1", "vine_ring_pop", PROOF_ACQUIRE },
-		{ "TAKEN-R1", "publish_taken", PROOF_RELEASE },
+		{ "TAKEN-R1", "vine_visit_publish", PROOF_RELEASE },
 		{ "TAKEN-A1", "has_room", PROOF_ACQUIRE },
 	});
 	bad += proof_case<sub_case<true>>("submission ring, stream", { 3 }, {
 		{ "RING-R1", "vine_ring_push", PROOF_RELEASE },
-		{ "TAKEN-R1", "publish_taken", PROOF_RELEASE },
+		{ "TAKEN-R1", "vine_visit_publish", PROOF_RELEASE },
 	});
 	bad += proof_case<comp_case>("completion ring", { 2 }, {
 		{ "RING-R2", "vine_cring_push", PROOF_RELEASE },
