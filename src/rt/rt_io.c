@@ -78,8 +78,8 @@ run(struct call *c, uint64_t deadline)
 		result = rt_wait_try(c->wait, &c->op);
 	if (result == -EAGAIN)
 		return sleep_on(c, deadline);
-	if (++rt_self->in_a_row >= (c->op.kind == RT_OP_ACCEPT ? VINE_RT_ACCEPTS :
-			   VINE_RT_IN_A_ROW)) {
+	if (++rt_self->in_a_row >= (c->op.kind == RT_OP_ACCEPT ?
+				    VINE_RT_ACCEPTS : VINE_RT_IN_A_ROW)) {
 		rt_self->in_a_row = 0;
 		rt_task_yield();	/* a cancel is for the next call */
 	}

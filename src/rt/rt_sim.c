@@ -2,8 +2,8 @@
 /*
  * The world goes on by steps: an event that is due, or a turn of a node, which
  * one by the seed; and when there is neither, the clock goes to the next time
- * at which there is. A turn is a few switches of the node's scheduler, whose ready
- * tasks are put in another order at each (order()), and takes some ns.
+ * at which there is. A turn is a few switches of the node's scheduler, whose
+ * ready tasks are put in another order at each (order()), and takes some ns.
  *
  * A node's tasks run on the thread's own signal stack and count it as theirs;
  * `base`, a scheduler without tasks, is entered once for all of them.
