@@ -2,8 +2,8 @@
 #
 # aarch64: cross compilation by Debian's gcc-aarch64-linux-gnu; programs run
 # under qemu-aarch64 where it is installed. Libraries but libc are looked for
-# in build/arm64-root alone (scripts/arm64-root.sh puts Check there), so the
-# appliance is not built.
+# in build/arm64-root alone (scripts/arm64-root.sh puts Check and liburing there),
+# so the appliance is not built; the runtime is, for its tests.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)

@@ -24,6 +24,7 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102	/* Linux 6.13 */
 #endif
+#define NO_ADVICE 0x7fffffff	/* a kernel says EINVAL */
 
 #define PAGE 4096u
 #define COLOURS 64u	/* lines of a page */
@@ -44,7 +45,9 @@ rt_stacks_init(struct rt_stacks *stacks, uint32_t size)
 	*stacks = (struct rt_stacks){
 		/* a page for the colours, which take from each less than one */
 		.size = (size + PAGE - 1) / PAGE * PAGE + PAGE,
-		.guard = RT_STACK_GUARD_INSTALL,
+		/* who takes any advice, an emulator, follows none */
+		.guard = madvise(NULL, 0, NO_ADVICE) == 0 ?
+			RT_STACK_GUARD_PROTECT : RT_STACK_GUARD_INSTALL,
 	};
 	utils_list_init(&stacks->all);
 	return 0;
