@@ -180,14 +180,26 @@ serve(struct worker *w)
 	}
 }
 
+/* The thread is the scheduler's, and its ring is made: no filter yet. */
+static int
+enter(struct worker *w)
+{
+	int rc = rt_sched_enter(w->sched);
+
+	if (rc || w->all->may == 0)
+		return rc;
+	rc = rt_wait_confine(w->wait, w->all->may);
+	if (rc)
+		rt_sched_leave(w->sched);
+	return rc;
+}
+
 static void *
 run(void *arg)
 {
 	struct worker *w = arg;
 
-	w->rc = rt_sched_enter(w->sched);
-	if (w->rc == 0 && w->all->may)
-		w->rc = rt_wait_confine(w->wait, w->all->may);
+	w->rc = enter(w);
 	sem_post(&w->entered);
 	if (w->rc == 0) {
 		serve(w);
