@@ -185,6 +185,7 @@ serve(struct worker *w)
 	(void)atomic_load(&w->all->stop);
 }
 
+/* The thread is the scheduler's, and its ring is made: no filter yet. */
 static int
 enter(struct worker *w)
 {

@@ -337,7 +337,7 @@ uring_submit(void *state, struct rt_wait *wait, struct rt_op *op)
 	if (!utils_list_empty(&u->backlog) || !put(u, op))
 		utils_list_push_back(&u->backlog, &op->queued);
 	else if (rt_op_side(op) == 0)
-		io_uring_submit(&u->ring);	/* what it refuses stays */
+		io_uring_submit(&u->ring.io);	/* what it refuses stays */
 	return 0;
 }
 

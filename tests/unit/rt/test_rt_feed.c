@@ -48,7 +48,7 @@ send_all(void *arg)
 	uint32_t at = 0, n = 1;
 
 	while (at < BYTES) {
-		n = n * 31 % 699 + 1;
+		n = (n * 31 + at) % 699 + 1;
 		if (n > BYTES - at)
 			n = BYTES - at;
 		for (uint32_t i = 0; i < n; i++)
