@@ -152,7 +152,8 @@ callers(const struct rt_dump_task *t)
 {
 	json_t *list = json_array();
 
-	(void)rt_place_show(t->frames, t->count, add_caller, list);
+	if (rt_place_show(t->frames, t->count, add_caller, list) == 0)
+		json_array_append_new(list, place_of((uintptr_t)t->fn, 0));
 	return list;
 }
 

@@ -52,6 +52,7 @@ rt_backtrace(const struct rt_view *view, uintptr_t pc, uintptr_t fp,
 		fp = f.caller;
 	}
 #else
+	(void)view;
 	(void)fp;
 	(void)f;
 	(void)read_frame;

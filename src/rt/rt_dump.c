@@ -309,7 +309,8 @@ compare(const struct rt_dump_task *a, const struct rt_dump_task *b)
 	if (c == 0)
 		c = a->cancelled - b->cancelled;
 	if (c == 0)
-		c = (a->fn > b->fn) - (a->fn < b->fn);
+		c = ((uintptr_t)a->fn > (uintptr_t)b->fn) -
+			((uintptr_t)a->fn < (uintptr_t)b->fn);
 	return c;
 }
 

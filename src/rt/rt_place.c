@@ -20,22 +20,13 @@
 
 #include "rt/rt_place.h"
 
-#define OWN "src/rt/rt_place.c"
 #define RUNTIME "src/rt/"
+#define OWN RUNTIME "rt_place.c"
 
 static void
 copy(char *to, size_t size, const char *from)
 {
 	snprintf(to, size, "%s", from ? from : "");
-}
-
-/* A path from the tree's top, where it is ours. */
-static const char *
-shorten(const char *path)
-{
-	size_t n = strlen(__FILE__) - strlen(OWN);
-
-	return strncmp(path, __FILE__, n) == 0 ? path + n : path;
 }
 
 static const char *
@@ -140,6 +131,15 @@ rt_place_close(void)
 		dwfl_end(dwfl);
 	dwfl = NULL;
 	pthread_mutex_unlock(&lock);
+}
+
+/* A path from the tree's top, where it is ours. */
+static const char *
+shorten(const char *path)
+{
+	size_t n = strlen(__FILE__) - strlen(OWN);
+
+	return strncmp(path, __FILE__, n) == 0 ? path + n : path;
 }
 
 /* The line's number; *file is its source, of libdw's. */

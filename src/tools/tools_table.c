@@ -2,7 +2,8 @@
 /*
  * A table is gone through twice: once for the widths of its columns, once to
  * print. Rows without a column's key leave it empty; what the first row does
- * not have is not shown. A row's lists are no columns: they stand below it.
+ * not have is not shown. A row's lists of texts are no columns: they stand
+ * below it.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -139,7 +140,13 @@ print_cell(const struct column *c, const char *text, int last, FILE *out)
 		fprintf(out, "  %*s", c->left ? -c->width : c->width, text);
 }
 
-/* The lists of a row. */
+static int
+is_texts(const json_t *v)
+{
+	return json_is_string(json_array_get(v, 0));
+}
+
+/* The lists of texts of a row. */
 static void
 print_below(json_t *row, FILE *out)
 {
@@ -149,8 +156,9 @@ print_below(json_t *row, FILE *out)
 	size_t i;
 
 	json_object_foreach(row, key, list)
-		json_array_foreach(list, i, v)
-			fprintf(out, "      %s\n", cell_of(v, NULL, cell));
+		if (is_texts(list))
+			json_array_foreach(list, i, v)
+				fprintf(out, "      %s\n", cell_of(v, NULL, cell));
 }
 
 static void
@@ -163,7 +171,7 @@ print_rows(const json_t *list, FILE *out)
 	json_t *v;
 
 	json_object_foreach(json_array_get(list, 0), key, v)
-		if (count < COLUMNS_MAX && !json_is_array(v))
+		if (count < COLUMNS_MAX && !is_texts(v))
 			columns[count++] = (struct column){ .key = key,
 				.width = (int)strlen(name_of(key, cell)) };
 	json_array_foreach(list, k, v)
