@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 
 #include "rt/rt_sim_net.h"
+#include "rt/rt_stock.h"
 
 #define SOON 3000u		/* ns, at most, until something is tried */
 #define SLOW 100u		/* times as long as usual */
@@ -214,6 +215,45 @@ do_call(struct rt_op *op)
 	return result < -4095 ? -EINVAL : result;
 }
 
+/* All that wait: -EAGAIN has the socket asked again. */
+static int64_t
+do_accepts(struct rt_sim_fd *at, struct rt_op *op)
+{
+	for (uint32_t i = 0; i < VINE_RT_ACCEPTS; i++) {
+		socklen_t length = 0;
+		int64_t fd = rt_sim_net_accept(at->socket, NULL, &length);
+
+		if (fd < 0)
+			return fd;
+		if (!op->fed(op, fd, 0))
+			return -ENOBUFS;
+	}
+	return -EAGAIN;
+}
+
+static int64_t
+do_feed(struct rt_sim_fd *at, struct rt_op *op)
+{
+	struct rt_stock *stock = op->data;
+
+	for (uint32_t i = 0; i < VINE_RT_FEEDS; i++) {
+		uint32_t index = rt_stock_take(stock);
+		int64_t n;
+
+		if (index == RT_STOCK_NONE)
+			return -ENOBUFS;
+		n = rt_sim_net_recv(at->socket, rt_stock_at(stock, index),
+				    stock->size, (int)op->flags, NULL, NULL);
+		if (n <= 0) {
+			rt_stock_untake(stock, index);
+			return n;
+		}
+		if (!op->fed(op, n, index))
+			return -ENOBUFS;
+	}
+	return -EAGAIN;
+}
+
 static int64_t
 do_socket(struct rt_sim_fd *at, struct rt_op *op)
 {
@@ -230,6 +270,10 @@ do_socket(struct rt_sim_fd *at, struct rt_op *op)
 	if (op->kind == RT_OP_ACCEPT)
 		return rt_sim_net_accept(at->socket, op->address,
 					 &op->address_length);
+	if (op->kind == RT_OP_ACCEPTS)
+		return do_accepts(at, op);
+	if (op->kind == RT_OP_FEED)
+		return do_feed(at, op);
 	if (op->kind == RT_OP_CONNECT)
 		return rt_sim_net_connect(at->socket, op->address,
 					  op->address_length);

@@ -6,9 +6,9 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "core/vine_limits.h"
+#include "rt/rt_host.h"
 #include "rt/rt_intake.h"
 
 #define RT_INTAKE_ROOM 8192u	/* a power of two, over that and VINE_RT_ACCEPTS */
@@ -29,6 +29,15 @@ ahead(const struct rt_intake *in)
 	return in->tail - in->head;
 }
 
+/* One that nobody asked for; no operation is under way at it. */
+static void
+drop(int fd)
+{
+	struct rt_host *host = rt_host_self();
+
+	host->ops->close(host, fd);
+}
+
 static int
 fed(struct rt_op *op, int64_t fd, uint32_t index)
 {
@@ -36,7 +45,7 @@ fed(struct rt_op *op, int64_t fd, uint32_t index)
 
 	(void)index;
 	if (ahead(in) == RT_INTAKE_ROOM) {	/* cannot be */
-		close((int)fd);
+		drop((int)fd);
 		return 0;
 	}
 	in->fds[in->tail++ % RT_INTAKE_ROOM] = (int)fd;
@@ -153,6 +162,6 @@ rt_intake_close(struct rt_intake *in)
 		rt_task_block(&block, RT_NEVER);
 	}
 	while (ahead(in))
-		close(in->fds[in->head++ % RT_INTAKE_ROOM]);
+		drop(in->fds[in->head++ % RT_INTAKE_ROOM]);
 	free(in->fds);
 }
