@@ -78,13 +78,10 @@ come_home(struct rt_mail *mail)
 	answer(mail->user);
 }
 
-static int
-run(void *arg)
+/* The task is over, and its answer goes home. */
+static void
+leave(struct handler *h)
 {
-	struct handler *h = arg;
-	const struct vine_owner *owner = h->req->accel->owner;
-
-	vined_host_ops(owner)->handle(owner->state, h->req, &h->answer);
 	h->task = NULL;
 	h->req->pq->rec->handled[here]--;
 	if (h->at == h->home) {
@@ -93,7 +90,31 @@ run(void *arg)
 		h->way.call = come_home;
 		rt_mail_post(h->home, &h->way);
 	}
+}
+
+static int
+run(void *arg)
+{
+	struct handler *h = arg;
+	const struct vine_owner *owner = h->req->accel->owner;
+
+	vined_host_ops(owner)->handle(owner->state, h->req, &h->answer);
+	leave(h);
 	return 0;
+}
+
+/* In the log it stands already, by the name of its procedure. */
+static void
+overflowed(struct rt_task *task, void *user)
+{
+	struct handler *h = user;
+	const struct vine_owner *owner = h->req->accel->owner;
+	const struct svc_ops *ops = vined_host_ops(owner);
+
+	if (ops->overflowed)
+		ops->overflowed(owner->state, h->req, task);
+	h->answer = (struct svc_answer){ VINE_STATUS_FAILED, EOVERFLOW, 0 };
+	leave(h);
 }
 
 /* Whether there is a place here for one more of the session. */
@@ -120,6 +141,8 @@ begin(struct handler *h)
 {
 	const struct rt_task_opts opts = {
 		.name = vine_req_proc_name(h->req),
+		.overflowed = overflowed,
+		.user = h,
 	};
 	int rc;
 

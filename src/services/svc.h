@@ -22,6 +22,7 @@
 #include <vine_pipe.h>
 
 struct rt_sched;
+struct rt_task;
 struct utils_config;
 struct svc_host;	/* the appliance, as a service sees it */
 struct svc_accel;	/* one accelerator that a service offers */
@@ -75,6 +76,16 @@ struct svc_ops {
 	 */
 	void (*handle)(void *state, struct vine_req *req,
 		       struct svc_answer *answer);
+
+	/*
+	 * overflowed says that the task of a handle ran over the end of its
+	 * stack: it is dead, its calls do not return, and the request is
+	 * answered as failed after this. The service forgets what it knows of
+	 * that stack, and gives up what the task had in hand. The worker on
+	 * which it ran, not in a task; may not block. Optional.
+	 */
+	void (*overflowed)(void *state, struct vine_req *req,
+			   struct rt_task *task);
 
 	/*
 	 * cancel asks the service to give up a request that it holds: if it

@@ -277,6 +277,15 @@ probe(const struct utils_config *config)
 		-ENODEV;
 }
 
+static void
+overflowed(void *state, struct vine_req *req, struct rt_task *task)
+{
+	struct svc_net *net = state;
+
+	(void)req;
+	svc_net_socket_forget(&net->table, task);
+}
+
 static int
 start(struct svc_host *host, const struct utils_config *config, void **state)
 {
@@ -302,6 +311,7 @@ const struct svc_ops svc_net_ops = {
 	.start = start,
 	.submit = submit,
 	.handle = handle,
+	.overflowed = overflowed,
 	.cancel = svc_cancel_handled,
 	.leave = leave,
 	.stop = stop,

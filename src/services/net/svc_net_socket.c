@@ -270,6 +270,36 @@ svc_net_socket_close(struct svc_net_table *table, struct svc_net_socket *socket)
 		close_now(table, socket);
 }
 
+/* Take a task off a socket's users; returns whether it was one. */
+static int
+drop_user(struct svc_net_socket *socket, const struct rt_task *task)
+{
+	utils_list_each(&socket->users, link) {
+		if (utils_list_of(link, struct svc_net_user, link)->task !=
+		    task)
+			continue;
+		utils_list_remove(link);
+		return 1;
+	}
+	return 0;
+}
+
+void
+svc_net_socket_forget(struct svc_net_table *table, const struct rt_task *task)
+{
+	for (uint32_t i = 0; i < table->size; i++) {
+		struct svc_net_socket *s = &table->sockets[i];
+
+		if (atomic_load(&s->owner) != rt_sched_self() ||
+		    !drop_user(s, task))
+			continue;
+		if (s->number)
+			svc_net_socket_close(table, s);
+		else if (utils_list_empty(&s->users))
+			close_now(table, s);
+	}
+}
+
 static void
 close_here(struct rt_mail *mail)
 {

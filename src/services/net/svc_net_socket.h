@@ -103,6 +103,14 @@ void svc_net_socket_leave_off(struct svc_net_table *table,
 			      struct svc_net_user *user);
 
 /*
+ * svc_net_socket_forget is for a task that is dead (svc_ops.overflowed): the
+ * sockets that it was at work on are closed, for nobody knows what of its
+ * transfer was done. On its worker; does not block.
+ */
+void svc_net_socket_forget(struct svc_net_table *table,
+			   const struct rt_task *task);
+
+/*
  * svc_net_socket_close makes the number nobody's. The tasks that are at work on
  * it, but the current one, are cancelled, and the descriptor is closed when the
  * last of them has left off: until then no other socket can have its number.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tests of vined_handler: a session whose tasks all wait does not take the
- * places of others. vined's own main runs in a child with one worker and one
+ * places of others, and a handler that runs over its stack is answered for.
+ * vined's own main runs in a child with one worker and one
  * service, of the test; two sessions use it as applications do.
  *
  * ctest: timeout=240
@@ -36,8 +37,8 @@ int vined_main(int argc, char **argv);
 
 /* --- the service --- */
 
-enum { WAIT, ANSWER, GO };
-static const int procs[] = { WAIT, ANSWER, GO };
+enum { WAIT, ANSWER, GO, DIG };
+static const int procs[] = { WAIT, ANSWER, GO, DIG };
 static struct rt_rendez gate;	/* at which those of "wait" do */
 
 static int
@@ -61,6 +62,8 @@ hold_start(struct svc_host *host, const struct utils_config *config,
 		rc = svc_add_proc(host, CPU, "answer", (void *)&procs[ANSWER]);
 	if (rc == 0)
 		rc = svc_add_proc(host, CPU, "go", (void *)&procs[GO]);
+	if (rc == 0)
+		rc = svc_add_proc(host, CPU, "dig", (void *)&procs[DIG]);
 	return rc;
 }
 
@@ -80,10 +83,36 @@ hold_submit(void *state, struct vine_req *req)
 		vine_req_complete(req, VINE_STATUS_BUSY, -rc, 0);
 }
 
+static uint32_t overflows;
+
+/* Deeper and deeper, a little at a time. */
+static int
+dig(int depth)
+{
+	volatile char some[512];
+
+	some[depth % 512] = (char)depth;
+	if (depth < 1000000)
+		depth = dig(depth + 1) + some[depth % 512];
+	return depth + some[0];
+}
+
+static void
+hold_overflowed(void *state, struct vine_req *req, struct rt_task *task)
+{
+	(void)state;
+	rig_check(proc_of(req) == DIG && rt_task_self() == NULL);
+	rig_check(rt_task_state(task) == RT_TASK_OVERFLOWED);
+	overflows++;
+}
+
 static void
 hold_handle(void *state, struct vine_req *req, struct svc_answer *answer)
 {
 	(void)state;
+	answer->value = overflows;
+	if (proc_of(req) == DIG)
+		answer->value = (uint64_t)dig(0);
 	if (proc_of(req) == WAIT &&
 	    rt_rendez_sleep(&gate, RT_NEVER) == -ECANCELED)
 		answer->status = VINE_STATUS_CANCELED;
@@ -101,6 +130,7 @@ static const struct svc_ops hold_ops = {
 	.start = hold_start,
 	.submit = hold_submit,
 	.handle = hold_handle,
+	.overflowed = hold_overflowed,
 	.cancel = svc_cancel_handled,
 	.stop = hold_stop,
 };
@@ -291,7 +321,31 @@ START_TEST(a_session_whose_tasks_wait_leaves_as_many_places_as_it_has)
 }
 END_TEST
 
+START_TEST(a_handler_that_runs_over_its_stack_is_answered_for)
+{
+	struct vine_session *session;
+	struct vine_task_result r;
+
+	begin();
+	session = attach();
+	for (uint32_t i = 1; i <= 3; i++) {
+		r = call(session, "dig");
+		ck_assert_uint_eq(r.status, VINE_STATUS_FAILED);
+		ck_assert_int_eq(r.error, EOVERFLOW);
+		/* the service was told, and the worker goes on */
+		r = call(session, "answer");
+		ck_assert_uint_eq(r.status, VINE_STATUS_OK);
+		ck_assert_uint_eq(r.value, i);
+	}
+	vine_session_close(session);
+	kill(vined, SIGTERM);
+	ck_assert_int_eq(rig_child_ended(vined), VINED_EXIT_OK);
+	unlink(file);
+}
+END_TEST
+
 static const struct rig_case cases[] = {
+	RIG_CASE(a_handler_that_runs_over_its_stack_is_answered_for),
 	RIG_CASE(a_session_whose_tasks_wait_leaves_as_many_places_as_it_has),
 };
 
@@ -303,5 +357,5 @@ main(void)
 		       "more\n");
 		return 77;
 	}
-	return rig_main("vined_handler", cases, 1);
+	return rig_main("vined_handler", cases, 2);
 }

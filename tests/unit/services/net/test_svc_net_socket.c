@@ -62,17 +62,80 @@ closer(void *arg)
 	return 0;
 }
 
-START_TEST(a_descriptor_stays_until_the_last_task_has_left_off)
+static int
+dig(int depth)
+{
+	volatile char some[512];
+
+	some[depth % 512] = (char)depth;
+	if (depth < 1000000)
+		depth = dig(depth + 1) + some[depth % 512];
+	return depth + some[0];
+}
+
+static int
+digger(void *arg)
+{
+	struct svc_net_user user;
+
+	(void)arg;
+	svc_net_socket_use(s, &user);
+	return dig(0);
+}
+
+static void
+forget(struct rt_task *task, void *user)
+{
+	(void)user;
+	svc_net_socket_forget(&table, task);
+}
+
+/* The other task is cancelled, and is the last to leave off. */
+static int
+witness(void *arg)
+{
+	uint32_t number;
+
+	(void)arg;
+	ck_assert_int_eq(svc_net_socket_take(&table, &table, 7, &s), 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	number = svc_net_socket_open(&table, s, fd);
+	ck_assert_int_eq(rt_task_create(rt_sched_self(), worker, NULL, NULL,
+					NULL), 0);
+	ck_assert_int_eq(rt_task_create(rt_sched_self(), digger, NULL,
+					&(struct rt_task_opts){
+						.overflowed = forget }, NULL),
+			 0);
+	rt_task_delay(rt_sched_now(rt_sched_self()) + 20000000);
+	ck_assert_ptr_null(svc_net_socket_find(&table, number, &table, 7));
+	ck_assert_int_eq(waited, -ECANCELED);
+	ck_assert(!is_open());
+	return 0;
+}
+
+static void
+run_alone(rt_task_fn fn)
 {
 	struct rt_sched *sched;
 
 	rt_rendez_init(&rendez);
 	ck_assert_int_eq(svc_net_table_init(&table, 4, 4), 0);
 	ck_assert_int_eq(rt_sched_new(NULL, &sched), 0);
-	ck_assert_int_eq(rt_task_create(sched, closer, NULL, NULL, NULL), 0);
+	ck_assert_int_eq(rt_task_create(sched, fn, NULL, NULL, NULL), 0);
 	ck_assert_int_eq(rt_sched_run(sched), 0);
 	ck_assert_int_eq(rt_sched_free(sched), 0);
 	svc_net_table_fini(&table);
+}
+
+START_TEST(a_descriptor_stays_until_the_last_task_has_left_off)
+{
+	run_alone(closer);
+}
+END_TEST
+
+START_TEST(the_socket_of_a_task_whose_stack_is_gone_is_closed)
+{
+	run_alone(witness);
 }
 END_TEST
 
@@ -87,6 +150,8 @@ main(void)
 	suite_add_tcase(suite, tcase);
 	tcase_add_test(tcase,
 		       a_descriptor_stays_until_the_last_task_has_left_off);
+	tcase_add_test(tcase,
+		       the_socket_of_a_task_whose_stack_is_gone_is_closed);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
