@@ -77,8 +77,12 @@ find_file(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
 		return dwfl_linux_proc_find_elf(module, user, name, base, path,
 						elf);
 	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0)
-		*path = strdup(name);
+	/* libdw frees the path */
+	if (fd >= 0 && asprintf(path, "%s", name) < 0) {
+		*path = NULL;
+		close(fd);
+		fd = -1;
+	}
 	return fd;
 }
 
