@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "rt/rt_sim_file.h"
 #include "rt/rt_sim_net.h"
 #include "rt/rt_stock.h"
 
@@ -134,10 +135,10 @@ do_file(struct rt_sim_node *node, struct rt_sim_fd *at, struct rt_op *op,
 	if (at->flags & O_DIRECT && ((uint64_t)offset | n) % 512)
 		return -EINVAL;
 	result = is_read ?
-		rt_sim_disk_read(node, at->file, bytes, n, offset) :
-		rt_sim_disk_write(node, at->file, bytes, n,
+		rt_sim_file_read(node, at->file, bytes, n, offset) :
+		rt_sim_file_write(node, at->file, bytes, n,
 				  at->flags & O_APPEND ?
-				  rt_sim_disk_size(at->file) : offset, safe);
+				  rt_sim_file_size(at->file) : offset, safe);
 	if (here && result > 0)
 		at->position += result;
 	return result;
@@ -289,15 +290,15 @@ do_disk(struct rt_sim_node *node, struct rt_sim_fd *at, struct rt_op *op)
 		return -EINVAL;
 	switch (op->kind) {
 	case RT_OP_SIZE:
-		return rt_sim_disk_size(at->file);
+		return rt_sim_file_size(at->file);
 	case RT_OP_TRUNCATE:
-		return rt_sim_disk_truncate(node, at->file, op->offset);
+		return rt_sim_file_truncate(node, at->file, op->offset);
 	case RT_OP_ALLOCATE:
-		return rt_sim_disk_allocate(node, at->file, (int)op->flags,
+		return rt_sim_file_allocate(node, at->file, (int)op->flags,
 					    op->offset, (int64_t)op->length);
 	default:
-		return rt_sim_disk_sync(node, at->file, u ? u->mark :
-					rt_sim_disk_mark(at->file));
+		return rt_sim_file_sync(node, at->file, u ? u->mark :
+					rt_sim_file_mark(at->file));
 	}
 }
 
@@ -411,7 +412,7 @@ sim_submit(void *state, struct rt_wait *wait, struct rt_op *op)
 	u->node = node;
 	u->op = op;
 	if (at && at->file && op->kind != RT_OP_CALL)
-		u->mark = rt_sim_disk_mark(at->file);
+		u->mark = rt_sim_file_mark(at->file);
 	op->engine = u;
 	utils_list_push_back(&node->ops, &u->link);
 	rt_sim_at(node->sim, &u->event, node->sim->now + duration(node, op));
