@@ -17,7 +17,10 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "rt/rt_sim_file.h"
+#include "rt/rt_sim_listener.h"
 #include "rt/rt_sim_net.h"
+#include "rt/rt_sim_socket.h"
 #include "rt/rt_stock.h"
 
 #define SOON 3000u		/* ns, at most, until something is tried */
@@ -134,10 +137,10 @@ do_file(struct rt_sim_node *node, struct rt_sim_fd *at, struct rt_op *op,
 	if (at->flags & O_DIRECT && ((uint64_t)offset | n) % 512)
 		return -EINVAL;
 	result = is_read ?
-		rt_sim_disk_read(node, at->file, bytes, n, offset) :
-		rt_sim_disk_write(node, at->file, bytes, n,
+		rt_sim_file_read(node, at->file, bytes, n, offset) :
+		rt_sim_file_write(node, at->file, bytes, n,
 				  at->flags & O_APPEND ?
-				  rt_sim_disk_size(at->file) : offset, safe);
+				  rt_sim_file_size(at->file) : offset, safe);
 	if (here && result > 0)
 		at->position += result;
 	return result;
@@ -161,11 +164,11 @@ do_pieces(struct rt_sim_node *node, struct rt_sim_fd *at, struct rt_op *op,
 	else if (op->offset != RT_OP_HERE && op->kind <= RT_OP_WRITEV)
 		result = -ESPIPE;
 	else if (is_read)
-		result = rt_sim_net_recv(at->socket, bytes, n, op->kind ==
+		result = rt_sim_socket_recv(at->socket, bytes, n, op->kind ==
 					 RT_OP_RECV ? (int)op->flags : 0,
 					 NULL, NULL);
 	else
-		result = rt_sim_net_send(at->socket, bytes, n, NULL, 0);
+		result = rt_sim_socket_send(at->socket, bytes, n, NULL, 0);
 	if (is_read && result > 0)
 		copy(pieces, bytes, (size_t)result, 1);
 	free(bytes);
@@ -186,12 +189,12 @@ do_message(struct rt_sim_fd *at, struct rt_op *op)
 		return -ENOMEM;
 	if (op->kind == RT_OP_SENDMSG) {
 		copy(m->msg_iov, bytes, n, 0);
-		result = rt_sim_net_send(at->socket, bytes, n, m->msg_name,
+		result = rt_sim_socket_send(at->socket, bytes, n, m->msg_name,
 					 m->msg_namelen);
 		free(bytes);
 		return result;
 	}
-	result = rt_sim_net_recv(at->socket, bytes, n, (int)op->flags, &from,
+	result = rt_sim_socket_recv(at->socket, bytes, n, (int)op->flags, &from,
 				 &length);
 	if (result >= 0) {
 		copy(m->msg_iov, bytes, (size_t)result, 1);
@@ -221,7 +224,7 @@ do_accepts(struct rt_sim_fd *at, struct rt_op *op)
 {
 	for (uint32_t i = 0; i < VINE_RT_ACCEPTS; i++) {
 		socklen_t length = 0;
-		int64_t fd = rt_sim_net_accept(at->socket, NULL, &length);
+		int64_t fd = rt_sim_listener_accept(at->socket, NULL, &length);
 
 		if (fd < 0)
 			return fd;
@@ -242,7 +245,7 @@ do_feed(struct rt_sim_fd *at, struct rt_op *op)
 
 		if (index == RT_STOCK_NONE)
 			return -ENOBUFS;
-		n = rt_sim_net_recv(at->socket, rt_stock_at(stock, index),
+		n = rt_sim_socket_recv(at->socket, rt_stock_at(stock, index),
 				    stock->size, (int)op->flags, NULL, NULL);
 		if (n <= 0) {
 			rt_stock_untake(stock, index);
@@ -261,21 +264,21 @@ do_socket(struct rt_sim_fd *at, struct rt_op *op)
 
 	if (op->kind == RT_OP_POLL) {
 		events = at->file ? POLLIN | POLLOUT :
-			rt_sim_net_events(at->socket);
+			rt_sim_socket_events(at->socket);
 		events &= op->flags | POLLERR | POLLHUP;
 		return events ? (int64_t)events : -EAGAIN;
 	}
 	if (at->socket == NULL)
 		return -ENOTSOCK;
 	if (op->kind == RT_OP_ACCEPT)
-		return rt_sim_net_accept(at->socket, op->address,
+		return rt_sim_listener_accept(at->socket, op->address,
 					 &op->address_length);
 	if (op->kind == RT_OP_ACCEPTS)
 		return do_accepts(at, op);
 	if (op->kind == RT_OP_FEED)
 		return do_feed(at, op);
 	if (op->kind == RT_OP_CONNECT)
-		return rt_sim_net_connect(at->socket, op->address,
+		return rt_sim_socket_connect(at->socket, op->address,
 					  op->address_length);
 	return do_message(at, op);
 }
@@ -289,15 +292,15 @@ do_disk(struct rt_sim_node *node, struct rt_sim_fd *at, struct rt_op *op)
 		return -EINVAL;
 	switch (op->kind) {
 	case RT_OP_SIZE:
-		return rt_sim_disk_size(at->file);
+		return rt_sim_file_size(at->file);
 	case RT_OP_TRUNCATE:
-		return rt_sim_disk_truncate(node, at->file, op->offset);
+		return rt_sim_file_truncate(node, at->file, op->offset);
 	case RT_OP_ALLOCATE:
-		return rt_sim_disk_allocate(node, at->file, (int)op->flags,
+		return rt_sim_file_allocate(node, at->file, (int)op->flags,
 					    op->offset, (int64_t)op->length);
 	default:
-		return rt_sim_disk_sync(node, at->file, u ? u->mark :
-					rt_sim_disk_mark(at->file));
+		return rt_sim_file_sync(node, at->file, u ? u->mark :
+					rt_sim_file_mark(at->file));
 	}
 }
 
@@ -411,7 +414,7 @@ sim_submit(void *state, struct rt_wait *wait, struct rt_op *op)
 	u->node = node;
 	u->op = op;
 	if (at && at->file && op->kind != RT_OP_CALL)
-		u->mark = rt_sim_disk_mark(at->file);
+		u->mark = rt_sim_file_mark(at->file);
 	op->engine = u;
 	utils_list_push_back(&node->ops, &u->link);
 	rt_sim_at(node->sim, &u->event, node->sim->now + duration(node, op));
@@ -522,7 +525,7 @@ sim_sleep(void *state, struct rt_wait *wait, const struct arch_bell_seen *bells,
 	for (int i = 0; i < VINE_RT_SIM_FDS; i++) {
 		struct rt_sim_fd *at = &node->fds[i];
 		uint32_t there = at->socket && at->events ?
-			rt_sim_net_events(at->socket) & at->events : 0;
+			rt_sim_socket_events(at->socket) & at->events : 0;
 
 		if (there == 0)
 			continue;
@@ -575,7 +578,7 @@ host_close(struct rt_host *host, int fd)
 	if (at->file)
 		rt_sim_disk_close(node, at->file);
 	else
-		rt_sim_net_close(at->socket);
+		rt_sim_socket_close(at->socket);
 	memset(at, 0, sizeof(*at));
 	rt_sim_note(node, "close", fd, 0);
 	return 0;
@@ -586,7 +589,7 @@ host_socket(struct rt_host *host, int family, int type)
 {
 	struct rt_sim_node *node = node_of(host);
 
-	return node ? rt_sim_net_socket(node, family, type) : -EIO;
+	return node ? rt_sim_socket_open(node, family, type) : -EIO;
 }
 
 /* The socket of a descriptor: 0, or -errno. */
@@ -610,7 +613,7 @@ host_set(struct rt_host *host, int fd, int level, int name, int value)
 	struct rt_sim_socket *s;
 	int rc = socket_at(host, fd, &s);
 
-	return rc ? rc : rt_sim_net_set(s, level, name, value);
+	return rc ? rc : rt_sim_socket_set(s, level, name, value);
 }
 
 static int
@@ -619,7 +622,7 @@ host_bind(struct rt_host *host, int fd, const struct rt_net_address *address)
 	struct rt_sim_socket *s;
 	int rc = socket_at(host, fd, &s);
 
-	return rc ? rc : rt_sim_net_bind(s, address);
+	return rc ? rc : rt_sim_socket_bind(s, address);
 }
 
 static int
@@ -628,7 +631,7 @@ host_listen(struct rt_host *host, int fd, int backlog)
 	struct rt_sim_socket *s;
 	int rc = socket_at(host, fd, &s);
 
-	return rc ? rc : rt_sim_net_listen(s, backlog);
+	return rc ? rc : rt_sim_listener_begin(s, backlog);
 }
 
 static int
@@ -640,9 +643,9 @@ host_name(struct rt_host *host, int fd, int peer,
 
 	if (rc)
 		return rc;
-	if (peer && !rt_sim_net_has_peer(s))
+	if (peer && !rt_sim_socket_has_peer(s))
 		return -ENOTCONN;
-	rt_sim_net_name(s, peer, address);
+	rt_sim_socket_name(s, peer, address);
 	return 0;
 }
 

@@ -17,7 +17,9 @@
 #include <string.h>
 
 #include "rt/rt_inside.h"
+#include "rt/rt_sim_datagram.h"
 #include "rt/rt_sim_inside.h"
+#include "rt/rt_sim_socket.h"
 #include "utils/utils_log.h"
 
 #define TURN 8u			/* switches of a turn, at most */
@@ -178,7 +180,7 @@ rt_sim_crash(struct rt_sim_node *node)
 	node->power = RT_SIM_FALLING;
 	node->sched->ending = 1;
 	rt_sim_engine_crash(node);
-	rt_sim_net_crash(node);
+	rt_sim_socket_crash(node);
 	rt_sim_disk_crash(node);
 	rt_sched_each(node->sched, cancel, NULL);
 }
@@ -484,7 +486,7 @@ rt_sim_free(struct rt_sim *sim)
 		name_waiters(sim);
 		return rc == -EPERM ? rc : -EBUSY;
 	}
-	rt_sim_net_end(sim);
+	rt_sim_datagram_end(sim);
 	for (uint32_t i = 0; i < sim->count; i++)
 		free_node(sim->nodes[i]);
 	free(sim->clock.heap);

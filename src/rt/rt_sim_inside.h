@@ -114,38 +114,4 @@ void rt_sim_engine_crash(struct rt_sim_node *node);
 extern const struct rt_engine_ops rt_engine_sim;
 extern const struct rt_host_ops rt_sim_host_ops;
 
-/* --- sockets (rt_sim_net.c), as rt_host_ops and as rt_op ------------------ */
-
-int rt_sim_net_socket(struct rt_sim_node *node, int family, int type);
-int rt_sim_net_set(struct rt_sim_socket *s, int level, int name, int value);
-int rt_sim_net_bind(struct rt_sim_socket *s, const struct rt_net_address *a);
-int rt_sim_net_listen(struct rt_sim_socket *s, int backlog);
-void rt_sim_net_name(const struct rt_sim_socket *s, int peer,
-		     struct rt_net_address *a);
-int rt_sim_net_has_peer(const struct rt_sim_socket *s);
-int rt_sim_net_resolve(struct rt_sim *sim, const char *name, uint16_t port,
-		       struct rt_net_address *a);
-
-/* They return what is done now, -EAGAIN where that would have to wait. */
-int rt_sim_net_connect(struct rt_sim_socket *s, const struct sockaddr *to,
-		       socklen_t length);
-int rt_sim_net_accept(struct rt_sim_socket *s, struct sockaddr *from,
-		      socklen_t *length);
-int64_t rt_sim_net_send(struct rt_sim_socket *s, const void *data,
-			size_t length, const struct sockaddr *to,
-			socklen_t to_length);
-int64_t rt_sim_net_recv(struct rt_sim_socket *s, void *data, size_t length,
-			int flags, struct sockaddr_storage *from,
-			socklen_t *from_length);
-uint32_t rt_sim_net_events(const struct rt_sim_socket *s);
-
-/* rt_sim_net_close is close(2) of the socket's descriptor. */
-void rt_sim_net_close(struct rt_sim_socket *s);
-
-/* rt_sim_net_crash has all sockets of a node be gone at once. */
-void rt_sim_net_crash(struct rt_sim_node *node);
-
-/* rt_sim_net_end gives up what is on its way. All nodes have crashed. */
-void rt_sim_net_end(struct rt_sim *sim);
-
 #endif

@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Net: the sockets of simulated nodes and what is on its way between them. Its
- * functions stand in rt_sim_inside.h, since they are those of a descriptor.
- *
- * A stream is bytes that arrive in order, in parts, after a time; a buffer
- * bounds what was sent and not read. Where the network is cut, or the other
- * node is off, a part is sent again and again, and after
- * VINE_RT_SIM_GIVE_UP_MS the sender's connection ends with -ETIMEDOUT. A node
- * that is on again and knows nothing of a connection resets it. A close with
- * bytes that nobody read resets the other side; another lets what was sent
- * arrive. A datagram arrives or does not.
+ * Net: the network between simulated nodes: whose an address is, which lines
+ * are cut, and when what is sent arrives. For rt_sim*.c.
  *
  * A node has its address, 127.0.0.1 and ::1 for itself, and names of UNIX.
  */
@@ -18,58 +10,62 @@
 
 #include "rt/rt_sim_inside.h"
 
-enum rt_sim_socket_state {
-	RT_SIM_NEW,
-	RT_SIM_LISTENS,
-	RT_SIM_CONNECTS,
-	RT_SIM_CONNECTED,	/* or was: see peer, error */
-};
+/* rt_sim_net_is_unix tells whether an address is a name of UNIX. */
+int rt_sim_net_is_unix(const struct rt_net_address *a);
 
-/* What is on its way: a part of a stream, or an end of it. */
-enum rt_sim_parcel_kind { RT_SIM_DATA, RT_SIM_FIN, RT_SIM_RST };
+/* rt_sim_net_port returns the port of one that is none. */
+uint16_t rt_sim_net_port(const struct rt_net_address *a);
 
-struct rt_sim_parcel {
-	struct utils_link link;
-	enum rt_sim_parcel_kind kind;
-	uint64_t at;
-	size_t length;
-	size_t taken;		/* by reads */
-	struct rt_net_address from;	/* of a datagram */
-	char bytes[];
-};
+/* rt_sim_net_set_port sets the port; a name of UNIX stays. */
+void rt_sim_net_set_port(struct rt_net_address *a, uint16_t port);
 
-struct rt_sim_socket {
-	struct utils_link link;	/* of its node's */
-	struct rt_sim_node *node;
-	int fd;			/* -1: none yet, or closed */
-	int type;
-	enum rt_sim_socket_state state;
-	uint8_t bound;
-	uint8_t waits;		/* to be accepted */
-	uint8_t closed;		/* by its owner */
-	uint8_t shared;		/* SO_REUSEPORT */
-	uint8_t refused;	/* what the answer to a connect is */
-	uint8_t ended;		/* the other side sends no more */
-	uint8_t gone;		/* a reset was seen */
-	int error;		/* to be told once */
-	uint32_t room;		/* bytes of the buffer */
-	struct rt_net_address local;
-	struct rt_net_address remote;
-	struct rt_sim_node *there;	/* the other node */
-	struct rt_sim_socket *peer;	/* NULL: it is not there any more */
+/* rt_sim_net_set_node makes an address that of a node; its port stays. */
+void rt_sim_net_set_node(struct rt_net_address *a,
+			 const struct rt_sim_node *node);
 
-	struct utils_list queue;	/* a listener's, by `turn` */
-	struct utils_link turn;
-	int backlog;
-	int queued;
+/*
+ * rt_sim_net_number returns the number of the node that an address leads to,
+ * from `node`; 0: none. There may be no node with that number.
+ */
+uint32_t rt_sim_net_number(const struct rt_sim_node *node,
+			   const struct rt_net_address *a);
 
-	struct utils_list in;	/* parcels that arrived */
-	size_t in_bytes;
-	struct utils_list out;	/* parcels on their way */
-	size_t out_bytes;
-	struct rt_sim_event event;	/* the first of them, or the connect */
-	uint64_t last;		/* when the last of them is to arrive */
-	uint64_t stuck;		/* since when nothing arrives; 0: it does */
-};
+/* rt_sim_net_node returns the node itself, or NULL. */
+struct rt_sim_node *rt_sim_net_node(const struct rt_sim_node *node,
+				    const struct rt_net_address *a);
+
+/*
+ * rt_sim_net_answers tells whether a socket that is bound to `local` is the one
+ * for `to`, of those of a node.
+ */
+int rt_sim_net_answers(const struct rt_net_address *local,
+		       const struct rt_net_address *to);
+
+/*
+ * rt_sim_net_tell copies what a call wants to know of an address, as much as
+ * there is room for; *length is all of it. to NULL: nothing.
+ */
+void rt_sim_net_tell(const struct rt_net_address *a, void *to, socklen_t room,
+		     socklen_t *length);
+
+/*
+ * rt_sim_net_resolve makes *a the address of the node with a name. Returns 0,
+ * or -EHOSTUNREACH where there is none.
+ */
+int rt_sim_net_resolve(struct rt_sim *sim, const char *name, uint16_t port,
+		       struct rt_net_address *a);
+
+/*
+ * rt_sim_net_is_cut tells whether nothing comes from one node to another, which
+ * may be off, or NULL.
+ */
+int rt_sim_net_is_cut(const struct rt_sim_node *a, const struct rt_sim_node *b);
+
+/*
+ * rt_sim_net_arrival returns when so many bytes that are sent now arrive; the
+ * line is busy with them. `to` may be NULL.
+ */
+uint64_t rt_sim_net_arrival(struct rt_sim_node *from,
+			    const struct rt_sim_node *to, size_t length);
 
 #endif
