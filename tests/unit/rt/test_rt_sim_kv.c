@@ -4,7 +4,9 @@
  * cuts: the right one loses nothing that it said was safe, and each of the wrong
  * ones is caught. So this tests the simulation, and shows how to test a service.
  *
- * A put appends a record to the log and syncs it. After some the values are
+ * A put appends a record to the log and syncs it, one after the other: where an
+ * fsync fails, another of that file that runs meanwhile may lose its part of it
+ * and return 0, before anybody has seen the error. After some the values are
  * written to a snapshot, which takes the place of the one before by a rename,
  * and a new log begins. A start reads the snapshot and plays its log.
  *
@@ -31,6 +33,7 @@ enum mistake {
 	NO_TMP_SYNC,	/* of a snapshot before its rename */
 	NO_DIR_SYNC,	/* after the rename */
 	SYNC_AGAIN,	/* an fsync that failed is tried again */
+	SYNC_TOGETHER,	/* fsyncs of the log by several writers at once */
 };
 
 struct record {
@@ -51,6 +54,7 @@ struct snapshot {
 /* The store: what a start makes, and a power cut ends. */
 struct store {
 	struct rt_qlock lock;
+	struct rt_qlock syncs;	/* of the log: one at a time */
 	struct snapshot now;
 	uint64_t number;	/* of the next record of the log */
 	int log;
@@ -249,6 +253,22 @@ append(struct store *s, uint32_t key, uint64_t value, int *log)
 	return s->number++ < RECORDS ? 0 : write_snapshot(s);
 }
 
+/* The node is off before the next one can begin where this one fails. */
+static int
+sync_log(struct store *s, int log)
+{
+	int rc;
+
+	if (world.mistake == SYNC_TOGETHER)
+		return sync_file(log);
+	rc = rt_qlock_lock(&s->syncs, RT_NEVER);
+	if (rc)
+		return rc;
+	rc = sync_file(log);
+	rt_qlock_unlock(&s->syncs);
+	return rc;
+}
+
 /* Safe when it returns 0. */
 static int
 put(struct store *s, uint32_t key, uint64_t value)
@@ -260,7 +280,7 @@ put(struct store *s, uint32_t key, uint64_t value)
 	rc = append(s, key, value, &log);
 	rt_qlock_unlock(&s->lock);
 	if (rc == 0 && world.mistake != NO_SYNC)
-		rc = sync_file(log);
+		rc = sync_log(s, log);
 	return rc;
 }
 
@@ -303,6 +323,7 @@ serve(void *arg)
 
 	(void)arg;
 	rt_qlock_init(&s.lock);
+	rt_qlock_init(&s.syncs);
 	rc = read_snapshot(&s);
 	if (rc == 0)
 		rc = play_log(&s);
@@ -377,22 +398,27 @@ END_TEST
 
 static const struct {
 	enum mistake mistake;
+	uint32_t sync_eio;
 	const char *name;
 } mistakes[] = {
-	{ NO_SYNC, "a log without fsync" },
-	{ NO_CHECKSUM, "records without checksum" },
-	{ NO_TRUNCATE, "a log with an old end" },
-	{ NO_TMP_SYNC, "a rename of what is not synced" },
-	{ NO_DIR_SYNC, "a rename without a sync of its directory" },
-	{ SYNC_AGAIN, "an fsync that failed, tried again" },
+	{ NO_SYNC, 200, "a log without fsync" },
+	{ NO_CHECKSUM, 200, "records without checksum" },
+	{ NO_TRUNCATE, 200, "a log with an old end" },
+	{ NO_TMP_SYNC, 200, "a rename of what is not synced" },
+	{ NO_DIR_SYNC, 200, "a rename without a sync of its directory" },
+	{ SYNC_AGAIN, 200, "an fsync that failed, tried again" },
+	{ SYNC_TOGETHER, 20, "fsyncs of the log at once" },
 };
 
 START_TEST(each_wrong_store_is_caught)
 {
+	struct rt_sim_opts with = opts;
+
+	with.faults.sync_eio = mistakes[_i].sync_eio;
 	for (uint64_t seed = 1; seed <= 1000; seed++) {
 		memset(&world, 0, sizeof(world));
 		world.mistake = mistakes[_i].mistake;
-		live_and_die(sim_new(&opts, seed));
+		live_and_die(sim_new(&with, seed));
 		sim_end(sim_world);
 		if (world.wrong == NULL)
 			continue;
