@@ -92,7 +92,11 @@ int rt_io_accept(int fd, struct sockaddr *address, socklen_t *length,
 int rt_io_connect(int fd, const struct sockaddr *address, socklen_t length,
 		  uint64_t deadline);
 
-/* rt_io_fsync and rt_io_fdatasync return 0 when what was written is safe. */
+/*
+ * rt_io_fsync and rt_io_fdatasync return 0 when what was written is safe. The
+ * kernel tells an error once for an open file: of two that are under way at a
+ * time one may return 0 for what the other has lost. So have one at a time.
+ */
 int rt_io_fsync(int fd, uint64_t deadline);
 int rt_io_fdatasync(int fd, uint64_t deadline);
 
