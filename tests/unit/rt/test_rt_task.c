@@ -115,8 +115,11 @@ TASK_CASE(a_delay_lasts_until_its_deadline_and_shorter_ones_end_first)
 
 	ck_assert_int_eq(join(fast), 0);
 	ck_assert_uint_ge(rt_sched_now(sched), start + 5 * MS);
-	ck_assert_int_eq(rt_task_state(slow), RT_TASK_BLOCKED);
-	ck_assert_str_eq(rt_task_block_of(slow)->what, "delay");
+	/* a machine that stood still may have let both end */
+	if (rt_sched_now(sched) < start + 20 * MS) {
+		ck_assert_int_eq(rt_task_state(slow), RT_TASK_BLOCKED);
+		ck_assert_str_eq(rt_task_block_of(slow)->what, "delay");
+	}
 	ck_assert_int_eq(join(slow), 0);
 	ck_assert_uint_ge(rt_sched_now(sched), start + 20 * MS);
 	ck_assert_int_eq(rt_task_delay(0), 0);
@@ -235,6 +238,8 @@ TASK_CASE(what_cannot_leave_at_once_is_asked_once_and_waits_for_its_wake)
 {
 	struct rt_task *t = go_joined(wait_busy, (void *)1);
 
+	while (undone == 0)
+		ck_assert_int_eq(rt_task_delay(in_ms(1)), 0);
 	ck_assert_int_eq(rt_task_delay(in_ms(5)), 0);
 	ck_assert_uint_eq(undone, 1);
 	rt_task_cancel(t);
