@@ -116,6 +116,14 @@ START_TEST(a_full_segment_is_enomem_and_recovers)
 			free_all(n);
 			if (round == 0)
 				first[i] = n;
+			/* what is given back is free when the appliance's
+			 * lanes have passed by: a slow one is asked again */
+			for (int k = 0; k < 5 && n < first[i] - first[i] / 10;
+			     k++) {
+				appliance_nap(100);
+				n = fill_up(sizes[i]);
+				free_all(n);
+			}
 			ck_assert_msg(n >= first[i] - first[i] / 10,
 				      "round %d: %d pieces of %zu bytes, first "
 				      "%d", round, n, sizes[i], first[i]);
