@@ -487,7 +487,7 @@ check_counters(const struct segment_view *v)
 	ck_assert_uint_gt(counted(v, VINE_COUNT_BAD_READY), 0);
 	ck_assert_uint_gt(counted(v, VINE_COUNT_SESSIONS_REAPED), 0);
 	ck_assert_uint_gt(counted(v, VINE_COUNT_HEADERS), 0);
-	/* whether a torn one is seen is chance: that has a case of its own */
+	/* whether one cut the object short is chance: that has its own case */
 }
 
 static void
