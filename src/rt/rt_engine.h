@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Engine: how a wait learns of descriptors. For rt_wait.c and the engines.
+ * Engine: how a wait learns of descriptors. For rt_wait*.c and the engines.
  */
 #ifndef RT_ENGINE_H
 #define RT_ENGINE_H
@@ -83,9 +83,9 @@ struct rt_engine_ops {
 
 	/*
 	 * sleep waits for bells, descriptors and ops, at most limit_ns (0:
-	 * looks; RT_ENGINE_LONG or more: no timer is worth it), and calls rt_wait_fired for each tag, rt_wait_finish for each
-	 * op. Returns 0, or a negative errno other than -EINTR if it could not
-	 * sleep.
+	 * looks; RT_ENGINE_LONG or more: no timer is worth it), and calls
+	 * rt_wait_fired for each tag, rt_wait_finish for each op. Returns 0, or
+	 * a negative errno other than -EINTR if it could not sleep.
 	 */
 	int (*sleep)(void *state, struct rt_wait *wait,
 		     const struct arch_bell_seen *bells, uint32_t count,
