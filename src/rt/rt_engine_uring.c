@@ -1,44 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine of Linux 6.7 and later: watches are polls, ops are themselves, and
- * the bells a FUTEX_WAITV in one ring, and a sleep is one io_uring_enter with a
- * timeout, which also submits what has come up since the last. Ops on files are
- * submitted at once: a disk that waits for a batch is idle meanwhile, which cost
- * a fifth of its reads.
+ * The engine of Linux 6.7 and later: watches are polls, ops are themselves
+ * (rt_ring_op.h), and the bells a FUTEX_WAITV (rt_ring_bells.h) in one ring. A
+ * sleep is one io_uring_enter with a timeout, which also submits what has come
+ * up since the last. Ops on files are submitted at once: a disk that waits for
+ * a batch is idle meanwhile, which cost a fifth of its reads.
  *
  * What finds no place in the ring, an op or the cancelling of one, waits in the
  * backlog, and a sleep in which the kernel takes nothing (EAGAIN, EBUSY) takes
  * what has completed all the same. So an op is never refused.
- *
- * The wait on the bells outlives a sleep that something else has ended: as long
- * as it has not completed, none of its words was rung since it was submitted.
- * So it is submitted again only after it completed, or for other words.
  */
 #include <errno.h>
-#include <linux/futex.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "rt/rt_engine.h"
 #include "rt/rt_ring.h"
+#include "rt/rt_ring_bells.h"
+#include "rt/rt_ring_op.h"
 
 #define EVENTS 256	/* completions taken at a time */
 #define ROUNDS 64	/* of them in one sleep */
 
-#define LENGTH_MAX 0x7ffff000u	/* of one call; the kernel's own bound */
-
-/* Tags of the engine: a wait on bells carries its number. An op's is where it
- * stands; no address of a program has the highest bit. */
-#define TAG_IGNORE (RT_ENGINE_TAG | UINT32_MAX)
-#define TAG_OP (RT_ENGINE_TAG << 1)
-
 struct uring {
 	struct rt_ring ring;
-	struct futex_waitv words[RT_WAIT_BELLS_MAX + 1];
-	uint32_t count;		/* of the wait on bells that is under way */
-	uint32_t number;	/* of it; even */
-	int waiting;		/* it is */
+	struct rt_ring_bells bells;
 	struct utils_list backlog;
 };
 
@@ -129,22 +115,13 @@ uring_drop(void *state, const void *base, size_t length)
 	rt_ring_drop(&u->ring, base, length);
 }
 
-/* A place for a submission, if need be by submitting the others. */
-static struct io_uring_sqe *
-submission(struct uring *u)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring.io);
-
-	if (sqe == NULL && io_uring_submit(&u->ring.io) >= 0)
-		sqe = io_uring_get_sqe(&u->ring.io);
-	return sqe;
-}
+/* --- watches ----------------------------------------------------------- */
 
 static int
 uring_arm(void *state, int fd, uint32_t events, uint64_t tag)
 {
 	struct uring *u = state;
-	struct io_uring_sqe *sqe = submission(u);
+	struct io_uring_sqe *sqe = rt_ring_submission(&u->ring);
 
 	if (sqe == NULL)
 		return -ENOMEM;
@@ -153,176 +130,37 @@ uring_arm(void *state, int fd, uint32_t events, uint64_t tag)
 	return 0;
 }
 
-/* Returns whether there was a place for it. */
-static int
-cancel(struct uring *u, uint64_t tag)
-{
-	struct io_uring_sqe *sqe = submission(u);
-
-	if (sqe == NULL)
-		return 0;
-	io_uring_prep_cancel64(sqe, tag, 0);
-	io_uring_sqe_set_data64(sqe, TAG_IGNORE);
-	return 1;
-}
-
 static void
 uring_disarm(void *state, int fd, uint64_t tag)
 {
 	struct uring *u = state;
 
 	(void)fd;
-	cancel(u, tag);
+	rt_ring_cancel(&u->ring, tag);
 	/* now, and to its end: the poll holds the file open */
 	io_uring_submit_and_get_events(&u->ring.io);
 }
 
 /* --- ops --------------------------------------------------------------- */
 
-static uint64_t
-tag_of(const struct rt_op *op)
-{
-	return TAG_OP | (uintptr_t)op;
-}
-
-static unsigned int
-clamp(size_t length)
-{
-	return length < LENGTH_MAX ? (unsigned int)length : LENGTH_MAX;
-}
-
-/* The opcode of what is a buffer, or pieces, at an offset. */
-static void
-prepare_data(struct io_uring_sqe *sqe, const struct rt_op *op, int code)
-{
-	io_uring_prep_rw(code, sqe, op->fd, op->data, clamp(op->length),
-			 (uint64_t)op->offset);
-	sqe->rw_flags = (__kernel_rwf_t)op->flags;
-}
-
-/* READ or WRITE, and how it is called where the memory is registered. */
-static void
-prepare_buffer(const struct uring *u, struct io_uring_sqe *sqe,
-	       const struct rt_op *op, int code, int fixed)
-{
-	int area = rt_ring_area_of(&u->ring, op);
-
-	prepare_data(sqe, op, area < 0 ? code : fixed);
-	if (area >= 0)
-		sqe->buf_index = (uint16_t)area;
-}
-
-static void
-prepare_socket(struct io_uring_sqe *sqe, struct rt_op *op)
-{
-	/* the kernel would not wait for room, and say so all the time */
-	const int flags = (int)op->flags & ~MSG_DONTWAIT;
-
-	switch (op->kind) {
-	case RT_OP_RECV:
-		io_uring_prep_recv(sqe, op->fd, op->data, clamp(op->length),
-				   flags);
-		break;
-	case RT_OP_SEND:
-		io_uring_prep_send(sqe, op->fd, op->data, clamp(op->length),
-				   flags | MSG_NOSIGNAL);
-		break;
-	case RT_OP_RECVMSG:
-		io_uring_prep_recvmsg(sqe, op->fd, op->data,
-				      (unsigned int)flags);
-		break;
-	case RT_OP_SENDMSG:
-		io_uring_prep_sendmsg(sqe, op->fd, op->data,
-				      (unsigned int)flags | MSG_NOSIGNAL);
-		break;
-	case RT_OP_ACCEPTS:
-		io_uring_prep_multishot_accept(sqe, op->fd, NULL, NULL, flags);
-		break;
-	case RT_OP_ACCEPT:
-		io_uring_prep_accept(sqe, op->fd, op->address, op->address ?
-				     &op->address_length : NULL, flags);
-		break;
-	default:
-		io_uring_prep_connect(sqe, op->fd, op->address,
-				      op->address_length);
-	}
-}
-
-/* Into buffers that the kernel picks; where it has none, when they are there. */
-static void
-prepare_feed(struct io_uring_sqe *sqe, const struct rt_op *op)
-{
-	const struct rt_stock *stock = op->data;
-
-	if (stock->ring == NULL) {
-		io_uring_prep_poll_add(sqe, op->fd, POLLIN);
-		return;
-	}
-	io_uring_prep_recv_multishot(sqe, op->fd, NULL, 0,
-				     (int)op->flags & ~MSG_DONTWAIT);
-	sqe->flags |= IOSQE_BUFFER_SELECT;
-	sqe->buf_group = (uint16_t)stock->group;
-}
-
-static void
-prepare(const struct uring *u, struct io_uring_sqe *sqe, struct rt_op *op)
-{
-	switch (op->kind) {
-	case RT_OP_READ:
-		prepare_buffer(u, sqe, op, IORING_OP_READ,
-			       IORING_OP_READ_FIXED);
-		break;
-	case RT_OP_WRITE:
-		prepare_buffer(u, sqe, op, IORING_OP_WRITE,
-			       IORING_OP_WRITE_FIXED);
-		break;
-	case RT_OP_READV:
-		prepare_data(sqe, op, IORING_OP_READV);
-		break;
-	case RT_OP_WRITEV:
-		prepare_data(sqe, op, IORING_OP_WRITEV);
-		break;
-	case RT_OP_FSYNC:
-		io_uring_prep_fsync(sqe, op->fd, 0);
-		break;
-	case RT_OP_FDATASYNC:
-		io_uring_prep_fsync(sqe, op->fd, IORING_FSYNC_DATASYNC);
-		break;
-	case RT_OP_POLL:
-	case RT_OP_PULL:
-	case RT_OP_PUSH:
-		io_uring_prep_poll_add(sqe, op->fd, rt_op_events(op));
-		break;
-	case RT_OP_FEED:
-		prepare_feed(sqe, op);
-		break;
-	default:
-		prepare_socket(sqe, op);
-	}
-	io_uring_sqe_set_data64(sqe, tag_of(op));
-}
-
-/*
- * The kernel's own splices each block a thread of it. So they wait for
- * readiness, and are then carried out here; those of files, by a helper.
- */
-static int
-is_splice(const struct rt_op *op)
-{
-	return op->kind == RT_OP_PULL || op->kind == RT_OP_PUSH;
-}
-
 /* Returns whether there was a place for it. */
 static int
 put(struct uring *u, struct rt_op *op)
 {
-	struct io_uring_sqe *sqe = submission(u);
+	struct io_uring_sqe *sqe = rt_ring_submission(&u->ring);
 
 	if (sqe == NULL)
 		return 0;
-	prepare(u, sqe, op);
+	rt_ring_op_prepare(&u->ring, sqe, op);
 	op->begun = 1;
 	return 1;
+}
+
+/* The same of its cancelling. */
+static int
+cancel(struct uring *u, const struct rt_op *op)
+{
+	return rt_ring_cancel(&u->ring, rt_ring_op_tag(op));
 }
 
 static int
@@ -330,7 +168,7 @@ uring_submit(void *state, struct rt_wait *wait, struct rt_op *op)
 {
 	struct uring *u = state;
 
-	if (is_splice(op) && rt_op_side(op) == 0)
+	if (rt_ring_op_is_splice(op) && rt_op_side(op) == 0)
 		return rt_wait_help(wait, op);
 	/* it may have been before */
 	op->begun = op->leaving = op->enough = 0;
@@ -350,7 +188,7 @@ uring_cancel(void *state, struct rt_wait *wait, struct rt_op *op)
 	op->leaving = 1;
 	if (!op->begun)
 		rt_wait_finish(wait, op, -ECANCELED);
-	else if (!utils_link_on_list(&op->queued) && !cancel(u, tag_of(op)))
+	else if (!utils_link_on_list(&op->queued) && !cancel(u, op))
 		utils_list_push_back(&u->backlog, &op->queued);
 }
 
@@ -362,59 +200,13 @@ put_backlog(struct uring *u)
 	while ((link = utils_list_first(&u->backlog)) != NULL) {
 		struct rt_op *op = utils_list_of(link, struct rt_op, queued);
 
-		if (!(op->begun ? cancel(u, tag_of(op)) : put(u, op)))
+		if (!(op->begun ? cancel(u, op) : put(u, op)))
 			return;
 		utils_list_remove(link);
 	}
 }
 
 /* --- sleeping ---------------------------------------------------------- */
-
-static int
-same_words(const struct uring *u, const struct arch_bell_seen *bells,
-	   uint32_t count)
-{
-	if (count != u->count)
-		return 0;
-	for (uint32_t i = 0; i < count; i++)
-		if (u->words[i].uaddr != (uintptr_t)bells[i].word)
-			return 0;
-	return 1;
-}
-
-static int
-wait_on_bells(struct uring *u, const struct arch_bell_seen *bells,
-	      uint32_t count)
-{
-	struct io_uring_sqe *sqe;
-
-	if (count == 0 || (u->waiting && same_words(u, bells, count)))
-		return 0;
-	if (u->waiting && !cancel(u, RT_ENGINE_TAG | u->number))
-		return -EAGAIN;
-	u->waiting = 0;
-	sqe = submission(u);
-	if (sqe == NULL)
-		return -EAGAIN;
-	for (uint32_t i = 0; i < count; i++)
-		u->words[i] = (struct futex_waitv){
-			.val = bells[i].seen,
-			.uaddr = (uintptr_t)bells[i].word,
-			.flags = FUTEX_32,
-		};
-	u->count = count;
-	u->number += 2;
-	io_uring_prep_rw(OP_FUTEX_WAITV, sqe, 0, u->words, count, 0);
-	io_uring_sqe_set_data64(sqe, RT_ENGINE_TAG | u->number);
-	u->waiting = 1;
-	return 0;
-}
-
-static struct rt_op *
-op_of(uint64_t tag)
-{
-	return (struct rt_op *)(uintptr_t)(tag & ~TAG_OP);
-}
 
 /*
  * A socket that says it is writable and takes nothing, for want of memory, say,
@@ -426,23 +218,6 @@ is_unfinished(const struct rt_op *op, int64_t result)
 {
 	return (result == -EAGAIN || result == -EINTR) && rt_op_side(op) != 0 &&
 		op->kind != RT_OP_CONNECT;
-}
-
-/* Is it readiness that it waited for, and the rest is done here? */
-static int
-is_by_hand(const struct rt_op *op)
-{
-	const struct rt_stock *stock = op->data;
-
-	return is_splice(op) || (op->kind == RT_OP_FEED && stock->ring == NULL);
-}
-
-/* Does the kernel complete it again and again? */
-static int
-goes_on(const struct rt_op *op)
-{
-	return op->kind == RT_OP_ACCEPTS ||
-		(op->kind == RT_OP_FEED && !is_by_hand(op));
 }
 
 /*
@@ -468,7 +243,7 @@ take_one(struct uring *u, struct rt_op *op, int64_t *result, uint32_t flags)
 	if (flags & IORING_CQE_F_MORE) {
 		if (op->enough && !op->leaving) {
 			op->leaving = 1;
-			if (!cancel(u, tag_of(op)))
+			if (!cancel(u, op))
 				utils_list_push_back(&u->backlog, &op->queued);
 		}
 		return 0;
@@ -484,9 +259,9 @@ static void
 completed(struct uring *u, struct rt_wait *wait, struct rt_op *op,
 	  int64_t result, uint32_t flags)
 {
-	if (goes_on(op) && !take_one(u, op, &result, flags))
+	if (rt_ring_op_goes_on(op) && !take_one(u, op, &result, flags))
 		return;
-	if (is_by_hand(op) && result >= 0)
+	if (rt_ring_op_is_by_hand(op) && result >= 0)
 		result = op->leaving ? -ECANCELED : rt_op_carry(op);
 	if (op->leaving && (result == -EINTR || is_unfinished(op, result)))
 		result = -ECANCELED;
@@ -530,16 +305,17 @@ take(struct uring *u, struct rt_wait *wait, int *more)
 	/* before the calls, which submit and may complete more */
 	io_uring_cq_advance(&u->ring.io, n);
 	for (unsigned int i = 0; i < n; i++) {
-		if (got[i].tag & TAG_OP) {
-			completed(u, wait, op_of(got[i].tag), got[i].res,
-				  got[i].flags);
+		if (got[i].tag & RT_RING_OP) {
+			completed(u, wait, rt_ring_op_of(got[i].tag),
+				  got[i].res, got[i].flags);
 		} else if ((got[i].tag & RT_ENGINE_TAG) == 0) {
 			rt_wait_fired(wait, got[i].tag, got[i].res < 0 ?
 				      POLLERR : (uint32_t)got[i].res);
-		} else if (got[i].tag == (RT_ENGINE_TAG | u->number)) {
-			u->waiting = 0;
-			if (got[i].res < 0 && got[i].res != -EAGAIN)
-				rc = got[i].res;
+		} else {
+			int bad = rt_ring_bells_done(&u->bells, got[i].tag,
+						     got[i].res);
+
+			rc = bad ? bad : rc;
 		}
 	}
 	return rc;
@@ -582,10 +358,11 @@ uring_sleep(void *state, struct rt_wait *wait,
 	    uint64_t limit_ns)
 {
 	struct uring *u = state;
-	int rc, more = 1;
+	int rc = 0, more = 1;
 
 	put_backlog(u);
-	rc = wait_on_bells(u, bells, count);
+	if (count && !rt_ring_bells_is_on(&u->bells, bells, count))
+		rc = rt_ring_bells_begin(&u->bells, &u->ring, bells, count);
 	if (rc == 0)
 		rc = enter(u, utils_list_empty(&u->backlog) ? limit_ns : 0);
 	for (uint32_t i = 0; i < ROUNDS && more; i++) {

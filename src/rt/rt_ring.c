@@ -110,6 +110,18 @@ rt_ring_close(struct rt_ring *r)
 	io_uring_queue_exit(&r->io);
 }
 
+int
+rt_ring_cancel(struct rt_ring *r, uint64_t tag)
+{
+	struct io_uring_sqe *sqe = rt_ring_submission(r);
+
+	if (sqe == NULL)
+		return 0;
+	io_uring_prep_cancel64(sqe, tag, 0);
+	io_uring_sqe_set_data64(sqe, RT_RING_IGNORE);
+	return 1;
+}
+
 /*
  * A kernel that lets a ring be sent to another process would let one in that
  * nobody has confined. That one has not got OP_FIXED_FD_INSTALL yet.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ring: one io_uring of the kernel, as the engine has it: how it is set up, what
- * it is held to where it is confined, and what memory it knows. What is
- * submitted to it is the engine's.
+ * Ring: one io_uring of the kernel, as the engine has it: how it is set up,
+ * what it is held to where it is confined, and what memory it knows. What is
+ * submitted to it is the engine's: watches, ops (rt_ring_op.h) and the wait on
+ * bells (rt_ring_bells.h).
  *
  * It belongs to the thread that opens it; rt_ring_close may be another's.
  */
@@ -13,11 +14,21 @@
 #include <stdint.h>
 
 #include "core/vine_limits.h"
+#include "rt/rt_engine.h"
 #include "rt/rt_op.h"
 #include "rt/rt_stock.h"
 #include "rt/rt_wait.h"
 
 #define OP_FUTEX_WAITV 53	/* in linux/io_uring.h since 6.7 */
+
+/*
+ * Tags of what is submitted, other than those of watches (rt_engine.h): a wait
+ * on bells carries its number, which is even; an op where it stands: no address
+ * of a program has the highest bit.
+ */
+#define RT_RING_BELLS RT_ENGINE_TAG
+#define RT_RING_IGNORE (RT_ENGINE_TAG | UINT32_MAX)
+#define RT_RING_OP (RT_ENGINE_TAG << 1)
 
 struct rt_area {
 	char *base;
@@ -43,6 +54,26 @@ int rt_ring_probe(void);
 int rt_ring_open(struct rt_ring *ring);
 int rt_ring_confine(struct rt_ring *ring, uint32_t may);
 void rt_ring_close(struct rt_ring *ring);
+
+/*
+ * rt_ring_submission returns a place for a submission, if need be by submitting
+ * the others; NULL: there is none now.
+ */
+static inline struct io_uring_sqe *
+rt_ring_submission(struct rt_ring *ring)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->io);
+
+	if (sqe == NULL && io_uring_submit(&ring->io) >= 0)
+		sqe = io_uring_get_sqe(&ring->io);
+	return sqe;
+}
+
+/*
+ * rt_ring_cancel submits that what has a tag is cancelled; that completes with
+ * RT_RING_IGNORE. Returns whether there was a place for it.
+ */
+int rt_ring_cancel(struct rt_ring *ring, uint64_t tag);
 
 /*
  * rt_ring_stock gives the kernel the buffers of a stock, all of which are free;
