@@ -97,13 +97,26 @@ int rt_sim_fault(struct rt_sim_node *node, uint32_t rate, uint64_t *count);
 void rt_sim_note(struct rt_sim_node *node, const char *what, int64_t a,
 		 int64_t b);
 
-/* --- descriptors (rt_engine_sim.c) ---------------------------------------- */
+/* rt_sim_fd_at returns what is open at a descriptor, NULL: nothing. */
+static inline struct rt_sim_fd *
+rt_sim_fd_at(struct rt_sim_node *node, int fd)
+{
+	struct rt_sim_fd *at;
 
-/* rt_sim_fd_at returns what is open, NULL: nothing. */
-struct rt_sim_fd *rt_sim_fd_at(struct rt_sim_node *node, int fd);
+	if (fd < RT_SIM_FD || fd >= RT_SIM_FD + VINE_RT_SIM_FDS)
+		return NULL;
+	at = &node->fds[fd - RT_SIM_FD];
+	return at->file || at->socket ? at : NULL;
+}
+
+/* --- the host (rt_sim_host.c) --------------------------------------------- */
 
 /* rt_sim_fd_new returns a free number that becomes open, -EMFILE. */
 int rt_sim_fd_new(struct rt_sim_node *node, struct rt_sim_fd **at);
+
+extern const struct rt_host_ops rt_sim_host_ops;
+
+/* --- the engine (rt_engine_sim.c) ----------------------------------------- */
 
 /* rt_sim_fd_news says that a socket may have changed. fd < 0: nothing. */
 void rt_sim_fd_news(struct rt_sim_node *node, int fd);
@@ -112,6 +125,5 @@ void rt_sim_fd_news(struct rt_sim_node *node, int fd);
 void rt_sim_engine_crash(struct rt_sim_node *node);
 
 extern const struct rt_engine_ops rt_engine_sim;
-extern const struct rt_host_ops rt_sim_host_ops;
 
 #endif
