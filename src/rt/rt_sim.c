@@ -2,29 +2,20 @@
 /*
  * The world goes on by steps: an event that is due, or a turn of a node, which
  * one by the seed; and when there is neither, the clock goes to the next time
- * at which there is. A turn is a few switches of the node's scheduler, whose
- * ready tasks are put in another order at each (order()), and takes some ns.
+ * at which there is.
  *
- * A node's tasks run on the thread's own signal stack and count it as theirs;
- * `base`, a scheduler without tasks, is entered once for all of them.
- *
- * A node that crashed is FALLING until its tasks have ended. Then its scheduler
- * is freed and it is OFF, or switched on again.
+ * `base`, a scheduler without tasks, is entered once for all nodes.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "rt/rt_inside.h"
 #include "rt/rt_sim_datagram.h"
 #include "rt/rt_sim_inside.h"
-#include "rt/rt_sim_socket.h"
+#include "rt/rt_sim_node.h"
 #include "utils/utils_log.h"
 
-#define TURN 8u			/* switches of a turn, at most */
-#define TURN_NS 2000u		/* what it takes, at most */
-#define LOOK 8u			/* switches to a look at the wait, on average */
 #define END_STEPS 1000000u	/* until all tasks of a world are gone */
 
 /* --- numbers -------------------------------------------------------------- */
@@ -38,12 +29,6 @@ rt_sim_random(struct rt_sim *sim)
 	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
 	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
 	return z ^ (z >> 31);
-}
-
-uint64_t
-rt_sim_below(struct rt_sim *sim, uint64_t n)
-{
-	return n ? rt_sim_random(sim) % n : 0;
 }
 
 int
@@ -77,222 +62,14 @@ rt_sim_mark(struct rt_sim *sim, const char *text, int64_t a, int64_t b)
 	rt_sim_trace_add(&sim->trace, sim->now, 0, text, NULL, a, b);
 }
 
-/* --- a node's life -------------------------------------------------------- */
-
-struct rt_sim_node *
-rt_sim_node_self(void)
-{
-	struct rt_host *host = rt_host_self();
-
-	return host->ops == &rt_sim_host_ops ?
-		(struct rt_sim_node *)(void *)host : NULL;
-}
-
-/* Some ready task is next. Returns now and then that the wait is to be seen. */
-static int
-order(struct rt_sched *s)
-{
-	struct rt_sim_node *node = (struct rt_sim_node *)(void *)
-		rt_wait_host(s->wait);
-	struct rt_sim *sim = node->sim;
-	const uint32_t n = s->tail - s->head;
-	struct rt_turn *first, *other, turn;
-	uint64_t which;
-
-	if (n == 0)
-		return 1;
-	which = rt_sim_below(sim, n);
-	first = &s->ready[s->head & s->mask];
-	other = &s->ready[(s->head + (uint32_t)which) & s->mask];
-	turn = *first;
-	*first = *other;
-	*other = turn;
-	rt_sim_trace_fold(&sim->trace, (uint64_t)node->number << 32 | which);
-	rt_sim_trace_fold(&sim->trace, n);
-	return rt_sim_below(sim, LOOK) == 0;
-}
-
-/* A node's first task. */
-static int
-first_task(void *arg)
-{
-	struct rt_sim_node *node = arg;
-	int result = node->fn(node->arg);
-
-	node->result = result;
-	return result;
-}
-
-static void
-take_down(struct rt_sim_node *node)
-{
-	if (node->sched)
-		rt_sched_free(node->sched);
-	node->sched = NULL;
-	if (node->wait)
-		rt_wait_free(node->wait);
-	node->wait = NULL;
-	node->power = RT_SIM_OFF;
-}
-
-static int
-switch_on(struct rt_sim_node *node)
-{
-	struct rt_sched_opts opts = { .seed = rt_sim_random(node->sim) | 1 };
-	struct rt_task_opts named = { .name = node->name };
-	int rc;
-
-	node->due = 0;
-	node->result = -EBUSY;
-	rc = rt_wait_new_at(&rt_engine_sim, node, &node->host, &node->sim->now,
-			    &node->wait);
-	opts.wait = node->wait;
-	if (rc == 0)
-		rc = rt_sched_new(&opts, &node->sched);
-	if (rc == 0)
-		rc = rt_task_create(node->sched, first_task, node, &named,
-				    NULL);
-	if (rc) {
-		take_down(node);
-		return rc;
-	}
-	node->sched->order = order;
-	node->power = RT_SIM_UP;
-	rt_sim_note(node, "on", 0, 0);
-	return 0;
-}
-
-static void
-cancel(struct rt_task *task, void *user)
-{
-	(void)user;
-	if (rt_task_state(task) < RT_TASK_ENDED)
-		rt_task_cancel(task);
-}
-
-void
-rt_sim_crash(struct rt_sim_node *node)
-{
-	node->due = 0;
-	if (node->power != RT_SIM_UP)
-		return;
-	rt_sim_note(node, "crash", 0, 0);
-	node->power = RT_SIM_FALLING;
-	node->sched->ending = 1;
-	rt_sim_engine_crash(node);
-	rt_sim_socket_crash(node);
-	rt_sim_disk_crash(node);
-	rt_sched_each(node->sched, cancel, NULL);
-}
-
-void
-rt_sim_restart(struct rt_sim_node *node, rt_task_fn fn, void *arg)
-{
-	rt_sim_crash(node);
-	node->fn = fn;
-	node->arg = arg;
-	node->due = 1;
-}
-
-int
-rt_sim_node(struct rt_sim *sim, const char *name, rt_task_fn fn, void *arg,
-	    struct rt_sim_node **out)
-{
-	struct rt_sim_node *node;
-	int rc;
-
-	if (sim->count == VINE_RT_SIM_NODES)
-		return -ENOSPC;
-	node = calloc(1, sizeof(*node));
-	if (node == NULL)
-		return -ENOMEM;
-	node->host.ops = &rt_sim_host_ops;
-	node->sim = sim;
-	node->number = sim->count + 1;
-	node->fn = fn;
-	node->arg = arg;
-	node->faults = sim->opts.faults;
-	memcpy(node->name, name, strnlen(name, sizeof(node->name) - 1));
-	snprintf(node->address, sizeof(node->address), "10.0.0.%u",
-		 node->number & 0xffu);
-	utils_list_init(&node->ops);
-	utils_list_init(&node->sockets);
-	rt_sim_disk_init(&node->disk);
-	rc = switch_on(node);
-	if (rc) {
-		free(node);
-		return rc;
-	}
-	sim->nodes[sim->count++] = node;
-	*out = node;
-	return 0;
-}
-
 /* --- going on ------------------------------------------------------------- */
 
-/* Has a node anything to do now? */
-static int
-is_busy(const struct rt_sim_node *node)
-{
-	if (node->sched == NULL)
-		return node->due;
-	return (!rt_sched_idle(node->sched) || node->news ||
-		rt_wait_next(node->wait) <= node->sim->now) &&
-		!atomic_load(&node->sched->stop);
-}
-
-/* Are there tasks that a run is to wait for? */
-static int
-is_needed(const struct rt_sim_node *node)
-{
-	const struct rt_sched *s = node->sched;
-
-	if (s == NULL || node->due)
-		return node->due;
-	if (node->power == RT_SIM_FALLING)
-		return s->tasks != 0;
-	return s->tasks > s->systems && !atomic_load(&s->stop);
-}
-
-static void
-take_turn(struct rt_sim_node *node)
-{
-	struct rt_sim *sim = node->sim;
-	struct rt_sched *s = node->sched;
-
-	s->fiber = sim->base->fiber;
-	s->alt = sim->base->alt;
-	s->entered = 1;
-	rt_self = s;
-	rt_sched_step(s, 1 + (uint32_t)rt_sim_below(sim, TURN));
-	rt_sched_sleep(s, NULL, 0, 0);
-	rt_self = NULL;
-	s->alt = NULL;
-	s->entered = 0;
-	sim->now += rt_sim_below(sim, TURN_NS);
-}
-
-/* A turn of a node; or its end, or beginning. Returns 0 or -errno. */
-static int
-go_on(struct rt_sim_node *node)
-{
-	if (node->power == RT_SIM_OFF)
-		return switch_on(node);
-	take_turn(node);
-	return 0;
-}
-
-/* What has fallen, and has no tasks any more, is off. */
 static void
 look_down(struct rt_sim *sim)
 {
-	for (uint32_t i = 0; i < sim->count; i++) {
-		struct rt_sim_node *node = sim->nodes[i];
-
-		if (node->power == RT_SIM_FALLING && node->sched->tasks == 0 &&
-		    rt_wait_next(node->wait) != 0)
-			take_down(node);
-	}
+	for (uint32_t i = 0; i < sim->count; i++)
+		if (sim->nodes[i]->power == RT_SIM_FALLING)
+			rt_sim_node_look_down(sim->nodes[i]);
 }
 
 /* When the next thing happens by itself. */
@@ -323,7 +100,7 @@ pick(struct rt_sim *sim, struct rt_sim_node **node)
 	}
 	*node = NULL;
 	for (uint32_t i = 0; i < sim->count; i++) {
-		if (!is_busy(sim->nodes[i]))
+		if (!rt_sim_node_is_busy(sim->nodes[i]))
 			continue;
 		if (rt_sim_below(sim, ++n) == 0) {
 			*node = sim->nodes[i];
@@ -360,7 +137,7 @@ static int
 is_over(const struct rt_sim *sim)
 {
 	for (uint32_t i = 0; i < sim->count; i++)
-		if (is_needed(sim->nodes[i]))
+		if (rt_sim_node_is_needed(sim->nodes[i]))
 			return 0;
 	return 1;
 }
@@ -383,7 +160,7 @@ step(struct rt_sim *sim, uint64_t until)
 	if (pick(sim, &node) == 0) {
 		sim->steps++;
 		if (node)
-			rc = go_on(node);
+			rc = rt_sim_node_go_on(node);
 		else
 			rt_sim_clock_fire(&sim->clock);
 		return rc ? rc : 1;
@@ -465,14 +242,6 @@ rt_sim_new(const struct rt_sim_opts *opts, struct rt_sim **out)
 	return rc;
 }
 
-static void
-free_node(struct rt_sim_node *node)
-{
-	take_down(node);
-	rt_sim_disk_fini(&node->disk);
-	free(node);
-}
-
 int
 rt_sim_free(struct rt_sim *sim)
 {
@@ -488,7 +257,7 @@ rt_sim_free(struct rt_sim *sim)
 	}
 	rt_sim_datagram_end(sim);
 	for (uint32_t i = 0; i < sim->count; i++)
-		free_node(sim->nodes[i]);
+		rt_sim_node_free(sim->nodes[i]);
 	free(sim->clock.heap);
 	rt_sched_free(sim->base);
 	free(sim);
@@ -528,48 +297,4 @@ rt_sim_print(const struct rt_sim *sim, FILE *to)
 	fprintf(to, "seed %" PRIu64 ", digest %016" PRIx64 ", %" PRIu64
 		" steps, %" PRIu64 " us\n", sim->opts.seed, sim->trace.digest,
 		sim->steps, sim->now / 1000);
-}
-
-struct rt_sim *
-rt_sim_world(const struct rt_sim_node *node)
-{
-	return node->sim;
-}
-
-struct rt_sched *
-rt_sim_sched(const struct rt_sim_node *node)
-{
-	return node->power == RT_SIM_UP ? node->sched : NULL;
-}
-
-const char *
-rt_sim_address(const struct rt_sim_node *node)
-{
-	return node->address;
-}
-
-int
-rt_sim_result(const struct rt_sim_node *node)
-{
-	return node->result;
-}
-
-void
-rt_sim_set_faults(struct rt_sim_node *node, const struct rt_sim_faults *faults)
-{
-	static const struct rt_sim_faults none;
-
-	node->faults = faults ? *faults : none;
-}
-
-const struct rt_sim_stats *
-rt_sim_node_stats(const struct rt_sim_node *node)
-{
-	return &node->stats;
-}
-
-int
-rt_sim_is_up(const struct rt_sim_node *node)
-{
-	return node->power == RT_SIM_UP;
 }

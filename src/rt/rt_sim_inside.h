@@ -80,7 +80,11 @@ struct rt_sim {
 #define RT_SIM_FD 2000
 
 /* rt_sim_below returns a random number below n, 0 for 0. */
-uint64_t rt_sim_below(struct rt_sim *sim, uint64_t n);
+static inline uint64_t
+rt_sim_below(struct rt_sim *sim, uint64_t n)
+{
+	return n ? rt_sim_random(sim) % n : 0;
+}
 
 /* rt_sim_at sets an event. If there is no memory the world is broken. */
 void rt_sim_at(struct rt_sim *sim, struct rt_sim_event *event, uint64_t at);
