@@ -2,28 +2,19 @@
 /*
  * What was received stands in a chain of the stock's slots. Where the stock is
  * empty the operation ends with -ENOBUFS, and begins again when buffers come
- * back; where too many wait to be asked for, when some were. So who holds all buffers holds up the senders, and no memory grows.
+ * back; where too many wait to be asked for, when some were. So who holds all
+ * buffers holds up the senders, and no memory grows.
  */
 #include <errno.h>
 
 #include "rt/rt_feed.h"
 
 static void
-wake(struct rt_feed *f)
-{
-	struct rt_block *block = f->block;
-
-	f->block = NULL;
-	if (block)
-		rt_task_wake(block, 0);
-}
-
-static void
 end(struct rt_feed *f, int64_t how)
 {
 	f->ended = 1;
 	f->end = how;
-	wake(f);
+	rt_inflow_wake(&f->inflow);
 }
 
 /* How many it may have ahead of who asks: others receive, too. */
@@ -46,15 +37,14 @@ fed(struct rt_op *op, int64_t length, uint32_t index)
 		slots[f->tail].next = index;
 	f->tail = index;
 	f->count++;
-	if (!f->closing)
-		wake(f);
+	rt_inflow_came(&f->inflow);
 	return f->count < share(f);
 }
 
 static void
 begin(struct rt_feed *f)
 {
-	int rc = rt_wait_submit(f->stock->wait, &f->op);
+	int rc = rt_inflow_begin(&f->inflow);
 
 	if (rc)
 		end(f, rc);
@@ -71,7 +61,7 @@ done(struct rt_op *op, int64_t result)
 {
 	struct rt_feed *f = op->user;
 
-	if (result != -ENOBUFS || f->closing)
+	if (result != -ENOBUFS || f->inflow.closing)
 		end(f, result);
 	else if (f->count >= share(f))
 		f->resting = 1;
@@ -85,39 +75,27 @@ int
 rt_feed_open(struct rt_feed *f, struct rt_stock *stock, int fd)
 {
 	*f = (struct rt_feed){
-		.op = { .kind = RT_OP_FEED, .fd = fd, .data = stock,
-			.done = done, .user = f, .fed = fed },
+		.inflow = {
+			.op = { .kind = RT_OP_FEED, .fd = fd, .data = stock,
+				.done = done, .user = f, .fed = fed },
+			.wait = stock->wait,
+		},
 		.stock = stock,
 		.hungry = { .eat = eat },
 		.head = RT_STOCK_NONE,
 	};
 	utils_link_init(&f->hungry.link);
-	return rt_wait_submit(stock->wait, &f->op);
-}
-
-static int
-leave(struct rt_block *block, int why)
-{
-	struct rt_feed *f = (struct rt_feed *)(uintptr_t)block->object;
-
-	(void)why;
-	f->block = NULL;
-	return 0;
+	return rt_inflow_begin(&f->inflow);
 }
 
 int64_t
 rt_feed_next(struct rt_feed *f, void **buffer, uint64_t deadline)
 {
-	struct rt_block block = { .what = "feed", .object = f, .undo = leave };
 	struct rt_stock *s = f->stock;
-	int rc = rt_task_check();
+	int rc = rt_inflow_may(&f->inflow);
 
-	if (rc == 0 && f->block)
-		rc = -EBUSY;
-	if (rc == 0 && f->head == RT_STOCK_NONE && !f->ended) {
-		f->block = &block;
-		rc = rt_task_block(&block, deadline);
-	}
+	if (rc == 0 && f->head == RT_STOCK_NONE && !f->ended)
+		rc = rt_inflow_await(&f->inflow, "feed", deadline);
 	if (rc)
 		return rc;
 	if (f->head == RT_STOCK_NONE)
@@ -133,28 +111,11 @@ rt_feed_next(struct rt_feed *f, void **buffer, uint64_t deadline)
 	return rc;
 }
 
-/* The wake is that of done. */
-static int
-stay(struct rt_block *block, int why)
-{
-	(void)block;
-	(void)why;
-	return -EBUSY;
-}
-
 void
 rt_feed_close(struct rt_feed *f)
 {
-	struct rt_block block = { .what = "feed end", .object = f,
-				  .undo = stay };
-
-	f->closing = 1;
 	utils_list_remove(&f->hungry.link);
-	if (f->op.state != RT_OP_IDLE) {
-		f->block = &block;
-		rt_wait_cancel(f->stock->wait, &f->op);
-		rt_task_block(&block, RT_NEVER);
-	}
+	rt_inflow_close(&f->inflow, "feed end");
 	while (f->head != RT_STOCK_NONE) {
 		uint32_t index = f->head;
 

@@ -12,19 +12,16 @@
 #ifndef RT_FEED_H
 #define RT_FEED_H
 
-#include "rt/rt_op.h"
+#include "rt/rt_inflow.h"
 #include "rt/rt_stock.h"
-#include "rt/rt_task.h"
 
 struct rt_feed {
-	struct rt_op op;
+	struct rt_inflow inflow;	/* first */
 	struct rt_stock *stock;
 	struct rt_hungry hungry;
-	struct rt_block *block;	/* of the task that waits; NULL: none */
 	uint32_t head, tail;	/* buffers that nobody has asked for */
 	uint32_t count;		/* of them */
 	int resting;		/* until some of them were asked for */
-	int closing;
 	int ended;		/* and `end` says how */
 	int64_t end;
 };

@@ -13,16 +13,6 @@
 
 #define RT_INTAKE_ROOM 8192u	/* a power of two, over that and VINE_RT_ACCEPTS */
 
-static void
-wake(struct rt_intake *in)
-{
-	struct rt_block *block = in->block;
-
-	in->block = NULL;
-	if (block)
-		rt_task_wake(block, 0);
-}
-
 static uint32_t
 ahead(const struct rt_intake *in)
 {
@@ -49,18 +39,8 @@ fed(struct rt_op *op, int64_t fd, uint32_t index)
 		return 0;
 	}
 	in->fds[in->tail++ % RT_INTAKE_ROOM] = (int)fd;
-	if (!in->closing)
-		wake(in);
+	rt_inflow_came(&in->inflow);
 	return ahead(in) < VINE_RT_ACCEPTS;
-}
-
-static int
-begin(struct rt_intake *in)
-{
-	int rc = rt_wait_submit(in->wait, &in->op);
-
-	in->under_way = rc == 0;
-	return rc;
 }
 
 /* Ended because there was enough: who waits by now has asked for all of it. */
@@ -69,13 +49,12 @@ done(struct rt_op *op, int64_t result)
 {
 	struct rt_intake *in = op->user;
 
-	in->under_way = 0;
 	if (result != -ENOBUFS)
 		in->error = (int)result;
-	else if (in->block && !in->closing)
-		in->error = begin(in);
-	if (in->error || in->closing)
-		wake(in);
+	else if (in->inflow.block && !in->inflow.closing)
+		in->error = rt_inflow_begin(&in->inflow);
+	if (in->error || in->inflow.closing)
+		rt_inflow_wake(&in->inflow);
 }
 
 int
@@ -84,53 +63,33 @@ rt_intake_open(struct rt_intake *in, struct rt_wait *wait, int fd)
 	int rc;
 
 	*in = (struct rt_intake){
-		.op = { .kind = RT_OP_ACCEPTS, .fd = fd, .done = done,
-			.user = in, .fed = fed,
-			.flags = SOCK_NONBLOCK | SOCK_CLOEXEC },
-		.wait = wait,
+		.inflow = {
+			.op = { .kind = RT_OP_ACCEPTS, .fd = fd, .done = done,
+				.user = in, .fed = fed,
+				.flags = SOCK_NONBLOCK | SOCK_CLOEXEC },
+			.wait = wait,
+		},
 		.fds = malloc(RT_INTAKE_ROOM * sizeof(int)),
 	};
 	if (in->fds == NULL)
 		return -ENOMEM;
-	rc = begin(in);
+	rc = rt_inflow_begin(&in->inflow);
 	if (rc)
 		free(in->fds);
 	return rc;
 }
 
-static int
-leave(struct rt_block *block, int why)
-{
-	struct rt_intake *in = (struct rt_intake *)(uintptr_t)block->object;
-
-	(void)why;
-	in->block = NULL;
-	return 0;
-}
-
-/* Something is ahead then, or an error is. */
-static int
-sleep_until_fed(struct rt_intake *in, uint64_t deadline)
-{
-	struct rt_block block = { .what = "intake", .object = in,
-				  .undo = leave };
-
-	in->block = &block;
-	return rt_task_block(&block, deadline);
-}
-
 int
 rt_intake_next(struct rt_intake *in, uint64_t deadline)
 {
-	int rc = rt_task_check();
+	int rc = rt_inflow_may(&in->inflow);
 
-	if (rc == 0 && in->block)
-		rc = -EBUSY;
-	if (rc == 0 && !in->under_way && in->error == 0 &&
+	if (rc == 0 && !rt_inflow_is_under_way(&in->inflow) && in->error == 0 &&
 	    ahead(in) <= VINE_RT_ACCEPTS / 2)
-		in->error = begin(in);
+		in->error = rt_inflow_begin(&in->inflow);
+	/* something is ahead then, or an error is */
 	if (rc == 0 && ahead(in) == 0 && in->error == 0)
-		rc = sleep_until_fed(in, deadline);
+		rc = rt_inflow_await(&in->inflow, "intake", deadline);
 	if (rc)
 		return rc;
 	if (ahead(in))
@@ -140,27 +99,10 @@ rt_intake_next(struct rt_intake *in, uint64_t deadline)
 	return rc;
 }
 
-/* The wake is that of done. */
-static int
-stay(struct rt_block *block, int why)
-{
-	(void)block;
-	(void)why;
-	return -EBUSY;
-}
-
 void
 rt_intake_close(struct rt_intake *in)
 {
-	struct rt_block block = { .what = "intake end", .object = in,
-				  .undo = stay };
-
-	in->closing = 1;
-	if (in->under_way) {
-		in->block = &block;
-		rt_wait_cancel(in->wait, &in->op);
-		rt_task_block(&block, RT_NEVER);
-	}
+	rt_inflow_close(&in->inflow, "intake end");
 	while (ahead(in))
 		drop(in->fds[in->head++ % RT_INTAKE_ROOM]);
 	free(in->fds);

@@ -11,18 +11,12 @@
 #ifndef RT_INTAKE_H
 #define RT_INTAKE_H
 
-#include "rt/rt_op.h"
-#include "rt/rt_task.h"
-#include "rt/rt_wait.h"
+#include "rt/rt_inflow.h"
 
 struct rt_intake {
-	struct rt_op op;
-	struct rt_wait *wait;
-	struct rt_block *block;	/* of the task that waits; NULL: none */
+	struct rt_inflow inflow;	/* first */
 	int *fds;		/* a ring of those that nobody asked for */
 	uint32_t head, tail;
-	int closing;
-	int under_way;
 	int error;		/* -errno, told behind them; 0: none */
 };
 
