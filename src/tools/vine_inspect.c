@@ -28,6 +28,7 @@ struct options {
 	const char *name;	/* NULL: the config's */
 	char file[256];		/* where the config's name is kept */
 	uint64_t off;
+	int offset;		/* --offset was said */
 	uint32_t sections;
 	double watch;		/* seconds; 0: once */
 	int json;
@@ -200,6 +201,7 @@ read_offset(struct options *o, const char *text)
 	char *end;
 
 	errno = 0;
+	o->offset = 1;
 	o->off = strtoull(text, &end, 0);
 	if (errno || *end || text[0] < '0' || text[0] > '9')
 		return usage("--offset is no number: ", text);
@@ -228,7 +230,62 @@ add_section(struct options *o, const char *name)
 	return EXIT_READ;
 }
 
-/* Returns EXIT_READ where there is something to inspect; else sets *status. */
+/* One option. Returns 1 where there is more to read. */
+static int
+take_option(struct options *o, int letter, int *status)
+{
+	switch (letter) {
+	case 'a':
+		o->attach = 1;
+		return 1;
+	case 'c':
+		o->config = optarg;
+		return 1;
+	case 'o':
+		*status = read_offset(o, optarg);
+		return *status == EXIT_READ;
+	case 's':
+		*status = add_section(o, optarg);
+		return *status == EXIT_READ;
+	case 'j':
+		o->json = 1;
+		return 1;
+	case 'w':
+		*status = read_watch(o, optarg);
+		return *status == EXIT_READ;
+	case 'h':
+		fputs(usage_text, stdout);
+		return 0;
+	case 'V':
+		printf("vine-inspect %d.%d.%d\n", VINE_VERSION_MAJOR,
+		       VINE_VERSION_MINOR, VINE_VERSION_PATCH);
+		return 0;
+	default:		/* getopt_long has said what is wrong */
+		*status = EXIT_USAGE;
+		return 0;
+	}
+}
+
+/* What stands behind the options, and what goes with what. */
+static int
+take_segment(struct options *o, char *const *words)
+{
+	if (words[0]) {
+		o->name = words[0];
+		if (words[1])
+			return usage("more than one SEGMENT: ", words[1]);
+	}
+	if (o->name && o->config)
+		return usage("a SEGMENT and a config: ", o->name);
+	if (o->attach && (o->name || o->sections || o->watch > 0))
+		return usage("--attach goes with --config and --json alone",
+			     "");
+	if (o->offset && o->name == NULL)
+		return usage("--offset without a SEGMENT", "");
+	return EXIT_READ;
+}
+
+/* Returns 1 where there is something to inspect; else sets *status. */
 static int
 read_options(int argc, char **argv, struct options *o, int *status)
 {
@@ -243,56 +300,14 @@ read_options(int argc, char **argv, struct options *o, int *status)
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
-	int c, offset = 0;
+	int c;
 
 	*status = EXIT_READ;
-	while (*status == EXIT_READ &&
-	       (c = getopt_long(argc, argv, "ac:o:s:jw:hV", longs,
-				NULL)) != -1) {
-		switch (c) {
-		case 'a':
-			o->attach = 1;
-			break;
-		case 'c':
-			o->config = optarg;
-			break;
-		case 'o':
-			offset = 1;
-			*status = read_offset(o, optarg);
-			break;
-		case 's':
-			*status = add_section(o, optarg);
-			break;
-		case 'j':
-			o->json = 1;
-			break;
-		case 'w':
-			*status = read_watch(o, optarg);
-			break;
-		case 'h':
-			fputs(usage_text, stdout);
+	while ((c = getopt_long(argc, argv, "ac:o:s:jw:hV", longs,
+				NULL)) != -1)
+		if (!take_option(o, c, status))
 			return 0;
-		case 'V':
-			printf("vine-inspect %d.%d.%d\n", VINE_VERSION_MAJOR,
-			       VINE_VERSION_MINOR, VINE_VERSION_PATCH);
-			return 0;
-		default:	/* getopt_long has said what is wrong */
-			*status = EXIT_USAGE;
-		}
-	}
-	if (*status != EXIT_READ)
-		return 0;
-	if (optind < argc)
-		o->name = argv[optind++];
-	if (optind < argc)
-		*status = usage("more than one SEGMENT: ", argv[optind]);
-	else if (o->name && o->config)
-		*status = usage("a SEGMENT and a config: ", o->name);
-	else if (o->attach && (o->name || o->sections || o->watch > 0))
-		*status = usage("--attach goes with --config and --json alone",
-				"");
-	else if (offset && o->name == NULL)
-		*status = usage("--offset without a SEGMENT", "");
+	*status = take_segment(o, argv + optind);
 	return *status == EXIT_READ;
 }
 

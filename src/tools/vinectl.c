@@ -215,20 +215,52 @@ read_timeout(struct options *o, const char *text)
 	return EXIT_DONE;
 }
 
+/* One option that has a letter. Returns 1 where there is more to read. */
+static int
+take_option(struct options *o, int letter, int *status)
+{
+	switch (letter) {
+	case 0:			/* getopt_long has set its flag */
+		return 1;
+	case 'c':
+		o->config = optarg;
+		return 1;
+	case 'S':
+		o->socket = optarg;
+		return 1;
+	case 'j':
+		o->json = 1;
+		return 1;
+	case 't':
+		*status = read_timeout(o, optarg);
+		return *status == EXIT_DONE;
+	case 'h':
+		fputs(usage_text, stdout);
+		return 0;
+	case 'V':
+		printf("vinectl %d.%d.%d\n", VINE_VERSION_MAJOR,
+		       VINE_VERSION_MINOR, VINE_VERSION_PATCH);
+		return 0;
+	default:		/* getopt_long has said what is wrong */
+		*status = EXIT_USAGE;
+		return 0;
+	}
+}
+
 /* Returns 1 where there is something to ask; else sets *status. */
 static int
 read_options(int argc, char **argv, struct options *o, int *status)
 {
-	static const struct option longs[] = {
+	const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "socket", required_argument, NULL, 'S' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "timeout", required_argument, NULL, 't' },
-		{ "exit", no_argument, NULL, 'x' },
-		{ "all", no_argument, NULL, 'A' },
-		{ "trace", no_argument, NULL, 'T' },
-		{ "times", no_argument, NULL, 'M' },
-		{ "events", no_argument, NULL, 'E' },
+		{ "exit", no_argument, &o->leave, 1 },
+		{ "all", no_argument, &o->all, 1 },
+		{ "trace", no_argument, &o->trace, 1 },
+		{ "times", no_argument, &o->times, 1 },
+		{ "events", no_argument, &o->events, 1 },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -236,49 +268,9 @@ read_options(int argc, char **argv, struct options *o, int *status)
 	int c;
 
 	*status = EXIT_DONE;
-	while (*status == EXIT_DONE &&
-	       (c = getopt_long(argc, argv, "c:S:jt:hV", longs, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			o->config = optarg;
-			break;
-		case 'S':
-			o->socket = optarg;
-			break;
-		case 'j':
-			o->json = 1;
-			break;
-		case 't':
-			*status = read_timeout(o, optarg);
-			break;
-		case 'x':
-			o->leave = 1;
-			break;
-		case 'A':
-			o->all = 1;
-			break;
-		case 'T':
-			o->trace = 1;
-			break;
-		case 'M':
-			o->times = 1;
-			break;
-		case 'E':
-			o->events = 1;
-			break;
-		case 'h':
-			fputs(usage_text, stdout);
+	while ((c = getopt_long(argc, argv, "c:S:jt:hV", longs, NULL)) != -1)
+		if (!take_option(o, c, status))
 			return 0;
-		case 'V':
-			printf("vinectl %d.%d.%d\n", VINE_VERSION_MAJOR,
-			       VINE_VERSION_MINOR, VINE_VERSION_PATCH);
-			return 0;
-		default:	/* getopt_long has said what is wrong */
-			*status = EXIT_USAGE;
-		}
-	}
-	if (*status != EXIT_DONE)
-		return 0;
 	if (o->config && o->socket)
 		*status = usage("a config and a socket: ", o->socket);
 	else if (optind == argc)
