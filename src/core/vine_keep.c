@@ -150,29 +150,42 @@ runs_anew(struct vine_keep *k)
 	return 0;
 }
 
-/* What an earlier appliance left, if it can be used: 1; else 0, or -errno. */
+/*
+ * What an earlier appliance left, of so many bytes, is mapped if it can be
+ * used: 1. Else 0 and *why, or -errno where there was no memory.
+ */
 static int
-find(struct vine_keep *k, uint64_t bytes)
+find(struct vine_keep *k, uint64_t bytes, const char **why)
 {
-	const char *why = "it is of another version or size";
 	int rc;
 
-	if (bytes == 0)
+	*why = "it is of another version or size";
+	if (bytes != k->size)
 		return 0;
-	if ((uint64_t)bytes == k->size) {
-		rc = map(k);
-		if (rc)
-			return rc;
-		why = vine_judge_foreign(k);
-		rc = why ? 0 : vine_judge_sound(k);
-		if (rc == 1)
-			k->header->pid = (uint32_t)getpid();
-		if (rc)
-			return rc;
-		if (why == NULL)
-			why = "it makes no sense";
-		unmap(k);
-	}
+	rc = map(k);
+	if (rc)
+		return rc;
+	*why = vine_judge_foreign(k);
+	rc = *why ? 0 : vine_judge_sound(k);
+	if (rc == 1)
+		k->header->pid = (uint32_t)getpid();
+	if (rc)
+		return rc;
+	if (*why == NULL)
+		*why = "it makes no sense";
+	unmap(k);
+	return 0;
+}
+
+/* As find, of a file; what cannot be used is forgotten. */
+static int
+find_file(struct vine_keep *k, uint64_t bytes)
+{
+	const char *why;
+	int rc = bytes ? find(k, bytes, &why) : 0;
+
+	if (rc || bytes == 0)
+		return rc;
 	log_info("%s is made anew: %s", k->path, why);
 	return runs_anew(k);
 }
@@ -185,7 +198,7 @@ open_file(struct vine_keep *k, const struct utils_config *config)
 
 	if (rc)
 		return rc;
-	rc = find(k, bytes);
+	rc = find_file(k, bytes);
 	k->found = rc == 1;
 	if (rc == 0)
 		rc = make(k);
@@ -245,28 +258,17 @@ memory_fd(struct vine_keep *k, int left)
 	return rc;
 }
 
-/* What an earlier appliance left: all of it makes sense, or none is used. */
+/* As find, of memory: all of it makes sense, or none is used. */
 static int
 find_memory(struct vine_keep *k)
 {
-	const char *why = "it is of another size";
+	const char *why;
 	struct stat st;
-	int rc = 0;
+	int rc = find(k, fstat(k->fd, &st) == 0 ? (uint64_t)st.st_size : 0,
+		      &why);
 
-	if (fstat(k->fd, &st) == 0 && (uint64_t)st.st_size == k->size) {
-		rc = map(k);
-		if (rc)
-			return -ENOMEM;
-		why = vine_judge_foreign(k);
-		rc = why ? 0 : vine_judge_sound(k);
-		if (rc == 1)
-			k->header->pid = (uint32_t)getpid();
-		if (rc)
-			return rc;
-		if (why == NULL)
-			why = "it makes no sense";
-		unmap(k);
-	}
+	if (rc)
+		return rc;
 	log_warn("the keep of segment %s cannot be used: %s", k->seg->name,
 		 why);
 	return -EPROTO;
