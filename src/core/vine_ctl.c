@@ -134,6 +134,19 @@ refer(struct ctl *c, struct vine_proc_s *proc)
 	return proc->handle;
 }
 
+/* The directory is as long as others have made it: going through it counts. */
+static struct vine_proc_s *
+find_proc(struct ctl *c, vine_accel_type_e type, const char *name)
+{
+	uint32_t compared;
+	struct vine_proc_s *proc =
+		vine_registry_find_proc(&c->pipe->registry, type, name,
+					&compared);
+
+	c->lane->work += compared / VINE_CTL_UNIT_PROCS;
+	return proc;
+}
+
 static int64_t
 run_proc_get(struct ctl *c)
 {
@@ -141,8 +154,7 @@ run_proc_get(struct ctl *c)
 
 	if (c->a >= VINE_ACCEL_TYPES || c->name[0] == '\0')
 		return -EINVAL;
-	proc = vine_registry_find_proc(&c->pipe->registry,
-				       (vine_accel_type_e)c->a, c->name);
+	proc = find_proc(c, (vine_accel_type_e)c->a, c->name);
 	return proc ? refer(c, proc) : -ENOENT;
 }
 
@@ -173,9 +185,7 @@ proc_new(struct ctl *c, struct vine_ctl_job *job, struct vine_proc_s **out)
 static int
 job_begin(struct ctl *c, struct vine_ctl_job *job)
 {
-	struct vine_proc_s *proc =
-		vine_registry_find_proc(&c->pipe->registry, job->type,
-					job->name);
+	struct vine_proc_s *proc = find_proc(c, job->type, job->name);
 
 	if (proc && proc->type != job->type)
 		proc = NULL;	/* ANY finds every type */

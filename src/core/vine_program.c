@@ -139,7 +139,8 @@ vine_pipe_find_proc(vine_pipe_s *pipe, const char *name,
 
 	pthread_mutex_lock(&pipe->lock);
 	if (name)
-		proc = vine_registry_find_proc(&pipe->registry, type, name);
+		proc = vine_registry_find_proc(&pipe->registry, type, name,
+					       NULL);
 	pthread_mutex_unlock(&pipe->lock);
 	if (proc == NULL)
 		errno = ENOENT;

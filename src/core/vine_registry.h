@@ -126,9 +126,15 @@ int vine_registry_adopt_proc(struct vine_registry *r, vine_accel_type_e type,
 			     const struct vine_owner *owner, void *ctx,
 			     struct vine_proc_s **proc);
 
+/*
+ * vine_registry_find_proc looks a procedure up by its name, and its type unless
+ * that is ANY; NULL: there is none. *compared becomes how many procedures it
+ * went through, unless `compared` is NULL. Under the lock.
+ */
 struct vine_proc_s *vine_registry_find_proc(const struct vine_registry *r,
 					    vine_accel_type_e type,
-					    const char *name);
+					    const char *name,
+					    uint32_t *compared);
 struct vine_proc_s *vine_registry_proc_at(const struct vine_registry *r,
 					  uint32_t handle);
 

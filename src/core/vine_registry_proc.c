@@ -226,16 +226,22 @@ vine_registry_restore_proc(struct vine_registry *r, uint32_t i)
 
 struct vine_proc_s *
 vine_registry_find_proc(const struct vine_registry *r, vine_accel_type_e type,
-			const char *name)
+			const char *name, uint32_t *compared)
 {
-	for (uint32_t i = 1; i < r->proc_count; i++) {
-		struct vine_proc_s *p = atomic_load(&r->procs[i].proc);
+	struct vine_proc_s *p = NULL;
+	uint32_t n = 0;
 
+	for (uint32_t i = 1; i < r->proc_count; i++) {
+		p = atomic_load(&r->procs[i].proc);
+		n += p != NULL;
 		if (p && (type == ANY || p->type == type) &&
 		    strcmp(p->name, name) == 0)
-			return p;
+			break;
+		p = NULL;
 	}
-	return NULL;
+	if (compared)
+		*compared = n;
+	return p;
 }
 
 struct vine_proc_s *

@@ -161,6 +161,36 @@ START_TEST(a_flood_of_control_tasks_is_one_a_visit)
 }
 END_TEST
 
+/* The more procedures there are, the longer one is looked for. */
+START_TEST(a_search_for_a_procedure_is_charged_by_how_many_there_are)
+{
+	enum { PROCS = 200 };
+	struct vine_session *s;
+	char proc[16];
+
+	rig_open(&rig, 64 * RIG_MIB, NULL);
+	s = rig_attach(&rig);
+	rig_stop(&rig);
+	for (int i = 0; i < PROCS; i++) {
+		snprintf(proc, sizeof(proc), "proc%d", i);
+		rig_offer(&rig, proc, rig_nop);
+	}
+	strcpy((char *)s->mailbox, "there is none of this name");
+	put_control(s, VINE_CTL_PROC_GET, CPU);
+	ck_assert_uint_ge(vine_lane_poll(lane()), 1);
+	ck_assert_uint_ge(lane()->work, VINE_CTL_UNITS + PROCS /
+			  VINE_CTL_UNIT_PROCS);
+	/* the first of all is found at once */
+	strcpy((char *)s->mailbox, "nop");
+	put_control(s, VINE_CTL_PROC_GET, CPU);
+	ck_assert_uint_ge(vine_lane_poll(lane()), 1);
+	ck_assert_uint_eq(lane()->work, VINE_CTL_UNITS);
+	rig_start(&rig);
+	vine_session_close(s);
+	rig_close(&rig);
+}
+END_TEST
+
 struct adder {
 	struct vine_session *s;
 	int i;
@@ -269,6 +299,7 @@ END_TEST
 
 static const struct rig_case cases[] = {
 	RIG_CASE(a_flood_of_control_tasks_is_one_a_visit),
+	RIG_CASE(a_search_for_a_procedure_is_charged_by_how_many_there_are),
 	RIG_CASE(large_code_is_taken_in_pieces_between_others_tasks),
 	RIG_CASE(code_whose_session_dies_half_way_is_forgotten),
 	RIG_CASE(code_of_applications_fills_no_more_than_the_segment_has),

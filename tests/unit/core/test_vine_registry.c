@@ -260,15 +260,15 @@ START_TEST(code_without_users_rests_and_is_dropped_once)
 	p->builder = &owner;
 	old = p->handle;
 	ck_assert_ptr_eq(vine_registry_proc(&r, old), p);
-	ck_assert_ptr_eq(vine_registry_find_proc(&r, ANY, "code"), p);
-	ck_assert_ptr_null(vine_registry_find_proc(&r, GPU, "code"));
+	ck_assert_ptr_eq(vine_registry_find_proc(&r, ANY, "code", NULL), p);
+	ck_assert_ptr_null(vine_registry_find_proc(&r, GPU, "code", NULL));
 	vine_registry_use(&r, p);
 	vine_registry_use(&r, p);
 	vine_registry_unuse(&r, p, 4);
 	ck_assert_ptr_eq(vine_registry_proc(&r, old), p);
 	vine_registry_unuse(&r, p, 5);
 	ck_assert_ptr_null(vine_registry_proc(&r, old));
-	ck_assert_ptr_null(vine_registry_find_proc(&r, CPU, "code"));
+	ck_assert_ptr_null(vine_registry_find_proc(&r, CPU, "code", NULL));
 	ck_assert_int_eq(vine_registry_add_proc(&r, CPU, "code", "xyz", 3,
 						NULL, NULL, &again), 0);
 	ck_assert_uint_ne(again->handle, old);
