@@ -83,7 +83,8 @@ struct vine_pipe_opts {
  * appliance. opts may be NULL. The caller owns *pipe and closes it with
  * vine_pipe_exit. Returns 0, or -EINVAL (options, config), -ENOENT, -EACCES,
  * -EPROTO (foreign or newer layout), -EBUSY (another appliance serves it),
- * -ENOMEM, -ENOSPC (too small for a segment).
+ * -ENOMEM, -ENOSPC (too small for a segment, or what it lies in is full),
+ * -EDQUOT (the same by a quota).
  */
 int vine_pipe_open(const struct vine_pipe_opts *opts, vine_pipe_s **pipe);
 

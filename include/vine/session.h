@@ -71,6 +71,8 @@ struct vine_session_opts {
  *                connection to the socket: this user may not attach, or as
  *                many do as may
  *   -EPROTO      the segment is of a foreign or newer layout
+ *   -ENOSPC      there is no segment yet, and the file system that it is to
+ *                lie in is full; -EDQUOT: the same by a quota
  *   -ETIMEDOUT   no appliance answered in time
  *   -EUSERS      all session slots are taken
  *   -EPERM       the appliance refused the session

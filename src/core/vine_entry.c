@@ -141,6 +141,25 @@ map(struct vine_seg *seg, const struct vine_entry *w)
 	return rc;
 }
 
+/*
+ * Header and directories are written by whoever attaches, who would die of a
+ * page that is not to be had: they have their memory from the start. What the
+ * heap has is taken as it is used.
+ */
+static int
+back_head(const struct vine_seg *seg, const struct vine_entry *w)
+{
+	int rc = arch_shm_back(seg->fd, w->off, seg->layout.heap_off);
+
+	if (rc)
+		log_error("segment %s finds no memory for the first %" PRIu64
+			  " of its %" PRIu64 " bytes, which it needs to begin: "
+			  "what it lies in is full: %s", w->file,
+			  seg->layout.heap_off, seg->layout.size,
+			  strerror(-rc));
+	return rc;
+}
+
 /* Give the object its size and form it. */
 static int
 form_sized(struct vine_seg *seg, const struct vine_entry *w, uint64_t bytes)
@@ -170,7 +189,9 @@ form_sized(struct vine_seg *seg, const struct vine_entry *w, uint64_t bytes)
 			  VINE_SEGMENT_MIN);
 		return rc;
 	}
-	rc = map(seg, w);
+	rc = back_head(seg, w);
+	if (rc == 0)
+		rc = map(seg, w);
 	if (rc)
 		return rc;
 	vine_header_form(seg, vine_seg_random());

@@ -51,6 +51,24 @@ tell_state(struct vine_pipe_s *pipe)
 		arch_store_release32(state, VINE_APPLIANCE_DRAINING);
 }
 
+/* Nobody has taken its size, so it was most likely the file system that had no
+ * page left; whether it still has none we ask. */
+static void
+tell_starved(struct vine_pipe_s *pipe, vine_off_t at)
+{
+	const struct vine_seg *seg = pipe->seg;
+	uint64_t has;
+	int rc = vine_seg_back(seg, at, &has);
+
+	utils_log_limited(&pipe->mend_rate, UTILS_LOG_ERROR,
+			  "segment %s found no memory at offset %llu: what it "
+			  "lies in %s; %llu of its %llu bytes have memory, its "
+			  "sessions end", seg->name, (unsigned long long)at,
+			  rc ? "is full" : "was full, or it was cut short for "
+			  "a moment", (unsigned long long)has,
+			  (unsigned long long)seg->layout.size);
+}
+
 static void
 mend_object(struct vine_pipe_s *pipe)
 {
@@ -58,7 +76,7 @@ mend_object(struct vine_pipe_s *pipe)
 	vine_off_t at = 0;
 	int rc = vine_seg_mend(seg, &at);
 
-	if (rc == 0)
+	if (rc == VINE_SEG_WHOLE)
 		return;
 	vine_lane_count(&pipe->lanes[0], VINE_COUNT_TORN, 1);
 	if (rc < 0)
@@ -68,6 +86,8 @@ mend_object(struct vine_pipe_s *pipe)
 				  seg->name, (unsigned long long)at,
 				  (unsigned long long)seg->layout.size,
 				  strerror(-rc));
+	else if (rc == VINE_SEG_STARVED)
+		tell_starved(pipe, at);
 	else
 		utils_log_limited(&pipe->mend_rate, UTILS_LOG_WARN,
 				  "segment %s was cut short at offset %llu: it "

@@ -61,23 +61,34 @@ int
 vine_seg_mend(const struct vine_seg *seg, vine_off_t *at)
 {
 	struct stat st;
-	int rc;
+	int rc, torn, cut;
 
+	torn = arch_shm_guard_torn(seg->base, at);
 	/* far memory has no descriptor to give it a size by */
 	if (seg->fd < 0)
-		return seg->far && arch_shm_guard_torn(seg->base, at) ?
-			-ENODEV : 0;
-	if (!arch_shm_guard_torn(seg->base, at)) {
-		if (fstat(seg->fd, &st) != 0)
-			return -errno;
-		if ((uint64_t)st.st_size >= seg->off + seg->layout.size)
-			return 0;
+		return seg->far && torn ? -ENODEV : VINE_SEG_WHOLE;
+	if (fstat(seg->fd, &st) != 0)
+		return -errno;
+	cut = (uint64_t)st.st_size < seg->off + seg->layout.size;
+	if (!torn && !cut)
+		return VINE_SEG_WHOLE;
+	if (!torn)
 		*at = (uint64_t)st.st_size < seg->off ? 0 :
 			(uint64_t)st.st_size - seg->off;
-	}
 	rc = arch_shm_guard_mend(seg->fd, seg->off, seg->layout.size,
 				 seg->base);
-	return rc ? rc : 1;
+	return rc ? rc : cut ? VINE_SEG_CUT : VINE_SEG_STARVED;
+}
+
+int
+vine_seg_back(const struct vine_seg *seg, vine_off_t at, uint64_t *has)
+{
+	uint64_t page = at & ~(uint64_t)(VINE_PAGE - 1);
+	struct stat st;
+	int rc = arch_shm_back(seg->fd, seg->off + page, VINE_PAGE);
+
+	*has = fstat(seg->fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+	return rc;
 }
 
 static struct vine_seg *

@@ -63,9 +63,10 @@ struct vine_seg {
  * new. The caller owns *seg. Blocks while another process attaches, at most
  * 30 s; until a far segment has been formed, at most the config's
  * attach_timeout. Returns 0, or, logged: -ENOENT, -ENODEV, -EMLINK (several
- * devices), -EACCES, -EPROTO (foreign or newer), -ENOSPC (too small), -EINVAL,
- * -EBUSY (the attach byte is held), -ETIMEDOUT (nobody forms it), -ENOTSUP (its
- * memory is write-combined), -ENOMEM.
+ * devices), -EACCES, -EPROTO (foreign or newer), -ENOSPC (too small, or what it
+ * lies in is full), -EDQUOT (the same by a quota), -EINVAL, -EBUSY (the attach
+ * byte is held), -ETIMEDOUT (nobody forms it), -ENOTSUP (its memory is
+ * write-combined), -ENOMEM.
  */
 int vine_seg_open(const struct utils_config *config, struct vine_seg **seg);
 
@@ -115,15 +116,29 @@ int vine_seg_has_appliance(const struct vine_seg *seg);
  */
 int vine_seg_close(struct vine_seg *seg);
 
+/* What vine_seg_mend found. */
+enum vine_seg_found {
+	VINE_SEG_WHOLE = 0,
+	VINE_SEG_CUT,		/* it was shorter than it is to be */
+	VINE_SEG_STARVED,	/* it was not, and yet memory was missing */
+};
+
 /*
  * vine_seg_mend gives the object of a segment back the size that somebody has
- * taken from it. For the appliance, in a process with arch_shm_guard.h, which
- * has survived that; one thread at a time, others may use the segment. What was
- * cut off is zero. Returns 0 where the object is whole, 1 where it was mended
- * (*at: the offset that was missing), or -errno of arch_shm_guard_mend, or
- * -ENODEV for far memory, which nobody can give back.
+ * taken from it, and maps it anew where memory was missing. For the appliance,
+ * in a process with arch_shm_guard.h, which has survived that; one thread at a
+ * time, others may use the segment. What was cut off is zero. Returns what it
+ * found (*at: the offset that was missing), or -errno of arch_shm_guard_mend,
+ * or -ENODEV for far memory, which nobody can give back.
  */
 int vine_seg_mend(const struct vine_seg *seg, vine_off_t *at);
+
+/*
+ * vine_seg_back has memory put behind the page at an offset; *has becomes how
+ * many bytes of the object have some. Of a segment with a descriptor. Returns 0
+ * or as arch_shm_back.
+ */
+int vine_seg_back(const struct vine_seg *seg, vine_off_t at, uint64_t *has);
 
 /*
  * vine_seg_at is the one place where an offset becomes a pointer. Returns NULL

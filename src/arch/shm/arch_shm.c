@@ -59,6 +59,20 @@ arch_shm_bytes(const struct arch_shm_object *o, uint64_t *bytes)
 	return 0;
 }
 
+/* Not posix_fallocate, which writes where the file system cannot do it. */
+int
+arch_shm_back(int fd, uint64_t off, uint64_t len)
+{
+	int rc;
+
+	do
+		rc = fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len);
+	while (rc != 0 && errno == EINTR);
+	if (rc != 0 && (errno == ENOSPC || errno == EDQUOT || errno == ENOMEM))
+		return -errno;
+	return 0;
+}
+
 int
 arch_shm_map(const struct arch_shm_object *o, uint64_t off, uint64_t size,
 	     int read_only, void **base)

@@ -79,6 +79,14 @@ int arch_shm_reopen(int fd);
 int arch_shm_bytes(const struct arch_shm_object *o, uint64_t *bytes);
 
 /*
+ * arch_shm_back has memory put behind bytes of an object, so that no store
+ * there finds that none is left. Contents and size stay. Does not wait for
+ * memory. Returns 0, also where the file system cannot do that; -ENOSPC,
+ * -EDQUOT or -ENOMEM where there is not so much: then nothing has changed.
+ */
+int arch_shm_back(int fd, uint64_t off, uint64_t len);
+
+/*
  * arch_shm_map maps `size` bytes of an object from `off` on, shared, readable
  * and, unless read_only, writable, never executable, and not inherited by fork.
  * The caller unmaps it. Returns 0, or -ERANGE where the object has no such

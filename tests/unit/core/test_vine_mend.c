@@ -10,6 +10,7 @@
 #include "core/vine_pipe.h"
 #include "core/vine_session.h"
 #include "rig.h"
+#include "tests/lib/full.h"
 #include "utils/utils_config.h"
 
 static struct rig rig;
@@ -183,11 +184,60 @@ START_TEST(an_object_that_was_cut_short_is_mended_and_its_sessions_end)
 }
 END_TEST
 
+/* The object has its size, so it is not said to be cut short. Nobody can tell
+ * by the signal: the file system is asked. */
+START_TEST(a_file_system_without_room_is_named_and_its_sessions_end)
+{
+	volatile uint8_t *untouched;
+	struct vine_session *s;
+	struct vine_task_opts o;
+	char text[512];
+	int fd;
+
+	if (!full_mount("6M"))
+		return;
+	ck_assert_int_eq(arch_shm_guard_start(), 0);
+	rig_open(&rig, 16 * RIG_MIB, NULL);
+	s = rig_attach(&rig);
+	o = rig_opts(s, "nop");
+	ck_assert_int_eq(rig_run(&o, NULL), VINE_STATUS_OK);
+	rig_stop(&rig);
+	fd = full_fill();
+	ck_assert_int_ge(fd, 0);
+	untouched = rig.pipe->seg->base + 8 * RIG_MIB;
+	*untouched = 1;
+	rig_listen();
+	vine_mend_segment(rig.pipe);
+	ck_assert_uint_eq(counted(VINE_COUNT_TORN), 1);
+	snprintf(text, sizeof(text), "%s found no memory at offset %llu: what "
+		 "it lies in is full;", rig.pipe->seg->name,
+		 8ULL * RIG_MIB);
+	ck_assert_msg(strstr(rig_log, text) != NULL, "%s", rig_log);
+	ck_assert_ptr_nonnull(strstr(rig_log, " of its 16777216 bytes have"));
+	ck_assert_ptr_null(strstr(rig_log, "cut short"));
+	full_empty(fd);
+	rig_start(&rig);
+	rig_await(vine_life_check(s) == -ECONNRESET);
+	vine_session_close(s);
+	/* with room again it serves as before */
+	s = rig_attach(&rig);
+	o = rig_opts(s, "nop");
+	ck_assert_int_eq(rig_run(&o, NULL), VINE_STATUS_OK);
+	*untouched = 1;
+	ck_assert_int_eq(rig_run(&o, NULL), VINE_STATUS_OK);
+	ck_assert_uint_eq(counted(VINE_COUNT_TORN), 1);
+	vine_session_close(s);
+	rig_close(&rig);
+}
+END_TEST
+
 static const struct rig_case cases[] = {
 	RIG_CASE(an_overwritten_header_and_directory_are_restored),
 	RIG_CASE(a_header_of_a_newer_minor_version_is_restored_as_it_was),
 	RIG_CASE(it_says_again_that_it_serves_unless_it_drains),
 	RIG_CASE(an_object_that_was_cut_short_is_mended_and_its_sessions_end),
+	/* last: it changes what the process has for a /dev/shm */
+	RIG_CASE(a_file_system_without_room_is_named_and_its_sessions_end),
 };
 
 RIG_MAIN("vine_mend", cases)

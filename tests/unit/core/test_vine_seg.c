@@ -12,6 +12,7 @@
 
 #include "object.h"
 #include "rig.h"
+#include "tests/lib/full.h"
 #include "arch/shm/arch_shm.h"
 #include "core/vine_peer.h"
 #include "core/vine_seg.h"
@@ -502,6 +503,31 @@ START_TEST(a_child_that_lives_on_does_not_keep_others_out)
 }
 END_TEST
 
+/* It is said when it is formed, and not found by who writes there. */
+START_TEST(a_segment_that_what_it_lies_in_has_no_room_for_is_not_formed)
+{
+	struct vine_layout l;
+	struct vine_seg *seg;
+	char text[512];
+
+	if (!full_mount("128k"))
+		return;
+	rig_name(name);
+	rig_listen();
+	ck_assert_int_eq(vine_layout_plan(16 * RIG_MIB, 128, &l), 0);
+	ck_assert_int_eq(open_with("shm_size 16M\n", &seg), -ENOSPC);
+	snprintf(text, sizeof(text), "segment %s finds no memory for the first "
+		 "%llu of its 16777216 bytes", name,
+		 (unsigned long long)l.heap_off);
+	ck_assert_msg(strstr(rig_log, text) != NULL, "%s", rig_log);
+	ck_assert_ptr_nonnull(strstr(rig_log, "what it lies in is full"));
+	ck_assert(!exists());
+	/* the heap is of no account: most of it may never be used */
+	seg = opened("shm_size 1M\n");
+	ck_assert_int_eq(vine_seg_close(seg), 1);
+}
+END_TEST
+
 static const struct rig_case cases[] = {
 	RIG_CASE(the_first_forms_and_the_second_joins),
 	RIG_CASE(a_live_segment_is_never_truncated),
@@ -522,6 +548,8 @@ static const struct rig_case cases[] = {
 	RIG_CASE(of_a_thousand_first_attaches_exactly_one_forms),
 	RIG_CASE(coming_and_going_never_fails),
 	RIG_CASE(a_child_that_lives_on_does_not_keep_others_out),
+	/* last: it changes what the process has for a /dev/shm */
+	RIG_CASE(a_segment_that_what_it_lies_in_has_no_room_for_is_not_formed),
 };
 
 RIG_MAIN("vine_seg", cases)
