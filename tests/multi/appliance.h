@@ -41,7 +41,7 @@
 #define APPLIANCE_SANITIZED 0
 #endif
 
-#define APPLIANCE_PATIENCE_MS 30000	/* for what always comes */
+#define APPLIANCE_PATIENCE_MS 120000	/* for what always comes */
 #define APPLIANCE_UNUSED __attribute__((unused))
 
 struct appliance {

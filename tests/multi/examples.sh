@@ -3,7 +3,6 @@
 #
 # The examples do what they say: VineTalk's pair with each other, the others
 # with vined, their answers checked by programs that do not know libvine.
-# ctest: timeout=240
 set -u
 
 bin=${VINE_BIN_DIR:?}

@@ -5,7 +5,7 @@
 # all sockets are opened, nothing fails, all are closed in the end, and what one
 # side sent is what the other received. For long: 32,768 sockets at the rate of
 # libiapp's and without one, and the times that they are held against.
-# ctest: timeout=240 serial soak=120
+# ctest: serial soak=120
 set -u
 
 bin=${VINE_BIN_DIR:?}/net

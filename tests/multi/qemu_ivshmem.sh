@@ -4,7 +4,6 @@
 # QEMU attaches to vined's socket as its ivshmem-doorbell device: it takes the
 # greeting, has the segment as memory of the device, and its end is noticed. No
 # guest runs: what one does with the device is not the socket's affair.
-# ctest: timeout=120
 set -u
 
 qemu=$(command -v qemu-system-x86_64) || {

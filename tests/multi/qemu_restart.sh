@@ -5,7 +5,6 @@
 # which cannot connect again. The next vined has the same memory behind the
 # device, hears its doorbell, and notices when it ends. No guest runs: the test
 # is in its place, by QEMU's protocol for tests, and writes to the device.
-# ctest: timeout=120
 set -u
 
 qemu=$(command -v qemu-system-x86_64) || {

@@ -3,7 +3,7 @@
  * Applications that come, go and die, in great numbers and at any moment:
  * nothing of them stays in the segment or in vined, and others work on.
  *
- * ctest: timeout=180 label=slow
+ * ctest: label=slow
  */
 #include <sched.h>
 #include <sys/personality.h>

@@ -5,7 +5,7 @@
  * of an operator, that is, from where a hostile payload would make them. And
  * payload that changes under each kernel, which is how one would try.
  *
- * ctest: timeout=180 soak=600
+ * ctest: soak=600
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -5,8 +5,6 @@
  * many of its kind came before. So the order of service is seen in the values.
  * Shares are of the worker's time, and a worker that was off its cpu charges a
  * session too much: so the bounds on shares are wide.
- *
- * ctest: timeout=120
  */
 #include <pthread.h>
 #include <stdatomic.h>

@@ -4,8 +4,6 @@
  * gives back less than it got, or something else. vined takes up what is whole,
  * begins anew where it is not, says why, and leaves nothing with its holder
  * that nobody needs.
- *
- * ctest: timeout=300
  */
 #include "core/vine_keep.h"
 #include "core/vine_life.h"

@@ -5,7 +5,7 @@
  * meanwhile is taken back, what dies later is noticed as ever, and what is no
  * longer needed is held no longer.
  *
- * ctest: timeout=300 soak=600
+ * ctest: soak=600
  */
 #include "core/vine_life.h"
 #include "core/vine_session.h"

@@ -10,7 +10,7 @@
  * VINE_TEST_SECONDS (any) asks for 10,000 kills, VINE_TEST_SEED says where to
  * begin. It prints how many there were.
  *
- * ctest: timeout=300 soak=1800
+ * ctest: soak=1800
  */
 #include <pthread.h>
 #include <stdatomic.h>

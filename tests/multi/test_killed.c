@@ -3,8 +3,6 @@
  * vined is killed and no other is waited for: what an application sees of it,
  * in whatever it is at that moment. Nothing may hang, each task ends once, with
  * appliance_lost, and each later call says that the session is gone.
- *
- * ctest: timeout=300
  */
 #include <poll.h>
 #include <pthread.h>

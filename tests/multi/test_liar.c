@@ -11,7 +11,7 @@
  * took beside liars and beside threads that only use the processors.
  * VINE_TEST_SECONDS says how long, VINE_TEST_SEED where to begin.
  *
- * ctest: timeout=180 label=slow soak=60
+ * ctest: label=slow soak=60
  */
 #include <vine/vine.h>
 

@@ -3,8 +3,6 @@
  * Tests of the net accelerator with the real vined and the sockets of this
  * machine: streams and datagrams of each family, waits that end early, who may
  * use what, and what is left when sessions end.
- *
- * ctest: timeout=120
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -804,7 +802,6 @@ main(void)
 {
 	TCase *tcase = tcase_create("net");
 
-	tcase_set_timeout(tcase, 100);
 	tcase_add_loop_test(tcase, streams_of_every_family_talk, 0, 2);
 	tcase_add_loop_test(tcase, much_goes_through_whole_both_ways_at_once, 0, 2);
 	tcase_add_loop_test(tcase,

@@ -3,8 +3,6 @@
  * Tests of quotas with the real vined: queues of several workers share the
  * places of one session, a second session notices nothing, SIGHUP takes new
  * numbers, and VineTalk's functions wait where the config says so.
- *
- * ctest: timeout=120
  */
 #include <pthread.h>
 

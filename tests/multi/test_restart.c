@@ -5,7 +5,7 @@
  * it was in flight; none is carried out twice but those that may be. Calls in
  * progress, waits, handles, data and procedures outlive it.
  *
- * ctest: timeout=300 soak=600
+ * ctest: soak=600
  */
 #include <poll.h>
 #include <pthread.h>

@@ -7,7 +7,7 @@
  *
  * VINE_TEST_SECONDS says how long, VINE_TEST_SEED where to begin.
  *
- * ctest: timeout=120 label=slow soak=600
+ * ctest: label=slow soak=600
  */
 #include <poll.h>
 #include <pthread.h>

@@ -3,8 +3,6 @@
  * A segment handed out over a socket: who gets it, what is said there to the
  * byte, what either side learns of the other's death, and what a hostile client
  * can do to vined and to others.
- *
- * ctest: timeout=240
  */
 #include <grp.h>
 #include <poll.h>

@@ -2,8 +2,6 @@
 /*
  * What vinectl and the log of a real vined, under its filter, say of its tasks:
  * where they wait, and where a worker is that does not come round.
- *
- * ctest: timeout=120
  */
 #include <vine/net.h>
 #include <vine/vine.h>
@@ -217,7 +215,6 @@ main(void)
 {
 	TCase *tcase = tcase_create("tasks");
 
-	tcase_set_timeout(tcase, 100);
 	tcase_add_test(tcase,
 		       tasks_shows_where_an_accept_waits_in_file_and_line);
 	tcase_add_test(tcase,

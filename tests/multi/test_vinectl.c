@@ -2,8 +2,6 @@
 /*
  * vinectl and the control socket of a real vined: what is shown is so, what is
  * asked for happens, and no client can hold vined up.
- *
- * ctest: timeout=240
  */
 #include <pthread.h>
 #include <stdatomic.h>

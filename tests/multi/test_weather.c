@@ -7,7 +7,7 @@
  * A bell is suppressed by the application itself: it writes 0 over its queue's
  * `armed` word, so that its own issue publishes and wakes nobody.
  *
- * ctest: timeout=180 label=slow
+ * ctest: label=slow
  */
 #include <sys/ptrace.h>
 

@@ -3,7 +3,7 @@
 #
 # vine-bench --plot: each picture is well-formed SVG that has the curves, names
 # and axes it ought to have, with its data and its script beside it.
-# ctest: timeout=240 serial
+# ctest: serial
 set -u
 
 bench=${VINE_BIN_DIR:?}/vine-bench

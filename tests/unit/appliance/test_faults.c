@@ -138,7 +138,6 @@ main(void)
 	SRunner *runner;
 	int failed;
 
-	tcase_set_timeout(tc, 300);
 	tcase_add_loop_test(tc, vined_bears_each_fault_of_its_start_and_stop,
 			    0, 2);
 	suite_add_tcase(suite, tc);

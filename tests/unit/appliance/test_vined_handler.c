@@ -4,8 +4,6 @@
  * places of others, and a handler that runs over its stack is answered for.
  * vined's own main runs in a child with one worker and one
  * service, of the test; two sessions use it as applications do.
- *
- * ctest: timeout=240
  */
 #include <check.h>
 #include <sys/prctl.h>

@@ -4,8 +4,6 @@
  * traces: the nth call for memory, a mapping, a descriptor or a thread fails,
  * for every n there is. Each time what was asked for succeeds or is refused with
  * an error that says so, nothing is left over, and the same done again works.
- *
- * ctest: timeout=300
  */
 #include "rig.h"
 #include "tests/lib/faults.h"
@@ -382,12 +380,10 @@ END_TEST
 #endif
 
 static const struct rig_case cases[] = {
-	{ "an_application_bears_each_fault", &an_application_bears_each_fault,
-	  250, 0 },
+	RIG_CASE(an_application_bears_each_fault),
 	RIG_CASE(an_appliance_in_memory_bears_each_fault),
 	RIG_CASE(an_appliance_on_an_object_bears_each_fault),
-	{ "an_appliance_at_work_bears_each_fault",
-	  &an_appliance_at_work_bears_each_fault, 250, 0 },
+	RIG_CASE(an_appliance_at_work_bears_each_fault),
 	RIG_CASE(a_config_bears_each_fault),
 #ifdef VINE_TRACE_ENABLE
 	RIG_CASE(a_trace_bears_each_fault),

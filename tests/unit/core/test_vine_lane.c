@@ -3,8 +3,6 @@
  * Tests of vine_lane: who is served when, with real queues. The test itself is
  * the lane's thread, so it sees every poll; an owner of its own writes down
  * whose each task was. Nothing depends on time but how much of a turn is used.
- *
- * ctest: timeout=300
  */
 #include "rig.h"
 #include "core/vine_door.h"

@@ -503,21 +503,27 @@ START_TEST(cancelling_a_completed_task_harms_no_later_one)
 {
 	struct vine_task_opts o;
 	uint32_t n = 70000, bad = 0;
-	vine_task *task;
+	vine_task *task, *later[8];
 
 	begin("queue_slots 16\n");
 	o = rig_opts(s, "nop");
 	ck_assert_int_eq(rig_run(&o, NULL), VINE_STATUS_OK);
 	task = issue(&o);
 	rig_await(rig.served == 2);
-	rig_nap(2000000);
 	/* done, but we have not looked */
 	ck_assert_int_eq(vine_task_cancel(task), 0);
 	ck_assert_int_eq(vine_task_wait_for(task, 60 * SECOND), 0);
 	ck_assert_int_eq(rig_result(task).status, VINE_STATUS_OK);
 	vine_task_free(task);
-	for (uint32_t i = 0; i < n; i++)
-		bad += rig_run(&o, NULL) != VINE_STATUS_OK;
+	for (uint32_t i = 0; i < n; i += 8) {
+		for (int k = 0; k < 8; k++)
+			later[k] = issue(&o);
+		ck_assert_int_eq(vine_task_wait_all(later, 8, 60 * SECOND), 0);
+		for (int k = 0; k < 8; k++) {
+			bad += rig_result(later[k]).status != VINE_STATUS_OK;
+			vine_task_free(later[k]);
+		}
+	}
 	ck_assert_msg(bad == 0, "%u of %u later tasks were cancelled", bad, n);
 	end();
 }
@@ -616,10 +622,10 @@ issue_many(void *arg)
 {
 	struct vine_task_opts o = rig_opts(s, "sum");
 	uint32_t rounds = RIG_SANITIZED ? 2000 : 20000;
-	uint64_t seed = (uintptr_t)arg + 1;
+	uint64_t seed = (uintptr_t)arg + 1, from = rig_ns();
 	vine_task *kept[8] = { NULL };
 
-	for (uint32_t i = 0; i < rounds; i++) {
+	for (uint32_t i = 0; !rig_enough(i, rounds, from); i++) {
 		uint32_t k = (uint32_t)(rig_random(&seed) % 8);
 		uint8_t args[40];
 		vine_task *old = kept[k];
@@ -697,6 +703,7 @@ wait_and_free(void *arg)
 START_TEST(others_wait_for_and_free_what_one_issued)
 {
 	uint32_t rounds = RIG_SANITIZED ? 5000 : 60000;
+	uint64_t from = rig_ns();
 	struct vine_task_opts o;
 	pthread_t threads[3];
 
@@ -704,7 +711,7 @@ START_TEST(others_wait_for_and_free_what_one_issued)
 	o = rig_opts(s, "nop");
 	for (uintptr_t i = 0; i < 3; i++)
 		pthread_create(&threads[i], NULL, wait_and_free, (void *)i);
-	for (uint32_t i = 0; i < rounds; i++) {
+	for (uint32_t i = 0; !rig_enough(i, rounds, from); i++) {
 		vine_task *old = atomic_exchange(&hand[i % HAND], issue(&o));
 
 		if (old) {	/* the owner takes its share */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ctest: timeout=300
- *
  * Faults of RPC: a server and a client with requests under way, on each engine,
  * while the nth call of libc, of the ring or for memory fails. Whatever fails,
  * every call ends, everybody ends and nothing is left.

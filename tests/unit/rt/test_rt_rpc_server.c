@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ctest: timeout=240
- *
  * Tests of RPC servers, over TCP on loopback, on each engine: one session more
  * than are allowed, a thousand at once, and the server's end under load. Also
  * random programs of clients, held against what each must see.

@@ -10,7 +10,7 @@
  * written to a snapshot, which takes the place of the one before by a rename,
  * and a new log begins. A start reads the snapshot and plays its log.
  *
- * ctest: timeout=300 soak=600
+ * ctest: soak=600
  */
 #include <fcntl.h>
 

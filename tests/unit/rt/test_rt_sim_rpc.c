@@ -4,7 +4,7 @@
  * server whose power is cut: a call that returns 0 was answered once and right,
  * one that does not was carried out once at most, and no call waits for ever.
  *
- * ctest: timeout=300 soak=600
+ * ctest: soak=600
  */
 #include "tests/unit/rt/rpc.h"
 #include "tests/unit/rt/sim.h"
