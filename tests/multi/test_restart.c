@@ -272,6 +272,20 @@ issue_long(struct vine_session *s, struct slot *slot, uint32_t ms,
 	MUST(vine_task_issue_opts(&o, &slot->task) == 0);
 }
 
+/* What this thread has issued was taken: its queue is served in order. */
+static void
+taken(struct vine_session *s)
+{
+	struct vine_task_opts o = { .size = sizeof(o) };
+	vine_task *task;
+
+	MUST(vine_accel_find(s, GPU_SOFT, "noop", &o.accel) == 0);
+	MUST(vine_proc_find(s, GPU_SOFT, "noop", &o.proc) == 0);
+	MUST(vine_task_issue_opts(&o, &task) == 0);
+	MUST(status_of(task) == VINE_STATUS_OK);
+	vine_task_free(task);
+}
+
 static void *
 wait_one(void *arg)
 {
@@ -328,6 +342,7 @@ START_TEST(waits_go_on_and_what_was_not_taken_is_carried_out)
 	issue_long(with.s, &with.one, 600000, 0);
 	for (int i = 0; i < 3; i++)
 		issue_long(with.s, &with.set[i], 600000, 0);
+	taken(with.s);
 	pthread_create(&threads[0], NULL, wait_one, NULL);
 	pthread_create(&threads[1], NULL, wait_one, NULL);
 	pthread_create(&threads[2], NULL, wait_any, NULL);
@@ -352,11 +367,15 @@ START_TEST(the_descriptor_stays_quiet_while_vined_is_away)
 	struct slot slot = { 0 };
 	struct vine_session *s;
 	struct timespec from, to;
+	const struct tally *t;
 
 	start("fd", "shm_size 8M\n");
 	s = attach();
 	ck_assert_int_eq(vine_session_fd(s, &p.fd), 0);
 	issue_long(s, &slot, 600000, 0);
+	t = vine_data_deref(slot.data);
+	while (__atomic_load_n(&t->count, __ATOMIC_ACQUIRE) == 0)
+		appliance_nap(1);	/* it has not begun */
 	ck_assert_int_eq(poll(&p, 1, 100), 0);
 	kill_it();
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
@@ -495,8 +514,9 @@ START_TEST(tasks_that_may_be_run_again_are)
 	s = attach();
 	for (int i = 0; i < 8; i++) {
 		issue_long(s, &often[i], 150, VINE_TASK_IDEMPOTENT);
-		issue_long(s, &once[i], 150, 0);
+		issue_long(s, &once[i], 600000, 0);
 	}
+	taken(s);
 	for (int i = 0; i < 3; i++) {
 		appliance_nap(100);
 		restart();
@@ -541,7 +561,7 @@ START_TEST(who_waits_long_enough_has_lost_its_appliance)
 	start("patience", "shm_size 8M\n");
 	s = attach_with("700ms", "");
 	issue_long(s, &slot, 600000, 0);
-	appliance_nap(50);
+	taken(s);
 	kill_it();
 	begin = appliance_now();
 	ck_assert_int_eq(status_of(slot.task), VINE_STATUS_APPLIANCE_LOST);
@@ -582,7 +602,7 @@ START_TEST(without_the_keep_sessions_are_lost_and_the_next_ones_served)
 		memset(&slot, 0, sizeof(slot));
 		s = attach();
 		issue_long(s, &slot, 600000, 0);
-		appliance_nap(50);
+		taken(s);
 		kill_it();
 		keep_path(path, sizeof(path));
 		fd = open(path, O_RDWR | O_CLOEXEC);
