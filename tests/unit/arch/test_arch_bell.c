@@ -163,7 +163,7 @@ END_TEST
 struct sleeper {
 	const struct arch_bell *bell;
 	uint32_t mask;
-	_Atomic int asleep;
+	_Atomic pid_t tid;	/* 0: it has not begun */
 	_Atomic int rc;
 	_Atomic int done;
 	pthread_t thread;
@@ -175,7 +175,7 @@ sleep_once(void *arg)
 	struct sleeper *s = arg;
 	uint32_t seen = arch_bell_look(s->bell);
 
-	s->asleep = 1;
+	s->tid = gettid();
 	s->rc = arch_bell_wait(s->bell, seen, s->mask, 50 * SECOND);
 	s->done = 1;
 	return NULL;
@@ -186,11 +186,11 @@ start(struct sleeper *s, const struct arch_bell *bell, uint32_t mask)
 {
 	s->bell = bell;
 	s->mask = mask;
-	s->asleep = 0;
+	s->tid = 0;
 	s->done = 0;
 	pthread_create(&s->thread, NULL, sleep_once, s);
-	rig_await(s->asleep);
-	rig_nap(20 * MS);
+	rig_await(s->tid);
+	rig_await_asleep(s->tid);
 }
 
 START_TEST(a_ring_during_the_wait_ends_it)

@@ -108,6 +108,44 @@ rig_nap(uint64_t ns)
 	nanosleep(&t, NULL);
 }
 
+/* Wait until a thread of this process sleeps, as the kernel sees it. */
+static RIG_UNUSED void
+rig_await_asleep(pid_t tid)
+{
+	char path[64], text[512], state = 0;
+	uint64_t from = rig_ns();
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
+	/* twice: it may have slept on its way there */
+	for (int times = 0; times < 2; times += state == 'S') {
+		FILE *f = fopen(path, "r");
+		const char *name = f ? fgets(text, sizeof(text), f) : NULL;
+		const char *end = name ? strrchr(name, ')') : NULL;
+
+		state = end ? end[2] : 0;
+		if (f)
+			fclose(f);
+		ck_assert_msg(rig_ns() - from < 60 * (uint64_t)SECOND,
+			      "thread %d never sleeps: %s", (int)tid,
+			      name ? name : path);
+		rig_nap(1000000);
+	}
+}
+
+/* The same of all threads but the calling one: what they had to do is done. */
+static RIG_UNUSED void
+rig_await_all_asleep(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *e;
+
+	ck_assert_ptr_nonnull(dir);
+	while ((e = readdir(dir)) != NULL)
+		if (e->d_name[0] != '.' && atoi(e->d_name) != gettid())
+			rig_await_asleep(atoi(e->d_name));
+	closedir(dir);
+}
+
 /* Wait until a condition holds; a minute is for ever. */
 #define rig_await(condition) \
 	do { \
