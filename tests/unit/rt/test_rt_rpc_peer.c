@@ -588,7 +588,7 @@ ask_large(void *arg)
 		.type = RPC_ECHO, .data = large, .data_length = sizeof(large),
 	};
 
-	int rc = rt_rpc_call(end, &call, arg ? in_ms(20) : RT_NEVER);
+	int rc = rt_rpc_call(end, &call, arg ? in_ms(100) : RT_NEVER);
 
 	return rc ? rc : call.status;
 }
@@ -649,9 +649,11 @@ IO_CASE(a_caller_that_leaves_while_it_is_sent_waits_for_that)
 
 	begin(NULL);
 	say_hello(1);
+	while (rt_rpc_peer(end) == 0)
+		rt_task_yield();
 	task = go_joined(ask_large, &head);
 	head = take_a_part();
-	ck_assert_int_eq(rt_task_delay(in_ms(40)), 0);
+	ck_assert_int_eq(rt_task_delay(in_ms(120)), 0);
 	ck_assert_int_ne(rt_task_state(task), RT_TASK_ENDED);
 	take_the_rest(1u << 20);
 	ck_assert_int_eq(join(task), -ETIMEDOUT);
