@@ -4,7 +4,7 @@
 # vine-bench runs its benchmarks for a moment (those with thousands of queues
 # are for vine_bench_queues.sh) and writes JSON. What it measures is not looked
 # at: a loaded machine would decide.
-# ctest: serial
+# ctest: timeout=900 serial
 set -u
 
 bench=${VINE_BIN_DIR:?}/vine-bench
