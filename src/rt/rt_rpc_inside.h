@@ -52,6 +52,7 @@ struct rt_rpc {
 	int why;		/* -errno; 0: it has not ended */
 	int over;		/* its tasks have ended, too */
 	int open;		/* the peer said hello */
+	uint64_t hello_by;	/* else it is cut off */
 	int check;		/* all bodies have a CRC */
 	uint32_t others;	/* tasks but the main one */
 	struct rt_rendez alone;	/* the main one waits for them here */

@@ -44,6 +44,13 @@ fill(struct rt_rpc *rpc, uint32_t bytes, uint64_t deadline)
 	return rc;
 }
 
+/* A hello has its time, of which its arguments are a part. */
+static uint64_t
+until(const struct rt_rpc *rpc)
+{
+	return rpc->open ? RT_NEVER : rpc->hello_by;
+}
+
 static void
 go_on(uint32_t *crc, const void *data, uint32_t length)
 {
@@ -55,7 +62,7 @@ int
 rt_rpc_args(struct rt_rpc *rpc, uint32_t length, const uint8_t **args,
 	    uint32_t *crc)
 {
-	int rc = fill(rpc, length, RT_NEVER);
+	int rc = fill(rpc, length, until(rpc));
 
 	if (rc)
 		return rc;
@@ -185,13 +192,13 @@ frame_in(struct rt_rpc *rpc, const struct rt_rpc_head *head)
 int
 rt_rpc_read(struct rt_rpc *rpc)
 {
-	const uint64_t hello = rt_sched_now(rpc->sched) +
-		rpc->opts.stall_ms * UINT64_C(1000000);
 	struct rt_rpc_head head;
 	int rc = 0;
 
+	rpc->hello_by = rt_sched_now(rpc->sched) +
+		rpc->opts.stall_ms * UINT64_C(1000000);
 	while (rc == 0 && rpc->why == 0) {
-		rc = fill(rpc, RT_RPC_HEAD, rpc->open ? RT_NEVER : hello);
+		rc = fill(rpc, RT_RPC_HEAD, until(rpc));
 		rc = rc ? rc : rpc->why;
 		if (rc == 0)
 			rc = rt_rpc_head_get(rpc->buffer + rpc->at, &head);

@@ -347,6 +347,30 @@ IO_CASE(a_peer_that_says_no_hello_is_let_go)
 	return 0;
 }
 
+/* All of it has one time: a head alone is no hello. */
+IO_CASE(a_peer_that_says_a_part_of_its_hello_is_let_go)
+{
+	static const uint32_t parts[] = { 1, RT_RPC_HEAD - 1, RT_RPC_HEAD,
+					  RT_RPC_HEAD + RT_RPC_HELLO_BYTES - 1 };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		const struct rt_rpc_head head = {
+			.kind = RT_RPC_HELLO, .args = RT_RPC_HELLO_BYTES,
+		};
+		uint8_t bytes[RT_RPC_HEAD + RT_RPC_HELLO_BYTES] = { 0 };
+		struct rt_rpc_opts opts = rpc_opts();
+
+		opts.stall_ms = 20;
+		begin(&opts);
+		rt_rpc_head_put(bytes, &head);
+		ck_assert_int_eq(send_all(bytes, parts[i], RT_NEVER), 0);
+		ck_assert_int_eq(rt_rpc_join(end, in_ms(10000)), 0);
+		cut_off(-ECONNABORTED, 0);
+		finish();
+	}
+	return 0;
+}
+
 IO_CASE(a_disconnect_with_answers_on_their_way_is_only_that)
 {
 	struct rt_rpc_head head = request;
@@ -724,6 +748,7 @@ main(void)
 	io_add(tc, an_answer_that_is_longer_than_its_room_cuts_off);
 	io_add(tc, a_peer_that_does_not_read_costs_its_own_connection_alone);
 	io_add(tc, a_peer_that_says_no_hello_is_let_go);
+	io_add(tc, a_peer_that_says_a_part_of_its_hello_is_let_go);
 	io_add(tc, a_disconnect_with_answers_on_their_way_is_only_that);
 	io_add(tc, a_place_that_is_taken_cannot_be_taken_again);
 	io_add(tc, more_bytes_than_the_window_cannot_be_asked_for);
