@@ -220,6 +220,16 @@ is_unfinished(const struct rt_op *op, int64_t result)
 		op->kind != RT_OP_CONNECT;
 }
 
+/* The kernel tells of a peer that sends no more, whoever asked for it. */
+static int64_t
+asked_for(const struct rt_op *op, int64_t result)
+{
+	if (op->kind != RT_OP_POLL || result < 0)
+		return result;
+	result &= rt_op_events(op);
+	return result ? result : -EAGAIN;
+}
+
 /*
  * One completion of an op that goes on. Returns whether it was the last, with
  * *result: the kernel may end it for reasons of its own, and it begins again.
@@ -261,6 +271,7 @@ completed(struct uring *u, struct rt_wait *wait, struct rt_op *op,
 {
 	if (rt_ring_op_goes_on(op) && !take_one(u, op, &result, flags))
 		return;
+	result = asked_for(op, result);
 	if (rt_ring_op_is_by_hand(op) && result >= 0)
 		result = op->leaving ? -ECANCELED : rt_op_carry(op);
 	if (op->leaving && (result == -EINTR || is_unfinished(op, result)))

@@ -2,7 +2,8 @@
 /*
  * A call is tried first, where that is cheaper; then it is submitted and the
  * task sleeps until its done. A call that is ended early asks the wait to
- * cancel its op and goes on sleeping: the wake is that of done.
+ * cancel its op and goes on sleeping: the wake is that of done. A task that is
+ * cancelled already begins no call: one that never has to wait would not end.
  *
  * A task whose calls never have to wait lets the others run after some.
  */
@@ -68,14 +69,13 @@ sleep_on(struct call *c, uint64_t deadline)
 static int64_t
 run(struct call *c, uint64_t deadline)
 {
-	struct rt_task *self = rt_task_self();
-	int64_t result = -EAGAIN;
+	int64_t result = rt_task_check();
 
-	if (self == NULL)
-		return -EPERM;
+	/* what is not closed now never is */
+	if (result == -EPERM || (result && c->op.kind != RT_OP_CLOSE))
+		return result;
 	c->wait = rt_sched_wait(rt_sched_self());
-	if (!rt_task_cancelled(self))
-		result = rt_wait_try(c->wait, &c->op);
+	result = rt_wait_try(c->wait, &c->op);
 	if (result == -EAGAIN)
 		return sleep_on(c, deadline);
 	if (++rt_self->in_a_row >= (c->op.kind == RT_OP_ACCEPT ?

@@ -8,7 +8,9 @@
  * where the task is cancelled, and with -EBADF where another task closes the
  * descriptor by rt_io_close; but not before the kernel has let go of the
  * caller's memory, and as well as ever if the operation was done by then. A
- * deadline that has passed, such as 0: what can be done without waiting.
+ * task that was cancelled before gets -ECANCELED from each call but
+ * rt_io_close, and nothing is done. A deadline that has passed, such as 0: what
+ * can be done without waiting.
  *
  * Streams (sockets, pipes, bells) are O_NONBLOCK, have the offset RT_IO_HERE,
  * and one reader and one writer at a time: a second gets -EBUSY at once. Files
@@ -131,7 +133,11 @@ int rt_io_unlink(const char *path, uint64_t deadline);
 int rt_io_rename(const char *from, const char *to, uint64_t deadline);
 int rt_io_sync_dir(const char *path, uint64_t deadline);
 
-/* rt_io_poll returns which of the events of poll(2) are there, or went wrong. */
+/*
+ * rt_io_poll waits for some events of poll(2), or for none but what goes wrong,
+ * and returns which of them are there, with POLLERR and POLLHUP. It has the
+ * reader's place, but for POLLOUT alone, which has the writer's.
+ */
 int rt_io_poll(int fd, uint32_t events, uint64_t deadline);
 
 /*

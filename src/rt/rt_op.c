@@ -47,7 +47,8 @@ rt_op_side(const struct rt_op *op)
 	case WRITES:
 		return op->offset == RT_OP_HERE ? RT_OP_OUT : 0;
 	case EVENTS:
-		return (op->flags & (POLLIN | POLLPRI) ? RT_OP_IN : 0) |
+		/* who asks for no event waits for what goes wrong */
+		return (op->flags == POLLOUT ? 0 : RT_OP_IN) |
 			(op->flags & POLLOUT ? RT_OP_OUT : 0);
 	case DISK:
 	case ALL:
@@ -68,7 +69,7 @@ uint32_t
 rt_op_events(const struct rt_op *op)
 {
 	if (op->kind == RT_OP_POLL)
-		return op->flags;
+		return op->flags | POLLERR | POLLHUP;
 	return rt_op_side(op) == RT_OP_IN ? POLLIN : POLLOUT;
 }
 

@@ -55,7 +55,8 @@ enum rt_op_kind {
  *	SIZE		the result is the file's size
  *	TRUNCATE	offset: its new size
  *	ALLOCATE	offset, length; flags of fallocate(2)
- *	POLL		flags: POLLIN, POLLOUT; the result is what is there
+ *	POLL		flags: events of poll(2); the result is those of them that
+ *			are there, and POLLERR, POLLHUP
  *	PULL		as many bytes as length, at most, into `pipe`, which has
  *			room; offset
  *	PUSH		the same out of `pipe`, which is not empty

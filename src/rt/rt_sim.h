@@ -142,8 +142,8 @@ const struct rt_sim_stats *rt_sim_node_stats(const struct rt_sim_node *node);
 /*
  * rt_sim_crash cuts a node's power. Of what it wrote and has not made safe an
  * arbitrary part stays; its connections are gone and nobody is told. Its tasks
- * see -ECANCELED from every wait and -EIO from what they call, and have to
- * return; none of it reaches disk or network. From a task too, of that node as
+ * see -ECANCELED from every wait and call of I/O, -EIO from what they call
+ * otherwise, and have to return; none of it reaches disk or network. From a task too, of that node as
  * well. A node that is off is left alone.
  */
 void rt_sim_crash(struct rt_sim_node *node);

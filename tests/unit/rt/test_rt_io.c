@@ -467,6 +467,73 @@ IO_CASE(what_is_there_is_taken_though_the_deadline_has_passed)
 	return 0;
 }
 
+/* What a task does when it has been cancelled, though nothing has to wait. */
+struct after_cancel {
+	int fds[2];		/* there is a byte in the first, room in both */
+	int64_t got, sent, synced, held;
+	int closed;
+};
+
+static int
+go_on_cancelled(void *arg)
+{
+	struct after_cancel *a = arg;
+	char byte_in;
+
+	rt_task_cancel(rt_task_self());
+	a->got = rt_io_recv(a->fds[0], &byte_in, 1, 0, RT_NEVER);
+	a->sent = rt_io_send(a->fds[0], "x", 1, 0, RT_NEVER);
+	a->synced = rt_io_fsync(a->fds[1], RT_NEVER);
+	rt_task_hold_cancel();
+	a->held = rt_io_send(a->fds[0], "y", 1, 0, RT_NEVER);
+	rt_task_let_cancel();
+	a->closed = rt_io_close(a->fds[1]);
+	return 0;
+}
+
+/* Else one whose calls never have to wait would not end by a cancel. */
+IO_CASE(a_cancelled_task_moves_no_more_bytes_and_can_close)
+{
+	struct after_cancel a;
+	char bytes[2];
+	int fds[2];
+
+	io_pair(fds);
+	a.fds[0] = fds[0];
+	a.fds[1] = io_file(1);
+	ck_assert_int_eq(rt_io_send(fds[1], "a", 1, 0, RT_NEVER), 1);
+	join(go_joined(go_on_cancelled, &a));
+	ck_assert_int_eq(a.got, -ECANCELED);
+	ck_assert_int_eq(a.sent, -ECANCELED);
+	ck_assert_int_eq(a.synced, -ECANCELED);
+	ck_assert_int_eq(a.held, 1);
+	ck_assert_int_eq(a.closed, 0);
+	ck_assert_int_eq(rt_io_recv(fds[0], bytes, 2, 0, RT_NEVER), 1);
+	ck_assert_int_eq(bytes[0], 'a');
+	ck_assert_int_eq(rt_io_recv(fds[1], bytes, 2, 0, RT_NEVER), 1);
+	ck_assert_int_eq(bytes[0], 'y');
+	ck_assert_int_eq(rt_io_close(fds[0]), 0);
+	ck_assert_int_eq(rt_io_close(fds[1]), 0);
+	return 0;
+}
+
+/* A peer that has stopped sending, or has gone, is no POLLIN of its own. */
+IO_CASE(a_poll_waits_for_any_event_and_for_none_but_what_goes_wrong)
+{
+	int fds[2];
+
+	io_pair(fds);
+	ck_assert_int_eq(rt_io_poll(fds[0], POLLRDHUP, in_ms(2)), -ETIMEDOUT);
+	ck_assert_int_eq(rt_io_poll(fds[0], 0, in_ms(2)), -ETIMEDOUT);
+	ck_assert_int_eq(shutdown(fds[1], SHUT_WR), 0);
+	ck_assert_int_eq(rt_io_poll(fds[0], POLLRDHUP, RT_NEVER), POLLRDHUP);
+	ck_assert_int_eq(rt_io_poll(fds[0], 0, in_ms(2)), -ETIMEDOUT);
+	ck_assert_int_eq(rt_io_close(fds[1]), 0);
+	ck_assert_int_eq(rt_io_poll(fds[0], 0, RT_NEVER), POLLHUP);
+	ck_assert_int_eq(rt_io_close(fds[0]), 0);
+	return 0;
+}
+
 /* --- among others --------------------------------------------------------- */
 
 static _Atomic uint32_t turns;
@@ -800,6 +867,8 @@ main(void)
 	io_add(tc, a_call_ends_when_another_task_closes_what_it_waits_for);
 	io_add(tc, a_second_reader_or_writer_is_told_at_once);
 	io_add(tc, what_is_there_is_taken_though_the_deadline_has_passed);
+	io_add_all(tc, a_cancelled_task_moves_no_more_bytes_and_can_close);
+	io_add(tc, a_poll_waits_for_any_event_and_for_none_but_what_goes_wrong);
 	io_add_all(tc, a_task_that_never_has_to_wait_lets_others_run);
 	io_add(tc, connections_that_wait_are_taken_in_before_others_run);
 	io_add(tc, a_send_that_is_writable_and_waits_has_a_deadline);

@@ -366,9 +366,12 @@ live(void *arg)
 	ck_assert_int_ge(fd, 0);
 	rc = rt_rendez_sleep(&never, RT_NEVER);
 	ck_assert_int_eq(rc, -ECANCELED);
-	/* nothing of this reaches anything */
+	/* nothing of this reaches anything, cancelled or not */
+	ck_assert_int_eq(rt_io_write(fd, "late", 4, 0, RT_NEVER), -ECANCELED);
+	rt_task_hold_cancel();
 	ck_assert_int_eq(rt_io_write(fd, "late", 4, 0, RT_NEVER), -EIO);
 	ck_assert_int_eq(rt_io_open("other", O_CREAT, 0600, RT_NEVER), -EIO);
+	rt_task_let_cancel();
 	ck_assert_int_eq(rt_net_announce("tcp:0.0.0.0:1", NULL, &fd), -EIO);
 	ck_assert_int_eq(rt_task_create(rt_sched_self(), live, NULL, NULL,
 					NULL), -ESHUTDOWN);
