@@ -31,7 +31,8 @@
  * "data" is one or several slices, used in their order; "address" one slice of
  * sizeof(struct vine_net_address) or more, in brackets one that may be left
  * out. A socket has at most one task that receives (or accepts) and one that
- * sends at a time; a further one fails with EBUSY.
+ * sends at a time; a further one fails with EBUSY. A datagram that is longer
+ * than the slices is cut where they end.
  *
  * A task that fails with VINE_STATUS_FAILED has an errno, and its value says
  * how many bytes went before:

@@ -327,6 +327,76 @@ START_TEST(a_task_that_waits_holds_up_no_other_and_one_of_a_kind_waits)
 }
 END_TEST
 
+#define OTHERS 8
+
+/* Others of a kind, several at a time, until a task has ended. */
+static void
+disturb(vine_task *task, const char *proc, uint32_t number, vine_data *in,
+	vine_data *out)
+{
+	vine_task *others[OTHERS];
+
+	while (vine_task_wait_for(task, 0) == -ETIMEDOUT) {
+		for (int i = 0; i < OTHERS; i++)
+			others[i] = start_io(proc, number, 0, 1, in, out);
+		for (int i = 0; i < OTHERS; i++)
+			(void)result_of(others[i]);
+	}
+}
+
+/* The one that was first has the socket until it ends, not until it waits. */
+START_TEST(what_a_task_sends_or_receives_is_not_mixed_with_that_of_others)
+{
+	vine_data *much, *room, *ping, *in;
+	vine_task *send, *receive;
+	uint32_t pair[2];
+
+	begin(_i, "mixed", everything);
+	much = data_of(16 * MIB);
+	room = data_of(16 * MIB);
+	ping = text_of("ping");
+	in = data_of(4);
+	fill(much, 11);
+	for (int i = 0; i < 2; i++) {
+		connect_pair(at_inet(VINE_NET_STREAM, 0), pair);
+		send = start_io("net_send", pair[0], VINE_NET_ALL, 0, much,
+				NULL);
+		receive = start_io("net_receive", pair[1], VINE_NET_ALL,
+				   20000 * MS, NULL, room);
+		if (i)
+			disturb(send, "net_send", pair[0], ping, NULL);
+		else
+			disturb(receive, "net_receive", pair[1], NULL, in);
+		ck_assert_uint_eq(works(result_of(send)), 16 * MIB);
+		ck_assert_uint_eq(works(result_of(receive)), 16 * MIB);
+		ck_assert_int_eq(memcmp(vine_data_deref(much),
+					vine_data_deref(room), 16 * MIB), 0);
+	}
+	end();
+}
+END_TEST
+
+START_TEST(a_timeout_beyond_all_times_is_none)
+{
+	struct vine_net_open at = at_inet(VINE_NET_STREAM, 0);
+	vine_data *in, *ping;
+	uint32_t pair[2];
+	vine_task *wait;
+
+	begin(_i, "forever", everything);
+	in = data_of(16);
+	ping = text_of("ping");
+	at.timeout_ns = UINT64_MAX;
+	connect_pair(at, pair);
+	wait = start_io("net_receive", pair[0], 0, UINT64_MAX, NULL, in);
+	works(io("net_send", pair[0], 0, ping, NULL));
+	ck_assert_int_eq(vine_task_wait_for(wait, 0), -ETIMEDOUT);
+	works(io("net_send", pair[1], 0, ping, NULL));
+	ck_assert_uint_eq(works(result_of(wait)), 4);
+	end();
+}
+END_TEST
+
 START_TEST(waits_end_by_timeout_by_cancel_and_when_the_socket_is_closed)
 {
 	struct vine_net_open at = at_inet(VINE_NET_STREAM, 0);
@@ -806,6 +876,9 @@ main(void)
 	tcase_add_loop_test(tcase, much_goes_through_whole_both_ways_at_once, 0, 2);
 	tcase_add_loop_test(tcase,
 		a_task_that_waits_holds_up_no_other_and_one_of_a_kind_waits, 0, 2);
+	tcase_add_loop_test(tcase,
+		what_a_task_sends_or_receives_is_not_mixed_with_that_of_others, 0, 2);
+	tcase_add_loop_test(tcase, a_timeout_beyond_all_times_is_none, 0, 2);
 	tcase_add_loop_test(tcase,
 		waits_end_by_timeout_by_cancel_and_when_the_socket_is_closed, 0, 2);
 	tcase_add_loop_test(tcase,

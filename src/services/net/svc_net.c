@@ -23,35 +23,36 @@ struct proc {
 	uint32_t args_size;
 	uint32_t flags;		/* enum vine_net_flag, those that it knows */
 	uint8_t has_socket;	/* args begin with struct vine_net_io */
+	uint8_t side;		/* of the socket: RT_OP_IN, RT_OP_OUT */
 	uint8_t in_least, in_most;
 	uint8_t out_least, out_most;
 };
 
 static const struct proc procs[] = {
 	{ "net_listen", svc_net_listen, sizeof(struct vine_net_open),
-	  VINE_NET_SHARE | VINE_NET_DELAY, 0, 0, 0, 0, 0 },
+	  VINE_NET_SHARE | VINE_NET_DELAY, 0, 0, 0, 0, 0, 0 },
 	{ "net_connect", svc_net_connect, sizeof(struct vine_net_open),
-	  VINE_NET_DELAY, 0, 0, 0, 0, 0 },
+	  VINE_NET_DELAY, 0, 0, 0, 0, 0, 0 },
 	{ "net_bind", svc_net_bind, sizeof(struct vine_net_open),
-	  VINE_NET_SHARE, 0, 0, 0, 0, 0 },
+	  VINE_NET_SHARE, 0, 0, 0, 0, 0, 0 },
 	{ "net_accept", svc_net_accept, sizeof(struct vine_net_io),
-	  0, 1, 0, 0, 0, 1 },
+	  0, 1, RT_OP_IN, 0, 0, 0, 1 },
 	{ "net_send", svc_net_send, sizeof(struct vine_net_io),
-	  VINE_NET_ALL, 1, 1, 64, 0, 0 },
+	  VINE_NET_ALL, 1, RT_OP_OUT, 1, 64, 0, 0 },
 	{ "net_receive", svc_net_receive, sizeof(struct vine_net_io),
-	  VINE_NET_ALL, 1, 0, 0, 1, 64 },
+	  VINE_NET_ALL, 1, RT_OP_IN, 0, 0, 1, 64 },
 	{ "net_send_to", svc_net_send_to, sizeof(struct vine_net_to),
-	  0, 1, 1, 64, 0, 0 },
+	  0, 1, RT_OP_OUT, 1, 64, 0, 0 },
 	{ "net_receive_from", svc_net_receive_from, sizeof(struct vine_net_io),
-	  0, 1, 0, 0, 2, 64 },
+	  0, 1, RT_OP_IN, 0, 0, 2, 64 },
 	{ "net_send_file", svc_net_send_file, sizeof(struct vine_net_file),
-	  0, 1, 0, 0, 0, 0 },
+	  0, 1, RT_OP_OUT, 0, 0, 0, 0 },
 	{ "net_address", svc_net_address, sizeof(struct vine_net_io),
-	  VINE_NET_PEER, 1, 0, 0, 1, 1 },
+	  VINE_NET_PEER, 1, 0, 0, 0, 1, 1 },
 	{ "net_shutdown", svc_net_shutdown, sizeof(struct vine_net_io),
-	  VINE_NET_IN | VINE_NET_OUT, 1, 0, 0, 0, 0 },
+	  VINE_NET_IN | VINE_NET_OUT, 1, 0, 0, 0, 0, 0 },
 	{ "net_close", svc_net_close, sizeof(struct vine_net_io),
-	  0, 1, 0, 0, 0, 0 },
+	  0, 1, 0, 0, 0, 0, 0 },
 };
 
 #define PROCS (sizeof(procs) / sizeof(procs[0]))
@@ -122,20 +123,48 @@ fill_answer(const struct svc_net_call *call, int rc, struct svc_answer *answer)
 	}
 }
 
-/* Nobody closes the socket's descriptor while the function runs. */
+/* The side that a task keeps from others until it ends, not while it waits. */
+static uint8_t
+kept(const struct proc *proc, const struct svc_net_call *call)
+{
+	const struct vine_net_io *io = call->args;
+
+	return io->flags & VINE_NET_ALL || proc->run == svc_net_send_file ?
+		proc->side : 0;
+}
+
+/*
+ * Nobody closes the socket's descriptor while the function runs, and where it
+ * makes several calls nobody comes in between: what it has of a stream is in
+ * one piece.
+ */
 static int
 run(const struct proc *proc, struct svc_net_call *call)
 {
+	const uint8_t keeps = kept(proc, call);
 	struct svc_net_user user;
 	int rc;
 
 	if (call->socket == NULL)
 		return proc->run(call);
+	if (call->socket->busy & proc->side)
+		return -EBUSY;
+	call->socket->busy |= keeps;
 	svc_net_socket_use(call->socket, &user);
 	rc = proc->run(call);
+	call->socket->busy &= (uint8_t)~keeps;
 	call->closed = call->socket->number != call->number;
 	svc_net_socket_leave_off(&call->net->table, call->socket, &user);
 	return rc;
+}
+
+uint64_t
+svc_net_until(uint64_t timeout_ns)
+{
+	uint64_t now = rt_sched_now(rt_sched_self());
+
+	return timeout_ns && timeout_ns < RT_NEVER - now ? now + timeout_ns :
+		RT_NEVER;
 }
 
 static void
@@ -150,14 +179,11 @@ handle(void *state, struct vine_req *req, struct svc_answer *answer)
 	call.in = vine_req_in(req, &call.in_count);
 	call.out = vine_req_out(req, &call.out_count);
 	call.args = vine_req_args(req, &size);
-	call.deadline = RT_NEVER;
 	svc_req_rank(req, &call.rank);
 	vine_req_execute(req);
 	if (proc->has_socket) {
 		io = call.args;
-		if (io->timeout_ns)
-			call.deadline = rt_sched_now(rt_sched_self()) +
-				io->timeout_ns;
+		call.deadline = svc_net_until(io->timeout_ns);
 		call.number = io->socket;
 		call.socket = svc_net_socket_find(&call.net->table, call.number,
 						  call.rank.tenant,

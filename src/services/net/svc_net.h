@@ -47,6 +47,9 @@ struct svc_net_call {
  */
 #define SVC_NET_REFUSED 1
 
+/* svc_net_until returns when a timeout has passed: RT_NEVER for 0. In a task. */
+uint64_t svc_net_until(uint64_t timeout_ns);
+
 int svc_net_listen(struct svc_net_call *call);
 int svc_net_connect(struct svc_net_call *call);
 int svc_net_bind(struct svc_net_call *call);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bytes go between sockets and the task's slices themselves. How far a task has
- * come is its value, however it ends. A task that waits holds no place of the
- * socket but its own: one that receives and one that sends.
+ * come is its value, however it ends.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -177,11 +177,8 @@ svc_net_connect(struct svc_net_call *call)
 
 	if (rc)
 		return rc;
-	if (m.args->timeout_ns)
-		call->deadline = rt_sched_now(rt_sched_self()) +
-			m.args->timeout_ns;
 	rc = rt_io_connect(m.fd, (struct sockaddr *)&m.address, m.length,
-			   call->deadline);
+			   svc_net_until(m.args->timeout_ns));
 	if (rc)
 		give_up(call, &m);
 	else

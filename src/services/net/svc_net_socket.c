@@ -182,6 +182,7 @@ svc_net_socket_open(struct svc_net_table *table, struct svc_net_socket *socket,
 	uint32_t place = (uint32_t)(socket - table->sockets);
 
 	socket->fd = fd;
+	socket->busy = 0;	/* a dead task left it as it was */
 	if (++socket->lap == 0)	/* no number is 0 */
 		socket->lap = 1;
 	socket->number = (uint32_t)socket->lap << PLACE_BITS | place;

@@ -31,6 +31,7 @@ struct svc_net_socket {
 	int family;
 	uint8_t listens;
 	uint8_t delays;		/* no TCP_NODELAY */
+	uint8_t busy;		/* sides that a task keeps: RT_OP_IN, RT_OP_OUT */
 	struct utils_list users;	/* of struct svc_net_user */
 	char path[108];		/* to be removed with it; "": none */
 	/* under the table's lock */
