@@ -102,7 +102,9 @@ struct rt_rpc_request {
 /*
  * A handler does what is asked and returns the answer's status, 0 or -errno.
  * Memory of the request is not zeroed: it sends no more than it wrote. Where
- * nobody waits for the answer any more, its task is cancelled.
+ * nobody waits for the answer any more, its task is cancelled. One that asks
+ * back has a deadline for that: handlers of both ends may wait for each other's
+ * turns.
  */
 typedef int (*rt_rpc_handler)(struct rt_rpc_request *request, void *user);
 
