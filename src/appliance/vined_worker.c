@@ -151,6 +151,8 @@ end_tasks(struct worker *w)
 		rt_sched_sleep(w->sched, NULL, 0, END_NS / 1000);
 	}
 	w->stuck = vined_handlers_left() || rt_sched_free(w->sched) != 0;
+	if (w->stuck)	/* or its thread would be watched, which ends now */
+		rt_sched_leave(w->sched);
 	w->sched = NULL;
 }
 

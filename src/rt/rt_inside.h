@@ -76,7 +76,7 @@ struct rt_sched {
 	 * is to be looked at.
 	 */
 	int (*order)(struct rt_sched *sched);
-	struct rt_task *dead;	/* the last one, which has ended */
+	struct rt_task *dead;	/* has ended, and is reaped now; else NULL */
 
 	struct rt_stacks stacks;
 	struct utils_list all;

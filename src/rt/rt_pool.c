@@ -53,10 +53,12 @@ rt_pool_init(struct rt_pool *p, size_t size, size_t align, uint32_t low,
 	     uint32_t high)
 {
 	if (size == 0 || high == 0 || low > high || align == 0 ||
-	    (align & (align - 1)) || size > SIZE_MAX - align)
+	    (align & (align - 1)))
 		return -EINVAL;
 	if (align < sizeof(void *))
 		align = sizeof(void *);
+	if (size > SIZE_MAX - align)	/* it is rounded up */
+		return -EINVAL;
 	*p = (struct rt_pool){ .size = (size + align - 1) / align * align,
 			       .align = align, .low = low, .high = high };
 	utils_list_init(&p->waiters);

@@ -188,11 +188,9 @@ run_ready(struct rt_sched *s)
 	spend(s, s->grain - s->turn);
 	s->grain = s->turn;
 	if (s->dead) {
-		struct rt_task *dead = s->dead;
-
+		rt_times_out(s, s->dead);
+		rt_task_reap(s->dead);
 		s->dead = NULL;
-		rt_times_out(s, dead);
-		rt_task_reap(dead);
 	}
 }
 
@@ -384,10 +382,10 @@ int
 rt_sched_free(struct rt_sched *s)
 {
 	struct utils_link *link;
-	int rc = 0;
+	int entered = rt_self == s, rc = 0;
 
 	/* without tasks nothing has to run, and it cannot fail */
-	if (rt_self != s && !utils_list_empty(&s->all))
+	if (!entered && !utils_list_empty(&s->all))
 		rc = rt_sched_enter(s);
 	if (rc)
 		return rc;
@@ -395,15 +393,20 @@ rt_sched_free(struct rt_sched *s)
 		return -EPERM;
 	s->ending = 1;
 	rc = end_tasks(s);
-	if (rc)
+	if (rc) {
+		if (!entered)
+			rt_sched_leave(s);
 		return rc;
+	}
 	rt_topic_leave_all(s);
+	/* before the last mail: it is asked for dumps while it is watched. Its
+	 * thread may have ended without leaving it. */
+	rt_watcher_leave(s);
 	rt_mail_drop(s);
 	while ((link = utils_list_first(&s->all)) != NULL)
 		rt_task_free(utils_list_of(link, struct rt_task, link));
 	if (rt_self == s)
 		rt_sched_leave(s);
-	rt_watcher_leave(s);	/* its thread may have ended without */
 	rt_stacks_fini(&s->stacks);
 	free(s->ready);
 	rt_times_free(s->times);

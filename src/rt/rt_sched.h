@@ -40,7 +40,8 @@ int rt_sched_new(const struct rt_sched_opts *opts, struct rt_sched **sched);
  * thread that has entered it, or by any where none has. Blocks for
  * VINE_RT_END_MS at most. Returns 0; or -EBUSY where a task has not ended:
  * it is named in the log, nothing is freed, and the call may be made again;
- * -ENOMEM where none has entered it and there are tasks to be run.
+ * -EPERM from a task; or an error of rt_sched_enter where none has entered it
+ * and there are tasks to be run.
  */
 int rt_sched_free(struct rt_sched *sched);
 

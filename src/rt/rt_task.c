@@ -302,21 +302,23 @@ rt_task_join(struct rt_task *task, int *rc, uint64_t deadline)
 	};
 	int err;
 
+	if (current() == task)
+		return -EDEADLK;
+	/* one that was woken has not had its turn, maybe: it is its task */
+	if (task->joiner)
+		return -EBUSY;
 	if (task->state < RT_TASK_ENDED) {
 		if (current() == NULL)
 			return -EPERM;
-		if (current() == task)
-			return -EDEADLK;
-		if (task->joiner)
-			return -EBUSY;
 		task->joiner = &join.block;
 		err = rt_task_block(&join.block, deadline);
 		if (err)
 			return err;
+		task->joiner = NULL;
 	}
 	if (rc)
 		*rc = task->rc;
-	rt_task_free(task);
+	rt_task_detach(task);
 	return 0;
 }
 
@@ -324,7 +326,9 @@ void
 rt_task_detach(struct rt_task *task)
 {
 	task->handle = 0;
-	if (task->state >= RT_TASK_ENDED && task->joiner == NULL)
+	/* what is called at its end may do this: then who reaps it frees it */
+	if (task->state >= RT_TASK_ENDED && task->joiner == NULL &&
+	    task->sched->dead != task)
 		rt_task_free(task);
 }
 

@@ -124,7 +124,10 @@ int rt_task_create(struct rt_sched *sched, rt_task_fn fn, void *arg,
  */
 int rt_task_join(struct rt_task *task, int *rc, uint64_t deadline);
 
-/* rt_task_detach gives a handle up. The task goes on, or is freed. */
+/*
+ * rt_task_detach gives a handle up. The task goes on, or is freed. What is
+ * called at a task's end may call this, or rt_task_join, for it.
+ */
 void rt_task_detach(struct rt_task *task);
 
 /* rt_task_exit ends the current task, as a return of its function does. */

@@ -131,6 +131,8 @@ TASK_CASE(a_close_ends_the_waits_for_buffers)
 	ck_assert_int_eq(rt_pool_init(&pool, 8, 3, 0, 1), -EINVAL);
 	ck_assert_int_eq(rt_pool_init(&pool, 8, 8, 2, 1), -EINVAL);
 	ck_assert_int_eq(rt_pool_init(&pool, 8, 8, 0, 0), -EINVAL);
+	/* rounded up it would be none */
+	ck_assert_int_eq(rt_pool_init(&pool, SIZE_MAX - 2, 1, 0, 1), -EINVAL);
 	return 0;
 }
 

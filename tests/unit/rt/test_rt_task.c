@@ -95,6 +95,90 @@ TASK_CASE(a_join_ends_at_its_deadline_and_can_be_made_again)
 	return 0;
 }
 
+static struct rt_task *both;
+
+static int
+number_later(void *arg)
+{
+	settle();
+	return number(arg);
+}
+
+static int
+join_when_ended(void *arg)
+{
+	while (rt_task_state(both) < RT_TASK_ENDED)
+		rt_task_yield();
+	*(int *)arg = rt_task_join(both, NULL, 0);
+	return 0;
+}
+
+/*
+ * Turns go round, so the second comes when the first was woken and has not had
+ * its turn. It had freed the task, and then the first one did.
+ */
+TASK_CASE(a_task_that_has_ended_is_joined_by_who_waited_for_it_alone)
+{
+	struct rt_task *other, *third, *fourth;
+	int late = 1;
+
+	go(join_when_ended, &late);
+	both = go_joined(number_later, (void *)7);
+	other = go_joined(join_it, both);
+	ck_assert_int_eq(join(other), 8);
+	ck_assert_int_eq(late, -EBUSY);
+	/* freed twice its stack would be two tasks' */
+	third = go_joined(number, (void *)3);
+	fourth = go_joined(number, (void *)4);
+	ck_assert_ptr_ne(third, fourth);
+	ck_assert_int_eq(join(third), 3);
+	ck_assert_int_eq(join(fourth), 4);
+	return 0;
+}
+
+/* What a task's data ends with, where it is the data that has the handle. */
+struct owner {
+	struct rt_task *task;
+	int joins;
+	int rc;
+};
+
+static void
+give_up(void *data)
+{
+	struct owner *o = data;
+
+	if (o->joins)
+		ck_assert_int_eq(rt_task_join(o->task, &o->rc, 0), 0);
+	else
+		rt_task_detach(o->task);
+}
+
+static int
+with_owner(void *arg)
+{
+	rt_task_set_data(rt_task_self(), arg, give_up);
+	return 5;
+}
+
+TASK_CASE(a_handle_may_be_given_up_by_what_is_called_at_the_tasks_end)
+{
+	struct owner owners[2] = { { .joins = 1 }, { .joins = 0 } };
+	struct rt_task *a, *b;
+
+	for (int i = 0; i < 2; i++)
+		owners[i].task = go_joined(with_owner, &owners[i]);
+	settle();
+	ck_assert_int_eq(owners[0].rc, 5);
+	ck_assert_uint_eq(rt_sched_tasks(sched), 1);
+	a = go_joined(number, (void *)1);
+	b = go_joined(number, (void *)2);
+	ck_assert_ptr_ne(a, b);
+	ck_assert_int_eq(join(a), 1);
+	ck_assert_int_eq(join(b), 2);
+	return 0;
+}
+
 TASK_CASE(a_detached_task_goes_on_and_one_that_has_ended_is_freed)
 {
 	struct rt_task *a = go_joined(sleep_ms, (void *)1);
@@ -319,6 +403,8 @@ START_TEST(a_scheduler_whose_task_does_not_end_is_not_freed)
 	ck_assert_int_eq(rt_sched_new(NULL, &sched), 0);
 	go(stubborn, NULL);
 	ck_assert_int_eq(rt_sched_free(sched), -EBUSY);
+	/* the thread is as it was: another's, maybe */
+	ck_assert_ptr_null(rt_sched_self());
 	ck_assert_int_eq(rt_task_create(sched, number, NULL, NULL, NULL),
 			 -ESHUTDOWN);
 	stubborn_stop = 1;
@@ -537,6 +623,10 @@ main(void)
 	tcase_add_test(tc,
 		a_join_gives_what_the_task_returned_or_exited_with);
 	tcase_add_test(tc, a_join_ends_at_its_deadline_and_can_be_made_again);
+	tcase_add_test(tc,
+		a_task_that_has_ended_is_joined_by_who_waited_for_it_alone);
+	tcase_add_test(tc,
+		a_handle_may_be_given_up_by_what_is_called_at_the_tasks_end);
 	tcase_add_test(tc,
 		a_detached_task_goes_on_and_one_that_has_ended_is_freed);
 	tcase_add_test(tc,
