@@ -32,6 +32,7 @@ struct rt_task {
 	uint16_t held;		/* cancels are held off */
 	uint8_t stamped;	/* `since` is exact, and is to be counted */
 	uint64_t since;		/* ticks, about: in this state */
+	uint64_t depth;		/* bytes below it down to which it may wait */
 
 	rt_task_fn fn;
 	void *arg;
@@ -170,6 +171,27 @@ rt_sched_away(struct rt_sched *s, struct rt_task *t)
 	}
 	s->current = n;
 	rt_fiber_switch(&t->fiber, to);
+}
+
+/*
+ * rt_task_overflow ends the current task as one that ran over the end of its
+ * stack. It does not return. A sanitizer is not told so: it may be called on
+ * the stack of SIGSEGV, which is none that a sanitizer knows.
+ */
+void rt_task_overflow(struct rt_task *task);
+
+/*
+ * rt_task_stand is how all begins that may have the current task wait: what
+ * comes then must not end half-way, with the task in a list, the ready ring or
+ * the wheel. So one whose stack is all but used up ends here.
+ */
+static inline void
+rt_task_stand(struct rt_task *t)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+	if (__builtin_expect((uintptr_t)t - here > t->depth, 0))
+		rt_task_overflow(t);
 }
 
 /* rt_sched_make_room has the ready ring take one task more: 0 or -ENOMEM. */

@@ -14,6 +14,8 @@
  *
  * The task ends in the middle of whatever it called. If that was a function of
  * the C library with a lock of its own, malloc or printf, the lock stays taken.
+ * It is not in the middle of a wait: those it does not begin with so little of
+ * its stack (rt_task_stand).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -33,13 +35,8 @@ static void
 die(void *arg)
 {
 	struct rt_sched *s = arg;
-	struct rt_task *t = s->current;
 
-	t->rc = -EOVERFLOW;
-	t->state = RT_TASK_OVERFLOWED;
-	s->dead = t;
-	rt_fiber_end(&t->fiber, &s->fiber);
-	__builtin_unreachable();
+	rt_task_overflow(s->current);
 }
 
 /* Where the interrupted thread goes on. */

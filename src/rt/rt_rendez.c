@@ -2,6 +2,7 @@
 /*
  * A list of waiters.
  */
+#include "rt/rt_inside.h"
 #include "rt/rt_rendez.h"
 #include "rt/rt_waiter.h"
 
@@ -17,6 +18,8 @@ rt_rendez_sleep(struct rt_rendez *r, uint64_t deadline)
 {
 	struct rt_waiter w = RT_WAITER("rendez", r, rt_waiter_undo);
 
+	if (rt_task_self())
+		rt_task_stand(rt_task_self());
 	if (r->closed)
 		return -EPIPE;
 	return rt_waiter_sleep(&r->waiters, &w, deadline);

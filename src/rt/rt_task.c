@@ -119,6 +119,7 @@ rt_task_yield(void)
 
 	if (t == NULL)
 		return -EPERM;
+	rt_task_stand(t);
 	/* its stack will be left about here */
 	rt_ready_push(t->sched, t, (char *)__builtin_frame_address(0) - 64);
 	rt_sched_away(t->sched, t);
@@ -132,6 +133,7 @@ rt_task_check(void)
 
 	if (t == NULL)
 		return -EPERM;
+	rt_task_stand(t);
 	return is_cancelled(t) ? -ECANCELED : 0;
 }
 
@@ -139,8 +141,12 @@ int
 rt_task_delay(uint64_t deadline)
 {
 	struct rt_block b = { .what = "delay" };
-	int rc = rt_task_block(&b, deadline);
+	struct rt_task *t = current();
+	int rc;
 
+	if (t)
+		rt_task_stand(t);
+	rc = rt_task_block(&b, deadline);
 	return rc == -ETIMEDOUT ? 0 : rc;
 }
 
@@ -213,6 +219,8 @@ rt_task_create(struct rt_sched *s, rt_task_fn fn, void *arg,
 	t->fn = fn;
 	t->arg = arg;
 	t->stack = stack;
+	t->depth = (uintptr_t)((char *)t - stack->base) / VINE_STACK_SPARE *
+		(VINE_STACK_SPARE - 1);
 	t->overflowed = opts->overflowed;
 	t->user = opts->user;
 	rt_task_set_name(t, opts->name ? opts->name : "task");
@@ -239,6 +247,18 @@ rt_task_exit(int rc)
 	t->state = RT_TASK_ENDED;
 	s->dead = t;
 	s->turn--;		/* one switch: to here */
+	rt_fiber_end(&t->fiber, &s->fiber);
+	__builtin_unreachable();
+}
+
+void
+rt_task_overflow(struct rt_task *t)
+{
+	struct rt_sched *s = t->sched;
+
+	t->rc = -EOVERFLOW;
+	t->state = RT_TASK_OVERFLOWED;
+	s->dead = t;
 	rt_fiber_end(&t->fiber, &s->fiber);
 	__builtin_unreachable();
 }
@@ -310,6 +330,7 @@ rt_task_join(struct rt_task *task, int *rc, uint64_t deadline)
 	if (task->state < RT_TASK_ENDED) {
 		if (current() == NULL)
 			return -EPERM;
+		rt_task_stand(current());
 		task->joiner = &join.block;
 		err = rt_task_block(&join.block, deadline);
 		if (err)

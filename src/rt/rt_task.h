@@ -96,9 +96,10 @@ struct rt_task_opts {
 	uint32_t flags;
 	/*
 	 * Called by the scheduler, not in a task, where the task ran over the
-	 * end of its stack: it is dead, none of its calls returns, what it holds
-	 * it still holds. Other tasks may know things that lie on its stack;
-	 * they must not after this. NULL: nothing is called.
+	 * end of its stack, or was to wait with less than one part in
+	 * VINE_STACK_SPARE of it left: it is dead, none of its calls returns,
+	 * what it holds it still holds. Other tasks may know things that lie on
+	 * its stack; they must not after this. NULL: nothing is called.
 	 */
 	void (*overflowed)(struct rt_task *task, void *user);
 	void *user;

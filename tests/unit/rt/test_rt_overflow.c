@@ -3,19 +3,27 @@
  * Tests of rt_overflow and rt_stack: a task that runs over the end of its stack
  * ends, alone and by name; any other bad access ends the process as ever.
  */
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "rt/rt_chan.h"
 #include "rt/rt_inside.h"
+#include "rt/rt_io.h"
 #include "rt/rt_rendez.h"
+#include "rt/rt_sem.h"
 #include "rt/rt_stack.h"
 #include "tests/unit/rt/tasks.h"
 
 static char heard[1024];
 static uint32_t told;
 static struct rt_rendez rendez;
+static struct rt_sem sem;
+static struct rt_chan chan;
+static int quiet[2];		/* a pipe that nobody writes to */
 static volatile int deepest;
 
 static void
@@ -129,6 +137,106 @@ TASK_CASE(a_stack_can_be_used_to_its_end_and_after_an_overflow)
 						i % 2 ? &t : NULL), 0);
 		if (i % 2)
 			ck_assert_int_eq(rt_task_join(t, &rc, RT_NEVER), 0);
+	}
+	return 0;
+}
+
+static int
+yield_there(void)
+{
+	return rt_task_yield();
+}
+
+static int
+delay_there(void)
+{
+	return rt_task_delay(rt_sched_now(sched) + 2000);
+}
+
+static int
+take_there(void)
+{
+	return rt_sem_take(&sem, 1, rt_sched_now(sched) + 2000);
+}
+
+static int
+sleep_there(void)
+{
+	return rt_rendez_sleep(&rendez, rt_sched_now(sched) + 2000);
+}
+
+static int
+receive_there(void)
+{
+	return rt_chan_receive(&chan, NULL, rt_sched_now(sched) + 2000);
+}
+
+static int
+poll_there(void)
+{
+	return rt_io_poll(quiet[0], POLLIN, rt_sched_now(sched) + 2000);
+}
+
+static int (*const there[])(void) = { yield_there, delay_there, take_there,
+	sleep_there, receive_there, poll_there };
+
+#define THERE (int)(sizeof(there) / sizeof(there[0]))
+
+/* Deeper in small steps; near the end each of them waits. */
+static int
+wait_deep(int (*wait)(void), uint32_t near)
+{
+	const char *base = rt_task_self()->stack->base;
+	volatile int rc = 0;
+
+	if ((const char *)__builtin_frame_address(0) - base < near)
+		rc = wait();
+	return rc == INT_MAX ? 0 : wait_deep(wait, near) + rc;
+}
+
+static int
+waiter_there(void *arg)
+{
+	uintptr_t shift = (uintptr_t)arg / THERE * 16 + 1;
+	volatile char *some = __builtin_alloca(shift);
+
+	some[0] = 0;
+	return wait_deep(there[(uintptr_t)arg % THERE],
+			 (TASKS_SANITIZED ? 16 : 1) * 6144) + some[0];
+}
+
+static int
+bystander(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_eq(rt_task_delay(rt_sched_now(sched) + 1000), 0);
+	return 0;
+}
+
+/*
+ * It had ended where the stack did, in the ready ring or the wheel of timers,
+ * say, and these named what lies on it ever after.
+ */
+TASK_CASE(an_overflow_in_a_wait_leaves_nothing_of_the_task_behind)
+{
+	int count = THERE * (TASKS_SANITIZED ? 4 : 32), rc;
+
+	ck_assert_int_eq(pipe(quiet), 0);
+	utils_log_set(UTILS_LOG_WARN, hear, NULL);
+	rt_rendez_init(&rendez);
+	rt_sem_init(&sem, 0);
+	rt_chan_init(&chan, 0, 0, NULL);
+	for (int i = 0; i < count; i++) {
+		struct rt_task *t = go_joined(waiter_there,
+					      (void *)(intptr_t)i);
+
+		go(bystander, NULL);
+		ck_assert_int_eq(rt_task_join(t, &rc, RT_NEVER), 0);
+		ck_assert_int_eq(rc, -EOVERFLOW);
+		ck_assert(utils_list_empty(&sem.waiters));
+		ck_assert(utils_list_empty(&rendez.waiters));
+		ck_assert(utils_list_empty(&chan.receivers));
 	}
 	return 0;
 }
@@ -249,6 +357,8 @@ main(void)
 			    RT_STACK_GUARD_INSTALL, RT_STACK_GUARD_PROTECT + 1);
 	tcase_add_test(tc,
 		a_stack_can_be_used_to_its_end_and_after_an_overflow);
+	tcase_add_test(tc,
+		an_overflow_in_a_wait_leaves_nothing_of_the_task_behind);
 	tcase_add_test(tc,
 		a_frame_that_is_larger_than_the_guard_does_not_pass_it);
 	tcase_add_test(tc, a_bad_access_elsewhere_ends_the_process);
