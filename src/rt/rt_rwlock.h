@@ -3,7 +3,9 @@
  * RWLock: many readers, or one writer. Writers come first: while one waits, no
  * reader gets in.
  *
- * Of one scheduler's thread; errors as of rt_qlock.h.
+ * Of one scheduler's thread; errors as of rt_qlock.h. Who reads is not known by
+ * name: a reader that wants to write, or to read again while a writer waits,
+ * waits for itself.
  */
 #ifndef RT_RWLOCK_H
 #define RT_RWLOCK_H

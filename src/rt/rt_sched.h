@@ -62,7 +62,10 @@ void rt_sched_leave(struct rt_sched *sched);
  */
 int rt_sched_run(struct rt_sched *sched);
 
-/* rt_sched_stop ends this rt_sched_run, or the next. Any thread. */
+/*
+ * rt_sched_stop ends this rt_sched_run, or the next. Any thread. The scheduler
+ * is not freed before it has returned.
+ */
 void rt_sched_stop(struct rt_sched *sched);
 
 /*
