@@ -11,6 +11,7 @@
 #include "appliance/vined_tasks.h"
 #include "appliance/vined_worker.h"
 #include "rt/rt_dump.h"
+#include "rt/rt_holders.h"
 #include "rt/rt_place.h"
 #include "rt/rt_wait.h"
 #include "rt/rt_watcher.h"
@@ -164,17 +165,34 @@ text_or_null(const char *text)
 }
 
 static json_t *
-task_row(uint32_t worker, const struct rt_dump_task *t, uint32_t count,
-	 const struct options *o)
+object_of(const struct rt_dump_task *t)
 {
-	json_t *row = json_pack("{s:I, s:I, s:o, s:s, s:o, s:o, s:I, s:o, s:b, "
-				"s:o}",
+	char text[RT_DUMP_OBJECT];
+
+	return text_or_null(rt_dump_object(t, text, sizeof(text)));
+}
+
+static json_t *
+holder_of(const struct rt_holders *holders, const struct rt_dump_task *t)
+{
+	char text[VINE_RT_NAME];
+
+	return text_or_null(rt_holders_text(holders, t, text, sizeof(text)));
+}
+
+static json_t *
+task_row(uint32_t worker, const struct rt_dump_task *t, uint32_t count,
+	 const struct rt_holders *holders, const struct options *o)
+{
+	json_t *row = json_pack("{s:I, s:I, s:o, s:s, s:o, s:o, s:o, s:I, s:o, "
+				"s:b, s:o}",
 		"worker", vined_command_int(worker),
 		"tasks", vined_command_int(count),
 		"name", vined_command_text(t->name),
 		"state", rt_task_state_name(t->state),
 		"waits_for", text_or_null(t->what),
-		"object", text_or_null(t->object),
+		"object", object_of(t),
+		"held_by", holder_of(holders, t),
 		"age_ns", vined_command_int(t->age_ns),
 		"left_ns", t->left_ns == RT_NEVER ? json_null() :
 			json_integer(vined_command_int(t->left_ns)),
@@ -186,10 +204,25 @@ task_row(uint32_t worker, const struct rt_dump_task *t, uint32_t count,
 	return row;
 }
 
+/* Tasks of one worker that wait for each other. */
+static void
+add_deadlocks(struct vined_call *call, json_t *rows, uint32_t worker,
+	      const struct rt_dump *d, const struct rt_holders *holders)
+{
+	char text[1024];
+
+	for (uint32_t i = 0; i < rt_dump_count(d); i++)
+		if (rt_holders_circle(holders, i, text, sizeof(text)))
+			vined_command_row(call, rows, json_pack("{s:I, s:o}",
+				"worker", vined_command_int(worker),
+				"deadlock", vined_command_text(text)));
+}
+
 /* Tasks of one worker, those that are alike in a row, the oldest shown. */
 static void
 add_tasks(struct vined_call *call, json_t *rows, uint32_t worker,
-	  const struct rt_dump *d, const struct options *o)
+	  const struct rt_dump *d, const struct rt_holders *holders,
+	  const struct options *o)
 {
 	uint32_t n = rt_dump_count(d);
 	uint32_t *order = calloc(n ? n : 1, sizeof(*order));
@@ -208,7 +241,8 @@ add_tasks(struct vined_call *call, json_t *rows, uint32_t worker,
 			end++;
 		if (o->pattern && fnmatch(o->pattern, t->name, 0) != 0)
 			continue;
-		vined_command_row(call, rows, task_row(worker, t, end - i, o));
+		vined_command_row(call, rows,
+				  task_row(worker, t, end - i, holders, o));
 	}
 	call->left_out += rt_dump_left_out(d);
 	free(order);
@@ -340,11 +374,26 @@ answer_events(struct vined_call *call, const struct options *o)
 						    events));
 }
 
+static void
+add_worker(struct vined_call *call, json_t *rows, json_t *deadlocks,
+	   uint32_t worker, const struct rt_dump *d, const struct options *o)
+{
+	struct rt_holders *holders;
+
+	if (rt_holders_new(d, &holders) != 0) {
+		call->left_out += rt_dump_count(d) + rt_dump_left_out(d);
+		return;
+	}
+	add_tasks(call, rows, worker, d, holders, o);
+	add_deadlocks(call, deadlocks, worker, d, holders);
+	rt_holders_free(holders);
+}
+
 static uint32_t
 write_all(struct vined_call *call)
 {
 	struct question *q = call->state;
-	json_t *workers, *rows;
+	json_t *workers, *rows, *deadlocks;
 	struct options o;
 
 	(void)read_options(call, &o);
@@ -354,6 +403,7 @@ write_all(struct vined_call *call)
 		return answer_events(call, &o);
 	workers = json_array();
 	rows = json_array();
+	deadlocks = json_array();
 	for (uint32_t i = 0; i < q->count; i++) {
 		int known = rt_dump_done(q->dumps[i]);
 
@@ -361,11 +411,12 @@ write_all(struct vined_call *call)
 			worker_row(call->admin->workers, i,
 				   known ? q->dumps[i] : NULL));
 		if (known)
-			add_tasks(call, rows, i, q->dumps[i], &o);
+			add_worker(call, rows, deadlocks, i, q->dumps[i], &o);
 	}
-	return vined_command_answer(call, json_pack("{s:o, s:o}",
+	return vined_command_answer(call, json_pack("{s:o, s:o, s:o}",
 						    "workers", workers,
-						    "tasks", rows));
+						    "tasks", rows,
+						    "deadlocks", deadlocks));
 }
 
 uint32_t

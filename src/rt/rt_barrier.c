@@ -8,6 +8,7 @@
 void
 rt_barrier_init(struct rt_barrier *b, uint32_t size)
 {
+	b->name = NULL;
 	b->size = size;
 	b->here = 0;
 	b->closed = 0;
@@ -24,7 +25,7 @@ undo(struct rt_block *block, int why)
 int
 rt_barrier_wait(struct rt_barrier *b, uint64_t deadline)
 {
-	struct rt_waiter w = RT_WAITER("barrier", b, undo);
+	struct rt_waiter w = RT_WAITER("barrier", NAMED, b, undo);
 	int rc = rt_task_check();
 
 	if (rc)

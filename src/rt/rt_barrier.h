@@ -14,6 +14,7 @@
 #include "utils/utils_list.h"
 
 struct rt_barrier {
+	const char *name;	/* for dumps, of who wants one; or NULL */
 	uint32_t size;
 	uint32_t here;
 	struct utils_list waiters;

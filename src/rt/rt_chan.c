@@ -165,8 +165,10 @@ static int
 wait_for(struct rt_chan_case *cases, uint32_t count, uint32_t *which,
 	 uint64_t deadline)
 {
-	struct rt_chan_wait w = { .block = { .what = "channel", .undo = undo },
-				  .cases = cases, .count = count };
+	struct rt_chan_wait w = {
+		.block = { .what = "channel", .kind = RT_OBJECT_NAMED,
+			   .undo = undo },
+		.cases = cases, .count = count };
 	uint32_t open = 0;
 	int rc;
 

@@ -22,6 +22,7 @@
 #include "utils/utils_list.h"
 
 struct rt_chan {
+	const char *name;	/* for dumps, of who wants one; or NULL */
 	size_t item_size;
 	uint32_t room;
 	uint32_t count;		/* items held */

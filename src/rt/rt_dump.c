@@ -18,9 +18,12 @@
 
 #include "rt/rt_backtrace.h"
 #include "rt/rt_dump.h"
+#include "rt/rt_holders.h"
 #include "rt/rt_inside.h"
 #include "rt/rt_mail.h"
 #include "rt/rt_place.h"
+#include "rt/rt_qlock.h"
+#include "rt/rt_rwlock.h"
 #include "utils/utils_clock.h"
 
 struct rt_dump {
@@ -28,6 +31,7 @@ struct rt_dump {
 	struct rt_sched *sched;		/* while it is being taken down */
 	struct rt_dump *next;		/* of the scheduler's */
 	struct utils_link *at;		/* to go on with; of the list of all */
+	uint64_t begun;			/* ticks, as `since` of tasks */
 	uint32_t most;
 	uint32_t count;
 	uint32_t left_out;
@@ -41,10 +45,35 @@ struct rt_dump {
 
 /* --- by the scheduler --------------------------------------------------- */
 
+/* The object is there as long as somebody waits for it. */
+static void
+note_inside(struct rt_dump_task *to, const void *object)
+{
+	const struct rt_rwlock *rw = object;
+	const struct rt_qlock *q = object;
+	const char *const *name = object;
+
+	if (*name)
+		snprintf(to->called, sizeof(to->called), "%s", *name);
+	if (to->kind == RT_OBJECT_QLOCK)
+		to->holder = (uintptr_t)q->owner;
+	if (to->kind == RT_OBJECT_RWLOCK) {
+		to->holder = (uintptr_t)rw->writer;
+		to->readers = rw->readers;
+	}
+}
+
 static void
 note_object(struct rt_dump_task *to, const struct rt_block *b)
 {
 	snprintf(to->what, sizeof(to->what), "%s", b->what ? b->what : "?");
+	to->kind = (uint8_t)b->kind;
+	if (b->kind >= RT_OBJECT_NAMED)
+		note_inside(to, b->object);
+	if (b->kind == RT_OBJECT_TASK)
+		to->holder = (uintptr_t)b->object;
+	if (b->kind != RT_OBJECT_FD && b->kind != RT_OBJECT_TASK)
+		to->where = (uintptr_t)b->object;
 	if (b->kind == RT_OBJECT_FD)
 		snprintf(to->object, sizeof(to->object), "fd %d",
 			 (int)(intptr_t)b->object);
@@ -74,13 +103,16 @@ note_frames(struct rt_dump_task *to, const struct rt_task *t)
 }
 
 static void
-note(struct rt_dump_task *to, const struct rt_task *t)
+note(struct rt_dump_task *to, const struct rt_task *t, uint64_t begun)
 {
 	const struct rt_sched *s = t->sched;
 	const struct rt_block *b = t->block;
 	uint64_t since = t->since, now = utils_clock_ticks();
 
 	memset(to, 0, sizeof(*to));
+	to->address = (uintptr_t)t;
+	/* the clock may not have been read since the dump began */
+	to->settled = since < begun;
 	/* it was made ready by the sleep, which has not looked at the clock */
 	if (t->state == RT_TASK_READY && since < s->woke)
 		since = s->woke;
@@ -116,7 +148,8 @@ go_on(struct rt_dump *d, uint32_t budget)
 	for (; d->at && budget; budget--) {
 		if (d->count < d->most)
 			note(&d->tasks[d->count++],
-			     utils_list_of(d->at, struct rt_task, link));
+			     utils_list_of(d->at, struct rt_task, link),
+			     d->begun);
 		else
 			d->left_out++;
 		d->at = behind(d->sched, d->at);
@@ -176,6 +209,7 @@ begin(struct rt_mail *mail)
 
 	d->next = s->dumps;
 	s->dumps = d;
+	d->begun = s->now;
 	d->at = utils_list_first(&s->all);
 	note_sched(d);
 	mail->call = slice;
@@ -226,6 +260,7 @@ rt_dump_here(struct rt_sched *sched, uint32_t most, struct rt_dump **dump)
 
 	if (d == NULL)
 		return -ENOMEM;
+	d->begun = UINT64_MAX;	/* nothing changes meanwhile */
 	d->at = utils_list_first(&sched->all);
 	note_sched(d);
 	(void)go_on(d, UINT32_MAX);
@@ -389,8 +424,21 @@ rt_dump_group(const struct rt_dump *dump, uint32_t *order)
 	free(e);
 }
 
+char *
+rt_dump_object(const struct rt_dump_task *t, char *text, size_t size)
+{
+	char symbol[64] = "";
+
+	if (t->called[0] == '\0' && t->where)
+		(void)rt_place_object(t->where, symbol, sizeof(symbol));
+	snprintf(text, size, "%s%s%s", t->called[0] ? t->called : symbol,
+		 t->called[0] || symbol[0] ? " " : "", t->object);
+	return text;
+}
+
 /* What is printed, and where to. */
 struct report {
+	struct rt_holders *holders;	/* NULL: no memory for them */
 	void (*line)(const char *text, void *user);
 	void *user;
 	uint32_t lines;
@@ -420,7 +468,8 @@ say_place(const struct rt_place *place, void *user)
 static void
 say_group(struct report *r, const struct rt_dump_task *t, uint32_t count)
 {
-	char how_many[32] = "", left[40] = "";
+	char how_many[32] = "", left[40] = "", object[RT_DUMP_OBJECT];
+	char holder[VINE_RT_NAME] = "";
 	struct rt_place place;
 
 	if (count > 1)
@@ -428,9 +477,13 @@ say_group(struct report *r, const struct rt_dump_task *t, uint32_t count)
 	if (t->left_ns != RT_NEVER)
 		snprintf(left, sizeof(left), ", %" PRIu64 " ms left",
 			 t->left_ns / 1000000);
-	say(r, "%s%s: %s%s%s%s%s for %" PRIu64 " ms%s%s%s", how_many, t->name,
-	    rt_task_state_name(t->state), t->what[0] ? ", " : "", t->what,
-	    t->object[0] ? " " : "", t->object, t->age_ns / 1000000, left,
+	if (r->holders)
+		rt_holders_text(r->holders, t, holder, sizeof(holder));
+	say(r, "%s%s: %s%s%s%s%s%s%s for %" PRIu64 " ms%s%s%s", how_many,
+	    t->name, rt_task_state_name(t->state), t->what[0] ? ", " : "",
+	    t->what, t->object[0] ? " " : "",
+	    rt_dump_object(t, object, sizeof(object)),
+	    holder[0] ? " of " : "", holder, t->age_ns / 1000000, left,
 	    t->cancelled ? ", cancelled" : "",
 	    t->held ? ", holds cancels off" : "");
 	(void)rt_place_show(t->frames, t->count, say_place, r);
@@ -448,6 +501,17 @@ say_event(struct report *r, const struct rt_event *e)
 	    e->task, e->object, e->number);
 }
 
+static void
+say_circles(struct report *r, const struct rt_dump *dump)
+{
+	char text[300];
+
+	for (uint32_t i = 0; r->holders && i < dump->count &&
+	     r->lines < VINE_RT_DUMP_LINES; i++)
+		if (rt_holders_circle(r->holders, i, text, sizeof(text)))
+			say(r, "deadlock: %s", text);
+}
+
 uint32_t
 rt_dump_print(const struct rt_dump *dump,
 	      void (*line)(const char *text, void *user), void *user)
@@ -460,6 +524,8 @@ rt_dump_print(const struct rt_dump *dump,
 		say(&r, "out of memory");
 		return r.lines;
 	}
+	(void)rt_holders_new(dump, &r.holders);
+	say_circles(&r, dump);
 	rt_dump_group(dump, order);
 	for (uint32_t i = 0, end; i < n && groups < VINE_RT_DUMP_LINES;
 	     i = end, groups++) {
@@ -474,6 +540,7 @@ rt_dump_print(const struct rt_dump *dump,
 		say_event(&r, &dump->events[i]);
 	if (dump->left_out)
 		say(&r, "%u tasks more", dump->left_out);
+	rt_holders_free(r.holders);
 	free(order);
 	return r.lines;
 }

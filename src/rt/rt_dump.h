@@ -20,6 +20,8 @@
 #include "rt/rt_times.h"
 #include "rt/rt_trace.h"
 
+#define RT_DUMP_OBJECT 96u	/* bytes that rt_dump_object may need */
+
 struct rt_dump;
 
 /* A task of a dump. Copies: the task may be gone. */
@@ -27,6 +29,12 @@ struct rt_dump_task {
 	char name[VINE_RT_NAME];
 	char what[VINE_RT_NAME];	/* it waits for: "recv"; "" : nothing */
 	char object[VINE_RT_NAME];	/* which one: "fd 12"; "" : unknown */
+	char called[VINE_RT_NAME];	/* the name it was given; "" : none */
+	uint8_t kind;			/* enum rt_object */
+	uintptr_t where;		/* its address; 0: it has none */
+	uintptr_t holder;		/* of the task that has it, or 0 */
+	uint32_t readers;		/* that have it */
+	uintptr_t address;		/* of this task */
 	uint64_t age_ns;		/* of the state */
 	uint64_t left_ns;		/* to the deadline; RT_NEVER: none */
 	rt_task_fn fn;
@@ -35,6 +43,7 @@ struct rt_dump_task {
 	uint8_t cancelled;
 	uint8_t held;			/* cancels are held off */
 	uint8_t begun;			/* 0: it has not run yet */
+	uint8_t settled;		/* so since before the dump began */
 	uint32_t count;			/* of frames */
 	uintptr_t frames[VINE_RT_FRAMES];	/* as rt_backtrace */
 };
@@ -91,8 +100,16 @@ int rt_dump_alike(const struct rt_dump_task *a, const struct rt_dump_task *b);
 void rt_dump_group(const struct rt_dump *dump, uint32_t *order);
 
 /*
+ * rt_dump_object writes what a task waits for: the object's name or, where it
+ * is static, that of its variable, and its address; "fd 12"; the name of a
+ * task; "" where there is none. As rt_place_of. Returns the buffer.
+ */
+char *rt_dump_object(const struct rt_dump_task *task, char *text, size_t size);
+
+/*
  * rt_dump_print calls `line` for each line of a report, text without an end of
- * line: a line a group, then its callers. Returns how many lines.
+ * line: one for each circle of tasks that wait for each other (rt_holders.h); a
+ * line a group, then its callers. Returns how many lines.
  */
 uint32_t rt_dump_print(const struct rt_dump *dump,
 		       void (*line)(const char *text, void *user), void *user);

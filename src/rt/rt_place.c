@@ -206,6 +206,49 @@ ask_libdw(uintptr_t address, struct rt_place *place)
 	return 0;
 }
 
+/* A variable without a value in the file lies behind what libdw knows of it. */
+static Dwfl_Module *
+module_with(uintptr_t address)
+{
+	Dl_info info;
+
+	if (dwfl == NULL || dladdr((void *)address, &info) == 0)
+		return NULL;
+	return dwfl_addrmodule(dwfl, (uintptr_t)info.dli_fbase);
+}
+
+static void
+put_object(const char *name, uint64_t offset, char *text, size_t size)
+{
+	if (offset)
+		snprintf(text, size, "%s+0x%" PRIx64, name, offset);
+	else
+		snprintf(text, size, "%s", name);
+}
+
+static int
+look_up_object(uintptr_t address, char *text, size_t size)
+{
+	const char *name = NULL;
+	Dwfl_Module *module;
+	GElf_Off offset = 0;
+	GElf_Sym symbol;
+
+	pthread_mutex_lock(&lock);
+	module = module_with(address);
+	if (module)
+		name = dwfl_module_addrinfo(module, address, &offset, &symbol,
+					    NULL, NULL, NULL);
+	/* of what lies behind the last variable its name is known, too */
+	if (name && GELF_ST_TYPE(symbol.st_info) == STT_OBJECT &&
+	    offset < symbol.st_size)
+		put_object(name, offset, text, size);
+	else
+		name = NULL;
+	pthread_mutex_unlock(&lock);
+	return name ? 0 : -ENOENT;
+}
+
 static int
 look_up(uintptr_t address, struct rt_place *place)
 {
@@ -327,6 +370,13 @@ look_up(uintptr_t address, struct rt_place *place)
 	return ask_linker(address, place);
 }
 
+static int
+look_up_object(uintptr_t address, char *text, size_t size)
+{
+	(void)address, (void)text, (void)size;
+	return -ENOENT;
+}
+
 static uint32_t
 unwind(const struct rt_registers *registers, const struct rt_view *view,
        uintptr_t *frames, uint32_t most)
@@ -343,6 +393,12 @@ rt_place_of(uintptr_t address, int back, struct rt_place *place)
 	memset(place, 0, sizeof(*place));
 	place->offset = address;
 	return look_up(back ? address - 1 : address, place);
+}
+
+int
+rt_place_object(uintptr_t address, char *text, size_t size)
+{
+	return look_up_object(address, text, size);
 }
 
 int

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Place: what an address of code is called: function, file and line, from the
- * debug information of this process's own program and libraries (libdw).
+ * debug information of this process's own program and libraries (libdw); and
+ * what one of a static variable is.
  *
  * Without it the function and the offset in it, else the file of the module and
  * the offset in that. Debug information in files of its own is not looked for.
@@ -43,6 +44,13 @@ void rt_place_close(void);
  * the module is known.
  */
 int rt_place_of(uintptr_t address, int back, struct rt_place *place);
+
+/*
+ * rt_place_object writes the name of the static variable in which an address
+ * lies, "table" or "table+0x18", into a buffer. As rt_place_of, but the buffer
+ * stays as it is where the address is none such, or without libdw: -ENOENT.
+ */
+int rt_place_object(uintptr_t address, char *text, size_t size);
 
 /*
  * rt_place_inside tells whether a place is the runtime's own: not what a reader

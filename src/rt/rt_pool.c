@@ -142,7 +142,7 @@ rt_pool_reserve(struct rt_pool *p, uint32_t n, struct rt_reserve *reserve,
 		uint64_t deadline)
 {
 	struct rt_reserve got;
-	struct taker t = { RT_WAITER("pool", p, undo), &got };
+	struct taker t = { RT_WAITER("pool", NAMED, p, undo), &got };
 	int rc = rt_task_check();
 
 	if (rc == 0)

@@ -24,6 +24,7 @@
 struct rt_buffer;
 
 struct rt_pool {
+	const char *name;	/* for dumps, of who wants one; or NULL */
 	size_t size;		/* of a buffer, bytes */
 	size_t align;
 	uint32_t low;

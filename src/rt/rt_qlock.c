@@ -9,6 +9,7 @@
 void
 rt_qlock_init(struct rt_qlock *l)
 {
+	l->name = NULL;
 	l->owner = NULL;
 	l->closed = 0;
 	utils_list_init(&l->waiters);
@@ -32,7 +33,8 @@ rt_qlock_try(struct rt_qlock *l)
 int
 rt_qlock_lock(struct rt_qlock *l, uint64_t deadline)
 {
-	struct rt_waiter w = RT_WAITER("qlock", l, rt_waiter_undo);
+	struct rt_waiter w = RT_WAITER("qlock", QLOCK, l,
+				       rt_waiter_undo);
 	int rc = rt_task_check();
 
 	if (rc == 0)

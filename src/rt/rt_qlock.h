@@ -18,6 +18,7 @@
 struct rt_task;
 
 struct rt_qlock {
+	const char *name;	/* for dumps, of who wants one; or NULL */
 	struct rt_task *owner;	/* NULL: free */
 	struct utils_list waiters;
 	int closed;

@@ -172,7 +172,8 @@ int
 rt_range_lock(struct rt_ranges *r, struct rt_range *range, uint64_t first,
 	      uint64_t size, int shared, uint64_t deadline)
 {
-	struct range_wait w = { { .what = "range", .object = r, .undo = undo },
+	struct range_wait w = { { .what = "range", .object = r,
+				  .kind = RT_OBJECT_NAMED, .undo = undo },
 				r, range };
 	int rc = rt_task_check();
 

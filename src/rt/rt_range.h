@@ -33,6 +33,7 @@ struct rt_range {
 };
 
 struct rt_ranges {
+	const char *name;	/* for dumps, of who wants one; or NULL */
 	struct rt_range *root;
 	uint64_t number;
 	int closed;

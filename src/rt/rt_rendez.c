@@ -9,6 +9,7 @@
 void
 rt_rendez_init(struct rt_rendez *r)
 {
+	r->name = NULL;
 	utils_list_init(&r->waiters);
 	r->closed = 0;
 }
@@ -16,7 +17,8 @@ rt_rendez_init(struct rt_rendez *r)
 int
 rt_rendez_sleep(struct rt_rendez *r, uint64_t deadline)
 {
-	struct rt_waiter w = RT_WAITER("rendez", r, rt_waiter_undo);
+	struct rt_waiter w = RT_WAITER("rendez", NAMED, r,
+				       rt_waiter_undo);
 
 	if (rt_task_self())
 		rt_task_stand(rt_task_self());

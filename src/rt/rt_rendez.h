@@ -15,6 +15,7 @@
 #include "utils/utils_list.h"
 
 struct rt_rendez {
+	const char *name;	/* for dumps, of who wants one; or NULL */
 	struct utils_list waiters;
 	int closed;
 };

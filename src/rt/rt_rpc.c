@@ -238,9 +238,13 @@ prepare(struct rt_rpc *rpc, int fd, const struct rt_rpc_opts *opts)
 	rpc->fd = fd;
 	rpc->holds = 2;		/* the caller's, the main task's */
 	rt_rendez_init(&rpc->alone);
+	rpc->alone.name = "others of rpc";
 	rt_rendez_init(&rpc->joined);
+	rpc->joined.name = "end of rpc";
 	rt_rendez_init(&rpc->work);
+	rpc->work.name = "writer of rpc";
 	rt_rendez_init(&rpc->opening);
+	rpc->opening.name = "hello of rpc";
 	utils_list_init(&rpc->turns);
 	utils_list_init(&rpc->running);
 	utils_list_init(&rpc->spare);

@@ -75,7 +75,7 @@ undo_turn(struct rt_block *block, int why)
 static int
 wait_turn(struct rt_rpc *rpc, uint64_t bytes, uint64_t deadline)
 {
-	struct rt_waiter w = RT_WAITER("rpc credit", rpc, undo_turn);
+	struct rt_waiter w = RT_WAITER("rpc credit", ANY, rpc, undo_turn);
 
 	if (utils_list_empty(&rpc->turns) && rpc->places_left &&
 	    bytes <= rpc->window_left) {

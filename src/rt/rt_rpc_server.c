@@ -111,6 +111,7 @@ rt_rpc_server_new(int fd, const struct rt_rpc_server_opts *opts,
 		s->opts.sessions = VINE_RPC_SESSIONS;
 	utils_list_init(&s->sessions);
 	rt_rendez_init(&s->empty);
+	s->empty.name = "end of rpc server";
 	rc = rt_task_create(rt_sched_self(), accept_all, s, &named, &s->task);
 	if (rc)
 		free(s);

@@ -9,6 +9,7 @@
 void
 rt_rwlock_init(struct rt_rwlock *l)
 {
+	l->name = NULL;
 	l->readers = 0;
 	l->writer = NULL;
 	l->closed = 0;
@@ -73,7 +74,8 @@ rt_rwlock_try_write(struct rt_rwlock *l)
 int
 rt_rwlock_read(struct rt_rwlock *l, uint64_t deadline)
 {
-	struct rt_waiter w = RT_WAITER("rwlock, to read", l, rt_waiter_undo);
+	struct rt_waiter w = RT_WAITER("rwlock, to read", RWLOCK, l,
+				       rt_waiter_undo);
 	int rc = rt_task_check();
 
 	if (rc == 0)
@@ -88,7 +90,8 @@ rt_rwlock_read(struct rt_rwlock *l, uint64_t deadline)
 int
 rt_rwlock_write(struct rt_rwlock *l, uint64_t deadline)
 {
-	struct rt_waiter w = RT_WAITER("rwlock, to write", l, undo_write);
+	struct rt_waiter w = RT_WAITER("rwlock, to write", RWLOCK, l,
+				       undo_write);
 	int rc = rt_task_check();
 
 	if (rc == 0)

@@ -17,6 +17,7 @@
 struct rt_task;
 
 struct rt_rwlock {
+	const char *name;	/* for dumps, of who wants one; or NULL */
 	uint32_t readers;
 	struct rt_task *writer;
 	struct utils_list waiting_readers;

@@ -9,6 +9,7 @@
 void
 rt_sem_init(struct rt_sem *s, uint64_t count)
 {
+	s->name = NULL;
 	s->count = count;
 	s->closed = 0;
 	utils_list_init(&s->waiters);
@@ -49,7 +50,7 @@ rt_sem_try(struct rt_sem *s, uint64_t n)
 int
 rt_sem_take(struct rt_sem *s, uint64_t n, uint64_t deadline)
 {
-	struct rt_waiter w = RT_WAITER("semaphore", s, undo);
+	struct rt_waiter w = RT_WAITER("semaphore", NAMED, s, undo);
 	int rc = rt_task_check();
 
 	if (rc == 0)

@@ -14,6 +14,7 @@
 #include "utils/utils_list.h"
 
 struct rt_sem {
+	const char *name;	/* for dumps, of who wants one; or NULL */
 	uint64_t count;
 	struct utils_list waiters;
 	int closed;

@@ -35,6 +35,9 @@ enum rt_object {
 	RT_OBJECT_ANY,		/* an address */
 	RT_OBJECT_FD,		/* no address: the number of a descriptor */
 	RT_OBJECT_TASK,
+	RT_OBJECT_NAMED,	/* begins with a const char *: its name, or NULL */
+	RT_OBJECT_QLOCK,	/* so too; and it knows who has it */
+	RT_OBJECT_RWLOCK,
 };
 
 /*

@@ -23,11 +23,12 @@ struct rt_waiter {
 };
 
 /*
- * RT_WAITER initialises one. `undo` is rt_waiter_undo, or a function that calls
- * it and then looks who else can go on now that this one has left.
+ * RT_WAITER initialises one. `kind` is the object's, RT_OBJECT_ without that.
+ * `undo` is rt_waiter_undo, or a function that calls it and then looks who else
+ * can go on now that this one has left.
  */
-#define RT_WAITER(what_, object_, undo_) { .block = { .what = (what_), \
-	.object = (object_), .undo = (undo_) } }
+#define RT_WAITER(what_, kind_, object_, undo_) { .block = { .what = (what_), \
+	.object = (object_), .kind = RT_OBJECT_##kind_, .undo = (undo_) } }
 
 /* rt_waiter_of returns the waiter of a block, or of a link. */
 static inline struct rt_waiter *

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tests of vined_handler: a session whose tasks all wait does not take the
- * places of others, and a handler that runs over its stack is answered for.
+ * places of others, a handler that runs over its stack is answered for, and of
+ * two that wait for each other vinectl says so.
  * vined's own main runs in a child with one worker and one
  * service, of the test; two sessions use it as applications do.
  */
 #include <check.h>
 #include <sys/prctl.h>
 
+#include "rt/rt_qlock.h"
 #include "rt/rt_rendez.h"
 #include "rt/rt_sched.h"
 #include "services/svc.h"
@@ -35,9 +37,11 @@ int vined_main(int argc, char **argv);
 
 /* --- the service --- */
 
-enum { WAIT, ANSWER, GO, DIG };
-static const int procs[] = { WAIT, ANSWER, GO, DIG };
+enum { WAIT, ANSWER, GO, DIG, LEFT, RIGHT };
+static const int procs[] = { WAIT, ANSWER, GO, DIG, LEFT, RIGHT };
 static struct rt_rendez gate;	/* at which those of "wait" do */
+static struct rt_qlock locks[2];	/* "left" takes the first one first */
+static uint32_t locked;
 
 static int
 proc_of(const struct vine_req *req)
@@ -54,6 +58,9 @@ hold_start(struct svc_host *host, const struct utils_config *config,
 	(void)config;
 	*state = NULL;
 	rt_rendez_init(&gate);
+	rt_qlock_init(&locks[0]);
+	rt_qlock_init(&locks[1]);
+	locks[0].name = "the left one";
 	if (rc == 0)
 		rc = svc_add_proc(host, CPU, "wait", (void *)&procs[WAIT]);
 	if (rc == 0)
@@ -62,6 +69,10 @@ hold_start(struct svc_host *host, const struct utils_config *config,
 		rc = svc_add_proc(host, CPU, "go", (void *)&procs[GO]);
 	if (rc == 0)
 		rc = svc_add_proc(host, CPU, "dig", (void *)&procs[DIG]);
+	if (rc == 0)
+		rc = svc_add_proc(host, CPU, "left", (void *)&procs[LEFT]);
+	if (rc == 0)
+		rc = svc_add_proc(host, CPU, "right", (void *)&procs[RIGHT]);
 	return rc;
 }
 
@@ -104,6 +115,24 @@ hold_overflowed(void *state, struct vine_req *req, struct rt_task *task)
 	overflows++;
 }
 
+/* Both have one, then each wants the other's. */
+static int
+lock_both(int first)
+{
+	int rc = rt_qlock_lock(&locks[first], RT_NEVER);
+
+	if (rc)
+		return rc;
+	locked++;
+	while (locked < 2)
+		rt_task_yield();
+	rc = rt_qlock_lock(&locks[!first], RT_NEVER);
+	if (rc == 0)
+		rt_qlock_unlock(&locks[!first]);
+	rt_qlock_unlock(&locks[first]);
+	return rc;
+}
+
 static void
 hold_handle(void *state, struct vine_req *req, struct svc_answer *answer)
 {
@@ -111,6 +140,9 @@ hold_handle(void *state, struct vine_req *req, struct svc_answer *answer)
 	answer->value = overflows;
 	if (proc_of(req) == DIG)
 		answer->value = (uint64_t)dig(0);
+	if ((proc_of(req) == LEFT || proc_of(req) == RIGHT) &&
+	    lock_both(proc_of(req) == RIGHT) == -ECANCELED)
+		answer->status = VINE_STATUS_CANCELED;
 	if (proc_of(req) == WAIT &&
 	    rt_rendez_sleep(&gate, RT_NEVER) == -ECANCELED)
 		answer->status = VINE_STATUS_CANCELED;
@@ -139,7 +171,7 @@ const struct svc_ops *const vined_services[] = { &hold_ops, NULL };
 
 /* --- vined --- */
 
-static char name[96], file[4096];
+static char name[96], file[4096], control[128];
 static pid_t vined;
 
 static void
@@ -152,10 +184,13 @@ begin(void)
 	rig_name(name);
 	snprintf(file, sizeof(file), "%s/vined-handler-%d.conf",
 		 getenv("HOME"), (int)getpid());
+	snprintf(control, sizeof(control), "/tmp/vined-handler-%d.sock",
+		 (int)getpid());
 	f = fopen(file, "w");
 	ck_assert_ptr_nonnull(f);
 	fprintf(f, "shm_file %s\nshm_size 256M\ntrace 0\nworkers 1\n"
-		"queue_slots 4096\nseccomp off\n", name);
+		"queue_slots 4096\nseccomp off\ncontrol_socket %s\n", name,
+		control);
 	fclose(f);
 	vined = fork();
 	ck_assert_int_ge(vined, 0);
@@ -342,9 +377,57 @@ START_TEST(a_handler_that_runs_over_its_stack_is_answered_for)
 }
 END_TEST
 
+/* Does vinectl say it? */
+static int
+is_said(const char *text)
+{
+	static char answer[65536];
+	char command[512];
+	size_t n;
+	FILE *f;
+
+	snprintf(command, sizeof(command), "%s/vinectl -S %s -j tasks",
+		 getenv("VINE_BIN_DIR"), control);
+	f = popen(command, "r");
+	rig_check(f != NULL);
+	n = fread(answer, 1, sizeof(answer) - 1, f);
+	answer[n] = '\0';
+	rig_check(pclose(f) == 0);
+	return strstr(answer, text) != NULL;
+}
+
+START_TEST(of_handlers_that_wait_for_each_other_vinectl_says_so)
+{
+	struct vine_session *session;
+	vine_task *left, *right;
+
+	begin();
+	session = attach();
+	ck_assert(is_said("\"deadlocks\":[]"));
+	left = issue(session, "left");
+	right = issue(session, "right");
+	rig_await(is_said("\"deadlocks\":[{\"worker\":0,\"deadlock\":\""));
+	ck_assert(is_said("left waits for right (qlock "));
+	ck_assert(is_said("right waits for left (qlock the left one 0x"));
+	ck_assert(is_said("\"object\":\"the left one 0x"));
+	ck_assert(is_said("\"held_by\":\"left\""));
+	vine_task_cancel(left);
+	ck_assert_int_eq(vine_task_wait_for(left, 60 * SECOND), 0);
+	ck_assert_int_eq(vine_task_wait_for(right, 60 * SECOND), 0);
+	vine_task_free(left);
+	vine_task_free(right);
+	ck_assert(is_said("\"deadlocks\":[]"));
+	vine_session_close(session);
+	kill(vined, SIGTERM);
+	ck_assert_int_eq(rig_child_ended(vined), VINED_EXIT_OK);
+	unlink(file);
+}
+END_TEST
+
 static const struct rig_case cases[] = {
 	RIG_CASE(a_handler_that_runs_over_its_stack_is_answered_for),
 	RIG_CASE(a_session_whose_tasks_wait_leaves_as_many_places_as_it_has),
+	RIG_CASE(of_handlers_that_wait_for_each_other_vinectl_says_so),
 };
 
 int
@@ -355,5 +438,5 @@ main(void)
 		       "more\n");
 		return 77;
 	}
-	return rig_main("vined_handler", cases, 2);
+	return rig_main("vined_handler", cases, 3);
 }

@@ -388,8 +388,9 @@ START_TEST(ten_thousand_tasks_are_dumped_from_another_thread_and_are_one_line)
 	ck_assert_uint_eq(rt_dump_left_out(asked), 1);
 	rt_dump_print(asked, add_line, NULL);
 	rt_dump_drop(asked);
-	ck_assert_ptr_eq(strstr(report.text, "9999 tasks task: blocked, "
-				"rendez 0x"), report.text);
+	snprintf(expect, sizeof(expect), "9999 tasks task: blocked, rendez "
+		 "%s%p", LINES ? "rendez " : "", (void *)&rendez);
+	ck_assert_ptr_eq(strstr(report.text, expect), report.text);
 	snprintf(expect, sizeof(expect),
 		 "    sleep_here tests/unit/rt/test_rt_dump.c:%d\n",
 		 line_within);
@@ -611,6 +612,54 @@ START_TEST(a_place_has_what_is_known_of_it)
 }
 END_TEST
 
+static struct {
+	struct rt_rendez rendez[4];
+} several = { .rendez = { { .closed = 1 } } };
+
+static void
+name_objects(void *arg)
+{
+	char text[RT_DUMP_OBJECT], name[VINE_RT_NAME] = "as before";
+	struct rt_dump_task t = { .where = (uintptr_t)&rendez };
+
+	snprintf(t.object, sizeof(t.object), "%p", (void *)&rendez);
+	ck_assert_ptr_eq(strstr(rt_dump_object(&t, text, sizeof(text)),
+				LINES ? "rendez 0x" : "0x"), text);
+	strcpy(t.called, "door");
+	ck_assert_ptr_eq(strstr(rt_dump_object(&t, text, sizeof(text)),
+				"door 0x"), text);
+	t = (struct rt_dump_task){ .object = "fd 3" };
+	ck_assert_str_eq(rt_dump_object(&t, text, sizeof(text)), "fd 3");
+	/* neither on the heap, nor on a stack, nor of code, nor of nothing */
+	ck_assert_int_eq(rt_place_object((uintptr_t)arg, name, sizeof(name)),
+			 -ENOENT);
+	ck_assert_int_eq(rt_place_object((uintptr_t)&t, name, sizeof(name)),
+			 -ENOENT);
+	ck_assert_int_eq(rt_place_object((uintptr_t)name_objects, name,
+					 sizeof(name)), -ENOENT);
+	ck_assert_int_eq(rt_place_object(8, name, sizeof(name)), -ENOENT);
+	ck_assert_str_eq(name, "as before");
+	if (!LINES)
+		return;
+	/* one that has its value in the file, and one within it */
+	ck_assert_int_eq(rt_place_object((uintptr_t)&several, name,
+					 sizeof(name)), 0);
+	ck_assert_str_eq(name, "several");
+	ck_assert_int_eq(rt_place_object((uintptr_t)&several.rendez[1], name,
+					 sizeof(name)), 0);
+	snprintf(text, sizeof(text), "several+0x%zx", sizeof(rendez));
+	ck_assert_str_eq(name, text);
+}
+
+START_TEST(a_static_object_has_the_name_of_its_variable)
+{
+	void *piece = malloc(64);
+
+	name_objects(piece);
+	free(piece);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -630,6 +679,7 @@ main(void)
 	tcase_add_test(tc, whatever_is_on_a_stack_a_walk_ends_within_it);
 	tcase_add_test(tc, a_task_whose_frames_are_spoilt_is_dumped_all_the_same);
 	tcase_add_test(tc, a_place_has_what_is_known_of_it);
+	tcase_add_test(tc, a_static_object_has_the_name_of_its_variable);
 	(void)rt_place_open();
 	rc = tasks_main("rt_dump", tc);
 	rt_place_close();

@@ -262,8 +262,8 @@ raise_and_look(void *arg)
 		ck_assert_int_eq(rt_task_delay(in_ms(10)), 0);
 	}
 	ck_assert_msg(strstr(text, "tested: 3 tasks\n2 tasks sleeper: blocked, "
-			     "rendez 0x") || strstr(text, "2 tasks sleeper: "
-			     "blocked, rendez 0x"), "%s", text);
+			     "rendez a bed 0x") || strstr(text, "2 tasks "
+			     "sleeper: blocked, rendez a bed 0x"), "%s", text);
 	ck_assert_ptr_nonnull(strstr(text, "end of tasks\n"));
 	rt_rendez_close(&rendez);
 	return 0;
@@ -279,6 +279,7 @@ START_TEST(a_signal_writes_all_tasks_to_a_descriptor)
 	begin(0, SIGUSR2, fd);
 	make();
 	rt_rendez_init(&rendez);
+	rendez.name = "a bed";
 	for (int i = 0; i < 2; i++)
 		ck_assert_int_eq(rt_task_create(sched, sleep_there, NULL, &o,
 						NULL), 0);
