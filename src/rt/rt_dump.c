@@ -408,12 +408,13 @@ rt_dump_group(const struct rt_dump *dump, uint32_t *order)
 {
 	uint32_t n = dump->count;
 	struct entry *e = calloc(n ? n : 1, 2 * sizeof(*e));
-	uint32_t *first = (uint32_t *)(void *)(e + n);
+	uint32_t *first;
 
 	for (uint32_t i = 0; i < n; i++)
 		order[i] = i;
 	if (e == NULL)		/* each for itself, then */
 		return;
+	first = (uint32_t *)(void *)(e + n);
 	for (uint32_t i = 0; i < n; i++)
 		e[i] = (struct entry){ &dump->tasks[i], i, 0, 0 };
 	qsort(e, n, sizeof(*e), by_kind);

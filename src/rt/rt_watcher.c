@@ -331,14 +331,18 @@ dump_one(uint32_t i)
 {
 	struct rt_dump *dump = NULL;
 	char name[16];
+	int rc = 0, there;
 
 	pthread_mutex_lock(&lock);
-	if (all[i].sched && rt_dump_ask(all[i].sched, VINE_RT_DUMP_TASKS,
-					&dump) != 0)
-		dump = NULL;
+	there = all[i].sched != NULL;
+	if (there)
+		rc = rt_dump_ask(all[i].sched, VINE_RT_DUMP_TASKS, &dump);
 	memcpy(name, all[i].name, sizeof(name));
 	pthread_mutex_unlock(&lock);
-	if (dump == NULL)
+	if (rc)
+		dprintf(watcher.opts.fd, "%s: no memory for its tasks\n",
+			name);
+	if (!there || rc)
 		return;
 	if (rt_dump_await(dump, VINE_RT_DUMP_MS * MS) == 0) {
 		dprintf(watcher.opts.fd, "%s: %u tasks\n", name,
@@ -410,8 +414,9 @@ run(void *arg)
 	return NULL;
 }
 
+/* *before is what the signal did. */
 static int
-catch(const struct rt_watcher_opts *opts)
+catch(const struct rt_watcher_opts *opts, struct sigaction *before)
 {
 	struct sigaction act = { .sa_handler = on_signal,
 		.sa_flags = SA_RESTART | SA_ONSTACK };
@@ -419,7 +424,7 @@ catch(const struct rt_watcher_opts *opts)
 
 	sigemptyset(&act.sa_mask);
 	if (rc == 0 && opts->signal_number &&
-	    sigaction(opts->signal_number, &act, NULL) != 0)
+	    sigaction(opts->signal_number, &act, before) != 0)
 		rc = -errno;
 	return rc;
 }
@@ -427,6 +432,7 @@ catch(const struct rt_watcher_opts *opts)
 int
 rt_watcher_start(const struct rt_watcher_opts *opts)
 {
+	struct sigaction before;
 	int rc;
 
 	if (watcher.running)
@@ -438,9 +444,13 @@ rt_watcher_start(const struct rt_watcher_opts *opts)
 		watcher.opts.stall_ns = MS;
 	atomic_store(&watcher.stop, 0);
 	sem_init(&watcher.wake, 0, 0);
-	rc = catch(opts);
-	if (rc == 0)
+	rc = catch(opts, &before);
+	if (rc == 0) {
 		rc = arch_thread_start(&watcher.thread, run, NULL);
+		/* what was asked for meanwhile finds nobody */
+		if (rc && opts->signal_number)
+			sigaction(opts->signal_number, &before, NULL);
+	}
 	if (rc) {
 		sem_destroy(&watcher.wake);
 		return rc;

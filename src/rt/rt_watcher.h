@@ -33,7 +33,8 @@ struct rt_watcher_opts {
  * rt_watcher_start starts the watcher of the process; schedulers that are
  * entered, before or after, are watched. With stall_ns SIGURG is the watcher's
  * (rt_snapshot.h). Any thread. Returns 0, or -EALREADY, -EINVAL for a signal
- * that there is not, or an error of sigaction(2) or of starting a thread.
+ * that there is not, or an error of sigaction(2) or of starting a thread; then
+ * the signal does what it did before.
  */
 int rt_watcher_start(const struct rt_watcher_opts *opts);
 

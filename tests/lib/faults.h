@@ -6,7 +6,7 @@
  * The linker leads the calls of libvine and of the test named below to here
  * (--wrap; tests/CMakeLists.txt does it for test_faults*.c). While armed, the
  * nth of them fails as it does where memory, descriptors or threads have run
- * out: those of one thread, or of the whole process. What was allocated, mapped
+ * out: those of one thread, of all others, or of the whole process. What was allocated, mapped
  * or opened and not given back is counted; not so what a thread with
  * faults_others allocates, which lives as long as it likes. Calls from inside the C library, and
  * from other libraries, are not touched.
@@ -84,6 +84,17 @@
 				     loff_t *to_at, size_t length, \
 				     unsigned int flags), \
 	  (from, at, to, to_at, length, flags), ENOMEM) \
+	X(ssize_t, readv, (int fd, const void *pieces, int count), \
+	  (fd, pieces, count), ENOMEM) \
+	X(ssize_t, writev, (int fd, const void *pieces, int count), \
+	  (fd, pieces, count), ENOMEM) \
+	X(ssize_t, preadv, (int fd, const void *pieces, int count, off_t at), \
+	  (fd, pieces, count, at), ENOMEM) \
+	X(ssize_t, pwritev, (int fd, const void *pieces, int count, off_t at), \
+	  (fd, pieces, count, at), ENOMEM) \
+	X(int, fallocate, (int fd, int mode, off_t at, off_t length), \
+	  (fd, mode, at, length), ENOMEM) \
+	X(int, fsync, (int fd), (fd), ENOMEM) \
 	X(int, fdatasync, (int fd), (fd), ENOMEM)
 
 #ifdef FAULTS_IO
@@ -92,21 +103,30 @@
 #define FAULTS_IO_STRIKE(name) 0
 #endif
 
+/* Whose calls fail. */
+enum faults_whose {
+	FAULTS_MINE,		/* those of the thread that arms */
+	FAULTS_ALL,
+	FAULTS_THEIRS,		/* of all but the thread that arms */
+};
+
 static _Atomic int faults_all;		/* armed, for the whole process */
 static _Thread_local int faults_mine;	/* armed, for this thread */
+static _Thread_local int faults_spared;	/* not, where it is for all */
 static _Thread_local int faults_others;	/* its memory is not counted */
 static _Atomic int64_t faults_left;	/* calls until one fails */
 static _Atomic uint32_t faults_done;	/* calls that failed */
 static const char *_Atomic faults_name;	/* of the last one that did */
 
-/* faults_arm has the nth call from here on fail: of all threads, or this. */
+/* faults_arm has the nth call from here on fail. */
 static FAULTS_UNUSED void
-faults_arm(uint32_t n, int all)
+faults_arm(uint32_t n, enum faults_whose whose)
 {
 	atomic_store(&faults_done, 0);
 	atomic_store(&faults_left, n);
-	atomic_store(&faults_all, all);
-	faults_mine = !all;
+	faults_mine = whose == FAULTS_MINE;
+	faults_spared = whose == FAULTS_THEIRS;
+	atomic_store(&faults_all, whose != FAULTS_MINE);
 }
 
 /* faults_disarm ends that. Returns how many calls failed: 1 or 0. */
@@ -115,6 +135,7 @@ faults_disarm(void)
 {
 	atomic_store(&faults_all, 0);
 	faults_mine = 0;
+	faults_spared = 0;
 	return atomic_load(&faults_done);
 }
 
@@ -128,7 +149,7 @@ faults_spare(void)
 static int
 faults_strike(const char *name)
 {
-	if (!faults_mine && !atomic_load(&faults_all))
+	if (!faults_mine && (faults_spared || !atomic_load(&faults_all)))
 		return 0;
 	if (atomic_fetch_sub(&faults_left, 1) != 1)
 		return 0;
@@ -424,6 +445,7 @@ typedef int (*faults_life)(void);
 
 struct faults_turn {
 	faults_life life;
+	enum faults_whose whose;
 	uint32_t n;		/* 0: no call fails */
 	uint32_t failed;	/* calls that did */
 	int rc;
@@ -439,18 +461,19 @@ faults_live_through(void *arg)
 	struct faults_turn *t = arg;
 
 	if (t->n)
-		faults_arm(t->n, 0);
+		faults_arm(t->n, t->whose);
 	t->rc = t->life();
 	t->failed = faults_disarm();
 	return NULL;
 }
 
 static FAULTS_UNUSED struct faults_turn
-faults_turn(faults_life life, uint32_t n)
+faults_turn(faults_life life, enum faults_whose whose, uint32_t n)
 {
-	struct faults_turn t = { .life = life, .n = n };
+	struct faults_turn t = { .life = life, .whose = whose, .n = n };
 	pthread_t thread;
 
+	faults_spared = 1;	/* Check allocates here meanwhile */
 	ck_assert_int_eq(pthread_create(&thread, NULL,
 					faults_live_through, &t), 0);
 	pthread_join(thread, NULL);
@@ -465,21 +488,22 @@ faults_clear(int rc)
 }
 
 /*
- * faults_sweep has each call of a life fail, one a life, and checks that it
+ * faults_sweep_of has each call of a life fail, one a life, and checks that it
  * succeeds or is refused with a clear error, that nothing is left, and that the
- * next life is well. Returns how many calls there were.
+ * next life is well. Returns how many calls there were. faults_sweep does so
+ * with the calls of the life's own thread.
  */
 static FAULTS_UNUSED uint32_t
-faults_sweep(const char *what, faults_life life)
+faults_sweep_of(const char *what, faults_life life, enum faults_whose whose)
 {
 	struct faults_left before, after;
 	uint32_t n;
 
 	/* what is made once for the process is made now */
-	ck_assert_int_eq(faults_turn(life, 0).rc, 0);
+	ck_assert_int_eq(faults_turn(life, whose, 0).rc, 0);
 	before = faults_count();
 	for (n = 1; n < FAULTS_MANY; n++) {
-		struct faults_turn t = faults_turn(life, n);
+		struct faults_turn t = faults_turn(life, whose, n);
 
 		after = faults_count();
 		ck_assert_msg(faults_same(&before, &after), "%s, call %u, %s",
@@ -491,7 +515,7 @@ faults_sweep(const char *what, faults_life life)
 		ck_assert_msg(t.rc == 0 || faults_clear(t.rc),
 			      "%s, call %u, %s: %s", what, n,
 			      atomic_load(&faults_name), strerror(-t.rc));
-		t = faults_turn(life, 0);
+		t = faults_turn(life, whose, 0);
 		ck_assert_msg(t.rc == 0, "%s after call %u, %s: %s", what, n,
 			      atomic_load(&faults_name), strerror(-t.rc));
 		after = faults_count();
@@ -500,6 +524,12 @@ faults_sweep(const char *what, faults_life life)
 	printf("%s: %u calls\n", what, n - 1);
 	fflush(stdout);
 	return n - 1;
+}
+
+static FAULTS_UNUSED uint32_t
+faults_sweep(const char *what, faults_life life)
+{
+	return faults_sweep_of(what, life, FAULTS_MINE);
 }
 
 #endif

@@ -204,7 +204,7 @@ serve_with_faults(void *arg)
 
 	/* whose thread polls it first: not the faults' affair */
 	vine_pipe_take(served->rig->pipe, 0, &req);
-	faults_arm(served->n, 0);
+	faults_arm(served->n, FAULTS_MINE);
 	served->ready = 1;
 	while (!served->stop) {
 		if (vine_pipe_take(served->rig->pipe, 1000000, &req) != 0)
@@ -259,16 +259,16 @@ serve_once(uint32_t n)
 	ck_assert_int_eq(pthread_create(&thread, NULL, serve_with_faults,
 					&served), 0);
 	rig_await(served.ready);
-	rc = faults_turn(come_and_go, 0).rc;
+	rc = faults_turn(come_and_go, FAULTS_MINE, 0).rc;
 	ck_assert_msg(rc == 0 || rc == -EUSERS || rc == -ENOMEM || rc == -EIO,
 		      "call %u, %s: %s", n, atomic_load(&faults_name),
 		      strerror(-rc));
 	/* the next one works, or meets the fault, which may be yet to come */
-	rc = faults_turn(come_and_go, 0).rc;
+	rc = faults_turn(come_and_go, FAULTS_MINE, 0).rc;
 	ck_assert_msg(rc == 0 || rc == -EUSERS || rc == -ENOMEM || rc == -EIO,
 		      "%s", strerror(-rc));
 	faults_spare();
-	ck_assert_int_eq(faults_turn(come_and_go, 0).rc, 0);
+	ck_assert_int_eq(faults_turn(come_and_go, FAULTS_MINE, 0).rc, 0);
 	served.stop = 1;
 	pthread_join(thread, NULL);
 	ck_assert_uint_eq(rig.pipe->recs_open, 0);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
+ * ctest: timeout=300
+ *
  * Faults of tasks' I/O: a server and a client, files and moves, on each engine,
- * while the nth call of libc, of the ring or for memory fails. Whatever fails,
- * everybody ends and nothing is left.
+ * while the nth call of libc, of the ring or for memory fails, of the thread of
+ * the tasks or of the helpers beside it. Whatever fails, everybody ends and
+ * nothing is left.
  */
 #include <check.h>
 #include <sys/socket.h>
@@ -11,6 +14,7 @@
 #define FAULTS_URING 1
 #define FAULTS_IO 1
 #include "tests/lib/faults.h"
+#include "core/vine_limits.h"
 #include "rt/rt_feed.h"
 #include "rt/rt_intake.h"
 #include "rt/rt_io.h"
@@ -256,6 +260,160 @@ live_ahead(void)
 	return rc ? rc : ended ? ended : s.rc;
 }
 
+/* --- what helpers do ------------------------------------------------------ */
+
+static int64_t
+make_and_free(void *arg)
+{
+	void *piece = malloc(100);
+
+	(void)arg;
+	if (piece == NULL)
+		return -ENOMEM;
+	free(piece);
+	return 7;
+}
+
+/* What is in pieces is what one write has written. */
+static int
+use_pieces(int fd, char *back)
+{
+	struct iovec out[2] = { { data, 1000 }, { data + 1000, SIZE - 1000 } };
+	struct iovec in[2] = { { back, 5000 }, { back + 5000, SIZE - 5000 } };
+	int rc = rt_io_writev_all(fd, out, 2, 0, RT_NEVER);
+
+	memset(back, 0, SIZE);
+	if (rc == 0)
+		rc = rt_io_fsync(fd, RT_NEVER);
+	if (rc == 0)
+		rc = rt_io_readv_all(fd, in, 2, 0, RT_NEVER);
+	if (rc == 0 && memcmp(back, data, SIZE) != 0)
+		rc = -EIO;
+	memset(back, 0, SIZE);
+	if (rc == 0)
+		rc = rt_io_read_all(fd, back, SIZE, 0, RT_NEVER);
+	return rc ? rc : memcmp(back, data, SIZE) == 0 ? 0 : -EIO;
+}
+
+static int
+use_file(int fd, char *back)
+{
+	struct scene s = { .file = fd };
+	int64_t n = rt_io_allocate(fd, 0, 0, SIZE, RT_NEVER);
+
+	if (n == 0)
+		n = use_pieces(fd, back);
+	if (n == 0)
+		n = write_file(&s);
+	if (n == 0)
+		n = rt_io_size(fd, RT_NEVER);
+	if (n == SIZE * 2)
+		n = rt_io_truncate(fd, SIZE, RT_NEVER);
+	if (n == 0)
+		n = rt_io_size(fd, RT_NEVER);
+	if (n != SIZE)
+		return n < 0 ? (int)n : -EIO;
+	n = rt_io_call(make_and_free, NULL, RT_NEVER);
+	return n == 7 ? 0 : n < 0 ? (int)n : -EIO;
+}
+
+#define FILES (VINE_RT_HELPERS + 2)	/* more than there are helpers */
+
+static uint32_t files;
+static char backs[FILES][SIZE];
+
+static int
+use_own_file(void *arg)
+{
+	char path[64];
+	int rc, fd;
+
+	snprintf(path, sizeof(path), "/dev/shm/vine-faults-%d-%p",
+		 (int)getpid(), arg);
+	fd = rt_io_open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600,
+			RT_NEVER);
+	if (fd < 0)
+		return fd;
+	unlink(path);
+	rc = use_file(fd, arg);
+	rt_io_close(fd);
+	return rc;
+}
+
+static int
+play_files(void *arg)
+{
+	struct rt_task *tasks[FILES];
+	int *rc = arg, one;
+	uint32_t n = 0;
+
+	for (; n < files && *rc == 0; n += *rc == 0)
+		*rc = rt_task_create(rt_sched_self(), use_own_file, backs[n],
+				     NULL, &tasks[n]);
+	while (n--) {
+		rt_task_join(tasks[n], &one, RT_NEVER);
+		*rc = *rc ? *rc : one;
+	}
+	return 0;
+}
+
+static int
+live_files(void)
+{
+	struct rt_sched_opts opts = { .engine = engine };
+	struct rt_sched *sched;
+	int ended, played = 0, rc = rt_sched_new(&opts, &sched);
+
+	if (rc)
+		return rc;
+	rc = rt_task_create(sched, play_files, &played, NULL, NULL);
+	if (rc == 0)
+		rc = rt_sched_run(sched);
+	ended = rt_sched_free(sched);
+	if (ended == -ENOMEM)	/* its thread had no stack for signals */
+		ended = rt_sched_free(sched);
+	return rc ? rc : ended ? ended : played;
+}
+
+static const struct {
+	const char *name;
+	enum rt_wait_engine engine;
+	uint32_t files;
+	uint32_t calls;		/* of helpers, at least */
+} ways[] = {
+	{ "helpers of whatever there is", RT_WAIT_AUTO, 1, 2 },
+	{ "helpers of epoll, one file", RT_WAIT_EPOLL, 1, 10 },
+	{ "helpers of epoll, many files", RT_WAIT_EPOLL, FILES, 10 * FILES },
+};
+
+START_TEST(a_fault_in_a_helper_is_that_of_who_asked_it)
+{
+	engine = ways[_i].engine;
+	files = ways[_i].files;
+	ck_assert_uint_ge(faults_sweep_of(ways[_i].name, live_files,
+					  FAULTS_THEIRS), ways[_i].calls);
+}
+END_TEST
+
+START_TEST(files_bear_each_fault_of_their_tasks_thread)
+{
+	engine = ways[_i].engine;
+	files = ways[_i].files;
+	ck_assert_uint_ge(faults_sweep_of(ways[_i].name, live_files,
+					  FAULTS_MINE), 6);
+}
+END_TEST
+
+START_TEST(moves_bear_each_fault_of_the_helpers)
+{
+	engine = _i ? RT_WAIT_EPOLL : RT_WAIT_AUTO;
+	ck_assert_uint_ge(faults_sweep_of("helpers of moves", live,
+					  FAULTS_THEIRS), _i ? 3 : 1);
+}
+END_TEST
+
+/* --- the sweeps ----------------------------------------------------------- */
+
 START_TEST(feeds_and_intakes_bear_each_fault)
 {
 	engine = _i ? RT_WAIT_EPOLL : RT_WAIT_AUTO;
@@ -284,6 +442,11 @@ main(void)
 		data[i] = (char)(i * 7);
 	tcase_add_loop_test(tc, tasks_io_bears_each_fault, 0, 2);
 	tcase_add_loop_test(tc, feeds_and_intakes_bear_each_fault, 0, 2);
+	tcase_add_loop_test(tc, a_fault_in_a_helper_is_that_of_who_asked_it,
+			    0, 3);
+	tcase_add_loop_test(tc, files_bear_each_fault_of_their_tasks_thread,
+			    0, 3);
+	tcase_add_loop_test(tc, moves_bear_each_fault_of_the_helpers, 0, 2);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
