@@ -141,14 +141,15 @@ kept(const struct proc *proc, const struct svc_net_call *call)
 static int
 run(const struct proc *proc, struct svc_net_call *call)
 {
-	const uint8_t keeps = kept(proc, call);
 	struct svc_net_user user;
+	uint8_t keeps;
 	int rc;
 
 	if (call->socket == NULL)
 		return proc->run(call);
 	if (call->socket->busy & proc->side)
 		return -EBUSY;
+	keeps = kept(proc, call);
 	call->socket->busy |= keeps;
 	svc_net_socket_use(call->socket, &user);
 	rc = proc->run(call);
