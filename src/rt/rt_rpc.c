@@ -4,6 +4,9 @@
  * waits for the writer and the handlers, closes the descriptor and says that
  * all is over. `why` is set once, by whoever ends it first; everything else
  * follows from it.
+ *
+ * Where the main task runs over its stack, in an inline handler, say, the
+ * writer is there yet, and is the last to go in its stead.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -152,32 +155,92 @@ rt_rpc_free(struct rt_rpc *rpc)
 
 /* --- its life ------------------------------------------------------------- */
 
-static int
-live(void *arg)
+/* None of its tasks is left, and `ended` was called. */
+static void
+is_over(struct rt_rpc *rpc)
 {
-	static const struct rt_task_opts named = { .name = "rpc writer" };
-	struct rt_rpc *rpc = arg;
-	int rc;
+	rpc->over = 1;
+	rt_rendez_wake_all(&rpc->joined);
+	if (rpc->server)
+		rpc->session_ended(rpc, rpc->server);
+	rt_rpc_drop(rpc);
+}
 
-	rpc->main = rt_task_self();
-	rc = rt_task_create(rpc->sched, rt_rpc_writer, rpc, &named, NULL);
-	rpc->others += rc == 0;
-	if (rc == 0)
-		rc = rt_rpc_read(rpc);
-	rt_rpc_fail(rpc, rc);
+/* The last task waits for the others, and closes. */
+static void
+end(struct rt_rpc *rpc)
+{
 	rt_task_hold_cancel();
 	while (rpc->others)
 		rt_rendez_sleep(&rpc->alone, RT_NEVER);
 	rt_rpc_unsend_all(rpc);
 	rt_io_close(rpc->fd);
 	rpc->main = NULL;
+	rpc->ending = 1;
 	if (rpc->opts.ended)
 		rpc->opts.ended(rpc, rpc->why, rpc->opts.user);
-	rpc->over = 1;
-	rt_rendez_wake_all(&rpc->joined);
-	if (rpc->server)
-		rpc->session_ended(rpc, rpc->server);
-	rt_rpc_drop(rpc);
+	is_over(rpc);
+}
+
+static int
+write_all(void *arg)
+{
+	struct rt_rpc *rpc = arg;
+
+	rt_rpc_writer(rpc);
+	if (rpc->headless)
+		end(rpc);
+	return 0;
+}
+
+/* In `ended`, which was the last thing to do. */
+static void
+writer_overflowed(struct rt_task *task, void *user)
+{
+	struct rt_rpc *rpc = user;
+
+	(void)task;
+	if (rpc->ending)
+		is_over(rpc);
+}
+
+/*
+ * In `ended`, or in another function of the user's: those do not wait, and a
+ * connection that has ended calls none, so the writer has not seen an end.
+ */
+static void
+main_overflowed(struct rt_task *task, void *user)
+{
+	struct rt_rpc *rpc = user;
+
+	(void)task;
+	rpc->main = NULL;
+	if (rpc->ending) {
+		is_over(rpc);
+		return;
+	}
+	rpc->headless = 1;
+	rt_rpc_fail(rpc, -EOVERFLOW);
+}
+
+static int
+live(void *arg)
+{
+	struct rt_rpc *rpc = arg;
+	const struct rt_task_opts opts = {
+		.name = "rpc writer",
+		.overflowed = writer_overflowed,
+		.user = rpc,
+	};
+	int rc;
+
+	rpc->main = rt_task_self();
+	rc = rt_task_create(rpc->sched, write_all, rpc, &opts, NULL);
+	rpc->others += rc == 0;
+	if (rc == 0)
+		rc = rt_rpc_read(rpc);
+	rt_rpc_fail(rpc, rc);
+	end(rpc);
 	return 0;
 }
 
@@ -257,8 +320,11 @@ prepare(struct rt_rpc *rpc, int fd, const struct rt_rpc_opts *opts)
 int
 rt_rpc_new(int fd, const struct rt_rpc_opts *opts, struct rt_rpc **out)
 {
-	static const struct rt_task_opts named = { .name = "rpc" };
 	struct rt_rpc_opts with = opts ? *opts : (struct rt_rpc_opts){ 0 };
+	struct rt_task_opts task = {
+		.name = "rpc",
+		.overflowed = main_overflowed,
+	};
 	struct rt_rpc *rpc;
 	int rc;
 
@@ -274,8 +340,9 @@ rt_rpc_new(int fd, const struct rt_rpc_opts *opts, struct rt_rpc **out)
 	rpc->buffer = malloc(VINE_RPC_BUFFER);
 	rpc->taken = calloc(with.requests + 1, sizeof(*rpc->taken));
 	rc = rpc->buffer && rpc->taken ? 0 : -ENOMEM;
+	task.user = rpc;
 	if (rc == 0)
-		rc = rt_task_create(rpc->sched, live, rpc, &named, NULL);
+		rc = rt_task_create(rpc->sched, live, rpc, &task, NULL);
 	if (rc) {
 		destroy(rpc);
 		return rc;

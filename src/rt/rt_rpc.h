@@ -67,6 +67,8 @@ struct rt_rpc_call {
  *	-ECONNABORTED	it said no hello or read nothing for too long: likewise
  *	-EPROTONOSUPPORT the two speak no version that both know
  *	-EBUSY		the peer has too many connections
+ *	-EOVERFLOW	an inline handler of this end, or `opened`, ran over the
+ *			stack: this end closed it
  *	-EOPNOTSUPP	the peer answers nothing
  *	-EPERM		not in a task
  *
@@ -104,7 +106,8 @@ struct rt_rpc_request {
  * Memory of the request is not zeroed: it sends no more than it wrote. Where
  * nobody waits for the answer any more, its task is cancelled. One that asks
  * back has a deadline for that: handlers of both ends may wait for each other's
- * turns.
+ * turns. One that runs over its stack is answered with -EOVERFLOW; an inline one
+ * ends the connection with that.
  */
 typedef int (*rt_rpc_handler)(struct rt_rpc_request *request, void *user);
 

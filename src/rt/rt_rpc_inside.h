@@ -51,6 +51,8 @@ struct rt_rpc {
 	uint32_t holds;
 	int why;		/* -errno; 0: it has not ended */
 	int over;		/* its tasks have ended, too */
+	int ending;		/* all but the last, which calls `ended` */
+	int headless;		/* the main one overflowed: the writer is last */
 	int open;		/* the peer said hello */
 	uint64_t hello_by;	/* else it is cut off */
 	int check;		/* all bodies have a CRC */
@@ -115,8 +117,8 @@ void rt_rpc_gone(struct rt_rpc *rpc);
 
 /* --- rt_rpc_write.c --- */
 
-/* rt_rpc_writer is the writer's task. */
-int rt_rpc_writer(void *arg);
+/* rt_rpc_writer sends until the end. The writer's. */
+void rt_rpc_writer(struct rt_rpc *rpc);
 
 /* rt_rpc_send queues a frame that is idle. Where it has ended, sent comes. */
 void rt_rpc_send(struct rt_rpc *rpc, struct rt_rpc_frame *frame);
@@ -170,7 +172,10 @@ int rt_rpc_cancel_in(struct rt_rpc *rpc, const struct rt_rpc_head *head);
 /* rt_rpc_served_cancel cancels all handlers. */
 void rt_rpc_served_cancel(struct rt_rpc *rpc);
 
-/* rt_rpc_served_free frees what is spare, when all has ended. */
+/*
+ * rt_rpc_served_free frees what is spare, and a request that the main task was
+ * at when it overflowed, when all has ended.
+ */
 void rt_rpc_served_free(struct rt_rpc *rpc);
 
 #endif

@@ -103,6 +103,9 @@ rt_rpc_served_free(struct rt_rpc *rpc)
 {
 	struct utils_link *link;
 
+	for (uint32_t i = 0; rpc->taken && i < rpc->opts.requests; i++)
+		if (rpc->taken[i])
+			put_served(rpc, rpc->taken[i]);
 	while ((link = utils_list_pop_front(&rpc->spare)) != NULL) {
 		struct rt_rpc_served *s =
 			utils_list_of(link, struct rt_rpc_served, link);

@@ -124,10 +124,9 @@ send_batch(struct rt_rpc *rpc, struct batch *b)
 	return 0;
 }
 
-int
-rt_rpc_writer(void *arg)
+void
+rt_rpc_writer(struct rt_rpc *rpc)
 {
-	struct rt_rpc *rpc = arg;
 	struct batch b;
 	int rc = 0;
 
@@ -151,5 +150,4 @@ rt_rpc_writer(void *arg)
 	rpc->writer = NULL;
 	rt_rpc_fail(rpc, rc ? rc : -EPIPE);
 	rt_rpc_gone(rpc);
-	return 0;
 }

@@ -24,6 +24,7 @@ enum rpc_type {
 	RPC_BACK,	/* asks who asked for an echo, and answers that */
 	RPC_TOO_MUCH,	/* answers more than there is room for */
 	RPC_OVERFLOW,	/* runs over the end of its stack */
+	RPC_OVERFLOW_INLINE,
 };
 
 static struct rt_rendez rpc_gate TASKS_UNUSED;
@@ -123,6 +124,7 @@ static const struct rt_rpc_type rpc_types[] TASKS_UNUSED = {
 	{ RPC_BACK, 0, rpc_handle_back },
 	{ RPC_TOO_MUCH, 0, rpc_handle_too_much },
 	{ RPC_OVERFLOW, 0, rpc_handle_overflow },
+	{ RPC_OVERFLOW_INLINE, RT_RPC_INLINE, rpc_handle_overflow },
 };
 
 static TASKS_UNUSED void

@@ -179,6 +179,72 @@ IO_CASE(a_handler_that_overflows_is_an_error_of_the_request_alone)
 	rpc_end(&e);
 	return 0;
 }
+
+static int
+wait_for_answer(void *arg)
+{
+	struct rt_rpc_call call = rpc_plain(RPC_WAIT);
+
+	return rt_rpc_call(arg, &call, RT_NEVER);
+}
+
+/* All who wait at either end are told, and nothing is left. */
+IO_CASE(an_inline_handler_that_overflows_ends_its_connection_alone)
+{
+	struct rt_rpc_call call = rpc_echo(pattern, 9000);
+	struct rpc_ends e, other;
+	struct rt_task *here, *there;
+
+	make_pattern();
+	utils_log_set(UTILS_LOG_ERROR, hear_nothing, NULL);
+	rpc_pair(&other, NULL, NULL);
+	rpc_pair(&e, NULL, NULL);
+	here = go_joined(wait_for_answer, e.a);
+	there = go_joined(wait_for_answer, e.b);
+	while (rpc_waiting < 2)
+		rt_task_delay(in_ms(1));
+	call.type = RPC_OVERFLOW_INLINE;
+	ck_assert_int_eq(rt_rpc_call(e.a, &call, RT_NEVER), -ECONNRESET);
+	ck_assert_int_eq(join(here), -ECONNRESET);
+	ck_assert_int_eq(join(there), -EOVERFLOW);
+	ck_assert_int_eq(rt_rpc_join(e.b, RT_NEVER), 0);
+	ck_assert_int_eq(rt_rpc_join(e.a, RT_NEVER), 0);
+	ck_assert_int_eq(rt_rpc_why(e.b), -EOVERFLOW);
+	ck_assert_uint_eq(rpc_ended, 2);
+	ck_assert_uint_eq(rpc_cancelled, 2);
+	ck_assert_int_eq(echo(other.a, RPC_ECHO, 100), 0);
+	rpc_end(&e);
+	rpc_end(&other);
+	return 0;
+}
+
+static void
+overflow_at_the_end(struct rt_rpc *rpc, int why, void *user)
+{
+	volatile char zero[1] = { 0 };
+
+	(void)rpc;
+	(void)why;
+	(void)user;
+	rpc_deeper(zero, 1 << 20);
+}
+
+/* Of the main task; and of the writer, where that is the last. */
+IO_CASE(an_end_that_overflows_is_one)
+{
+	struct rt_rpc_call call = rpc_plain(RPC_OVERFLOW_INLINE);
+	struct rt_rpc_opts b = rpc_opts();
+	struct rpc_ends e;
+
+	utils_log_set(UTILS_LOG_ERROR, hear_nothing, NULL);
+	b.ended = overflow_at_the_end;
+	rpc_pair(&e, NULL, &b);
+	rpc_end(&e);
+	rpc_pair(&e, NULL, &b);
+	ck_assert_int_eq(rt_rpc_call(e.a, &call, RT_NEVER), -ECONNRESET);
+	rpc_end(&e);
+	return 0;
+}
 #endif
 
 /* --- limits --- */
@@ -642,6 +708,9 @@ main(void)
 	io_add_all(tc, ends_know_each_other_by_their_identities);
 #if !TASKS_SANITIZED
 	io_add_all(tc, a_handler_that_overflows_is_an_error_of_the_request_alone);
+	io_add_all(tc,
+		   an_inline_handler_that_overflows_ends_its_connection_alone);
+	io_add_all(tc, an_end_that_overflows_is_one);
 #endif
 	io_add_all(tc, options_beyond_the_limits_are_refused);
 	io_add_all(tc, a_message_beyond_the_limit_is_refused_and_all_goes_on);
