@@ -12,7 +12,7 @@ rt_inflow_may(const struct rt_inflow *in)
 {
 	int rc = rt_task_check();
 
-	return rc == 0 && in->block ? -EBUSY : rc;
+	return rc == 0 && (in->block || in->woken) ? -EBUSY : rc;
 }
 
 static int
@@ -29,9 +29,13 @@ int
 rt_inflow_await(struct rt_inflow *in, const char *what, uint64_t deadline)
 {
 	struct rt_block block = { .what = what, .object = in, .undo = leave };
+	int rc;
 
 	in->block = &block;
-	return rt_task_block(&block, deadline);
+	rc = rt_task_block(&block, deadline);
+	if (rc == 0)		/* else it was not woken; another may be */
+		in->woken = 0;
+	return rc;
 }
 
 /* The wake is that of done. */
@@ -54,4 +58,5 @@ rt_inflow_close(struct rt_inflow *in, const char *what)
 	in->block = &block;
 	rt_wait_cancel(in->wait, &in->op);
 	rt_task_block(&block, RT_NEVER);
+	in->woken = 0;
 }

@@ -18,6 +18,7 @@ struct rt_inflow {
 	struct rt_op op;
 	struct rt_wait *wait;
 	struct rt_block *block;	/* of the task that waits; NULL: none */
+	int woken;		/* it was, and has not had its turn yet */
 	int closing;		/* nobody asks any more */
 };
 
@@ -41,9 +42,11 @@ rt_inflow_wake(struct rt_inflow *in)
 {
 	struct rt_block *block = in->block;
 
+	if (block == NULL)
+		return;
 	in->block = NULL;
-	if (block)
-		rt_task_wake(block, 0);
+	in->woken = 1;
+	rt_task_wake(block, 0);
 }
 
 /* rt_inflow_came: something is ahead. While it is closed that wakes nobody. */
@@ -56,7 +59,8 @@ rt_inflow_came(struct rt_inflow *in)
 
 /*
  * rt_inflow_may tells whether the current task may ask: 0, or -EBUSY where
- * another waits, or an error of rt_task_check.
+ * another waits, or was woken for what is ahead and has not had its turn; or an
+ * error of rt_task_check.
  */
 int rt_inflow_may(const struct rt_inflow *in);
 

@@ -323,6 +323,49 @@ IO_CASE(a_wait_ends_early_and_loses_nothing)
 	return 0;
 }
 
+static int
+wait_and_give_back(void *arg)
+{
+	void *bytes;
+	int n = (int)rt_feed_next(arg, &bytes, RT_NEVER);
+
+	if (n > 0)
+		rt_stock_put(&stock, bytes);
+	return n;
+}
+
+/* They are his who was woken for them, though it is not his turn yet. */
+IO_CASE(bytes_that_somebody_waited_for_are_nobody_elses)
+{
+	struct rt_feed feed;
+	struct rt_task *t;
+	void *bytes;
+	int fds[2], early = 0;
+
+	make_stock(16, 4);
+	io_pair(fds);
+	ck_assert_int_eq(rt_feed_open(&feed, &stock, fds[0]), 0);
+	for (int i = 0; i < 50; i++) {
+		t = go_joined(wait_and_give_back, &feed);
+		rt_task_yield();
+		ck_assert_int_eq(rt_io_send(fds[1], "abc", 3, 0, RT_NEVER), 3);
+		while (rt_task_block_of(t))
+			rt_task_yield();
+		if (feed.count) {	/* it has not run */
+			early++;
+			ck_assert_int_eq(rt_feed_next(&feed, &bytes, RT_NEVER),
+					 -EBUSY);
+		}
+		ck_assert_int_eq(join(t), 3);
+	}
+	ck_assert_int_gt(early, 0);
+	rt_feed_close(&feed);
+	rt_io_close(fds[0]);
+	rt_io_close(fds[1]);
+	end_stock();
+	return 0;
+}
+
 IO_CASE(an_error_comes_behind_the_bytes_before_it)
 {
 	struct linger hard = { 1, 0 };
@@ -386,6 +429,7 @@ main(void)
 	io_add_all(tc, many_feeds_share_few_buffers);
 	io_add_all(tc, a_feed_that_nobody_asks_has_a_share_of_the_buffers);
 	io_add_all(tc, a_wait_ends_early_and_loses_nothing);
+	io_add(tc, bytes_that_somebody_waited_for_are_nobody_elses);
 	io_add(tc, an_error_comes_behind_the_bytes_before_it);
 	io_add(tc, a_stock_that_cannot_be_is_refused);
 	return tasks_main("rt_feed", tc);

@@ -177,6 +177,48 @@ IO_CASE(a_wait_ends_early_and_loses_none)
 	return 0;
 }
 
+/* A connection to a listener of UNIX, at once. */
+static int
+connect_here(const struct scene *s)
+{
+	struct rt_net_address a;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(rt_net_parse(s->text, &a), 0);
+	ck_assert_int_eq(connect(fd, (void *)&a.storage, a.length), 0);
+	return fd;
+}
+
+/* It is his who was woken for it, though it is not his turn yet. */
+IO_CASE(a_connection_that_somebody_waited_for_is_nobody_elses)
+{
+	struct rt_task *t;
+	struct scene s;
+	int in, out, early = 0;
+
+	listen_at(&s, 0);
+	for (int i = 0; i < 50; i++) {
+		t = go_joined(next, &s.intake);
+		rt_task_yield();
+		out = connect_here(&s);
+		while (rt_task_block_of(t))
+			rt_task_yield();
+		if (s.intake.tail != s.intake.head) {	/* it has not run */
+			early++;
+			ck_assert_int_eq(rt_intake_next(&s.intake, RT_NEVER),
+					 -EBUSY);
+		}
+		in = join(t);
+		ck_assert_int_gt(in, 0);
+		rt_io_close(in);
+		rt_io_close(out);
+	}
+	ck_assert_int_gt(early, 0);
+	end_scene(&s);
+	return 0;
+}
+
 /* The kernel counts by the limit of when it was asked to begin. */
 IO_CASE(an_error_is_told_and_the_next_call_goes_on)
 {
@@ -232,6 +274,7 @@ main(void)
 	io_add_all(tc, none_of_many_is_lost);
 	io_add_all(tc, connections_that_nobody_asked_for_are_closed);
 	io_add_all(tc, a_wait_ends_early_and_loses_none);
+	io_add(tc, a_connection_that_somebody_waited_for_is_nobody_elses);
 	io_add(tc, an_error_is_told_and_the_next_call_goes_on);
 	io_add(tc, what_is_no_listener_is_an_error);
 	return tasks_main("rt_intake", tc);
