@@ -75,6 +75,30 @@ split(const char *text, struct place *place)
 	return 0;
 }
 
+/* Of IPv6; with %n, on the interface of that number. */
+static int
+parse_ipv6(const char *text, struct sockaddr_in6 *in6)
+{
+	const char *percent = strchr(text, '%');
+	size_t n = percent ? (size_t)(percent - text) : strlen(text);
+	char host[INET6_ADDRSTRLEN], *end;
+	unsigned long scope = 0;
+
+	if (n >= sizeof(host))
+		return -ENOENT;
+	memcpy(host, text, n);
+	host[n] = '\0';
+	if (percent) {
+		if (percent[1] < '1' || percent[1] > '9')
+			return -ENOENT;
+		scope = strtoul(percent + 1, &end, 10);
+		if (*end || scope > UINT32_MAX)
+			return -ENOENT;
+	}
+	in6->sin6_scope_id = (uint32_t)scope;
+	return inet_pton(AF_INET6, host, &in6->sin6_addr) == 1 ? 0 : -ENOENT;
+}
+
 static int
 parse_place(const struct place *place, struct rt_net_address *a)
 {
@@ -88,7 +112,7 @@ parse_place(const struct place *place, struct rt_net_address *a)
 		return 0;
 	}
 	memset(&a->storage, 0, sizeof(a->storage));
-	if (inet_pton(AF_INET6, place->host, &in6->sin6_addr) != 1)
+	if (parse_ipv6(place->host, in6))
 		return -ENOENT;
 	in6->sin6_family = AF_INET6;
 	in6->sin6_port = htons(place->port);
@@ -157,16 +181,19 @@ rt_net_print(const struct rt_net_address *address, char text[RT_NET_TEXT])
 	const struct sockaddr_un *un = (const void *)s;
 	const struct sockaddr_in *in = (const void *)s;
 	const char *kind = address->type == SOCK_DGRAM ? "udp" : "tcp";
-	char host[INET6_ADDRSTRLEN];
+	char host[INET6_ADDRSTRLEN], scope[16] = "";
 
+	if (s->ss_family == AF_INET6 && in6->sin6_scope_id)
+		snprintf(scope, sizeof(scope), "%%%u", in6->sin6_scope_id);
 	if (s->ss_family == AF_INET)
 		snprintf(text, RT_NET_TEXT, "%s:%s:%u", kind,
 			 inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host)),
 			 ntohs(in->sin_port));
 	else if (s->ss_family == AF_INET6)
-		snprintf(text, RT_NET_TEXT, "%s:[%s]:%u", kind,
+		snprintf(text, RT_NET_TEXT, "%s:[%s%s]:%u", kind,
 			 inet_ntop(AF_INET6, &in6->sin6_addr, host,
-				   sizeof(host)), ntohs(in6->sin6_port));
+				   sizeof(host)), scope,
+			 ntohs(in6->sin6_port));
 	else if (s->ss_family == AF_UNIX && address->length >
 		 offsetof(struct sockaddr_un, sun_path) + 1)
 		snprintf(text, RT_NET_TEXT, "unix:%s%.*s",

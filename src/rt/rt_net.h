@@ -3,6 +3,7 @@
  * Net: addresses as text, and the sockets that are made for them.
  *
  *	tcp:127.0.0.1:7000	tcp:[::1]:7000	tcp:name:7000
+ *	tcp:[fe80::1%3]:7000	(of the interface with that number)
  *	udp:127.0.0.1:7000
  *	unix:/path		unix:@name	(a name without a file)
  *
@@ -38,14 +39,18 @@ struct rt_net_opts {
 int rt_net_parse(const char *text, struct rt_net_address *address);
 
 /*
- * rt_net_resolve is the same for names, of which it takes the first address.
+ * rt_net_resolve is the same for names, of which it takes the first address;
+ * that of an interface, [fe80::1%eth0], is one.
  * Blocks the calling task while it asks. Returns also -EHOSTUNREACH for a name
  * that nobody knows, -ETIMEDOUT, -ECANCELED, -EPERM outside of a task.
  */
 int rt_net_resolve(const char *text, struct rt_net_address *address,
 		   uint64_t deadline);
 
-/* rt_net_print writes an address as text, "?" where it has none. */
+/*
+ * rt_net_print writes an address as text, "?" where it has none. rt_net_parse
+ * reads it back; an interface is its number.
+ */
 void rt_net_print(const struct rt_net_address *address, char text[RT_NET_TEXT]);
 
 /*

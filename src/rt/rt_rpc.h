@@ -106,8 +106,8 @@ struct rt_rpc_request {
  * Memory of the request is not zeroed: it sends no more than it wrote. Where
  * nobody waits for the answer any more, its task is cancelled. One that asks
  * back has a deadline for that: handlers of both ends may wait for each other's
- * turns. One that runs over its stack is answered with -EOVERFLOW; an inline one
- * ends the connection with that.
+ * turns. One that runs over its stack is answered with -EOVERFLOW; an inline
+ * one ends the connection with that.
  */
 typedef int (*rt_rpc_handler)(struct rt_rpc_request *request, void *user);
 

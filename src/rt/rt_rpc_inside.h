@@ -52,7 +52,7 @@ struct rt_rpc {
 	int why;		/* -errno; 0: it has not ended */
 	int over;		/* its tasks have ended, too */
 	int ending;		/* all but the last, which calls `ended` */
-	int headless;		/* the main one overflowed: the writer is last */
+	int headless;		/* the main overflowed: the writer is last */
 	int open;		/* the peer said hello */
 	uint64_t hello_by;	/* else it is cut off */
 	int check;		/* all bodies have a CRC */
