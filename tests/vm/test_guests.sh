@@ -14,7 +14,7 @@ plain=(-q -object -q
 	-q -device -q ivshmem-plain,memdev=m0,bus=rp0)
 conf "shm_file pci:
 lease 20s"
-printf 'shm_file pci:\nlease 2s\ntrace 0\nworkers 1\ncpu_threads 1\n' \
+printf 'shm_file pci:\nlease 8s\ntrace 0\nworkers 1\ncpu_threads 1\n' \
 	>"$dir/vined.conf"
 
 for life in first second; do
