@@ -21,6 +21,7 @@
 #include "rt/rt_move.h"
 #include "rt/rt_net.h"
 #include "rt/rt_sched.h"
+#include "tests/unit/rt/life.h"
 
 #define SIZE 100000
 
@@ -246,18 +247,9 @@ live_ahead(void)
 {
 	struct rt_sched_opts opts = { .engine = engine };
 	struct scene s = { -1, -1, -1, -1, 0 };
-	struct rt_sched *sched;
-	int ended, rc = rt_sched_new(&opts, &sched);
+	int rc = life_run(&opts, play_ahead, &s);
 
-	if (rc)
-		return rc;
-	rc = rt_task_create(sched, play_ahead, &s, NULL, NULL);
-	if (rc == 0)
-		rc = rt_sched_run(sched);
-	ended = rt_sched_free(sched);
-	if (ended == -ENOMEM)	/* its thread had no stack for signals */
-		ended = rt_sched_free(sched);
-	return rc ? rc : ended ? ended : s.rc;
+	return rc ? rc : s.rc;
 }
 
 /* --- what helpers do ------------------------------------------------------ */
@@ -361,18 +353,9 @@ static int
 live_files(void)
 {
 	struct rt_sched_opts opts = { .engine = engine };
-	struct rt_sched *sched;
-	int ended, played = 0, rc = rt_sched_new(&opts, &sched);
+	int played = 0, rc = life_run(&opts, play_files, &played);
 
-	if (rc)
-		return rc;
-	rc = rt_task_create(sched, play_files, &played, NULL, NULL);
-	if (rc == 0)
-		rc = rt_sched_run(sched);
-	ended = rt_sched_free(sched);
-	if (ended == -ENOMEM)	/* its thread had no stack for signals */
-		ended = rt_sched_free(sched);
-	return rc ? rc : ended ? ended : played;
+	return rc ? rc : played;
 }
 
 static const struct {

@@ -15,6 +15,7 @@
 #include "rt/rt_rpc.h"
 #include "rt/rt_rpc_server.h"
 #include "rt/rt_sched.h"
+#include "tests/unit/rt/life.h"
 #include "utils/utils_log.h"
 
 #define CALLERS 3
@@ -130,18 +131,9 @@ static int
 live(void)
 {
 	struct rt_sched_opts opts = { .engine = engine };
-	struct rt_sched *sched;
-	int ended, played = 0, rc = rt_sched_new(&opts, &sched);
+	int played = 0, rc = life_run(&opts, play, &played);
 
-	if (rc)
-		return rc;
-	rc = rt_task_create(sched, play, &played, NULL, NULL);
-	if (rc == 0)
-		rc = rt_sched_run(sched);
-	ended = rt_sched_free(sched);
-	if (ended == -ENOMEM)	/* its thread had no stack for signals */
-		ended = rt_sched_free(sched);
-	return rc ? rc : ended ? ended : played;
+	return rc ? rc : played;
 }
 
 static void

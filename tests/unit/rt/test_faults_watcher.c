@@ -15,6 +15,7 @@
 #include "rt/rt_sched.h"
 #include "rt/rt_task.h"
 #include "rt/rt_watcher.h"
+#include "tests/unit/rt/life.h"
 
 #define MS UINT64_C(1000000)
 
@@ -53,18 +54,9 @@ ask(void *arg)
 static int
 run(void)
 {
-	struct rt_sched *sched;
-	int ended, asked = 0, rc = rt_sched_new(NULL, &sched);
+	int asked = 0, rc = life_run(NULL, ask, &asked);
 
-	if (rc)
-		return rc;
-	rc = rt_task_create(sched, ask, &asked, NULL, NULL);
-	if (rc == 0)
-		rc = rt_sched_run(sched);
-	ended = rt_sched_free(sched);
-	if (ended == -ENOMEM)	/* its thread had no stack for signals */
-		ended = rt_sched_free(sched);
-	return rc ? rc : ended ? ended : asked;
+	return rc ? rc : asked;
 }
 
 static void
